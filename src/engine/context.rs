@@ -1,0 +1,116 @@
+//! What a function, variable or transformation sees: the message, the run, the worker, the shared
+//! snapshot. Everything it may do to the world goes through here.
+
+use std::sync::Arc;
+
+use sluice_base::{Now, WorkerId};
+use sluice_script::Script;
+use sluice_sip::Message;
+
+use crate::output::Output;
+use crate::run::{Packet, RunState};
+use crate::settings::Settings;
+use crate::sockets::Sockets;
+use crate::value::{Source, Text, Value};
+
+/// What all workers look at and nobody changes.
+#[derive(Debug)]
+pub struct Shared {
+    /// The script in force.
+    pub script: Arc<Script>,
+    /// Our sockets.
+    pub sockets: Sockets,
+    /// The globals.
+    pub settings: Settings,
+}
+
+/// The worker's own things that a run may touch.
+#[derive(Debug)]
+pub struct Local {
+    /// Which worker.
+    pub id: WorkerId,
+    /// The transmit batch.
+    pub output: Output,
+    /// `$var` values by slot; they outlive a message (spec 1.11).
+    pub vars: Vec<Kept>,
+    /// State of the worker's random numbers.
+    pub random: u64,
+}
+
+/// A value that outlives a run: its bytes are its own.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Kept {
+    /// NULL.
+    #[default]
+    Null,
+    /// A number.
+    Int(i64),
+    /// A string.
+    Text(Vec<u8>),
+}
+
+impl Local {
+    /// The next random number (splitmix64; not for secrets).
+    pub fn random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+}
+
+/// The context of one call.
+pub struct Ctx<'a> {
+    /// The received message.
+    pub message: Message<'a>,
+    /// Where it came from.
+    pub packet: Packet,
+    /// The run.
+    pub run: &'a mut RunState,
+    /// The worker.
+    pub local: &'a mut Local,
+    /// The snapshot.
+    pub shared: &'a Shared,
+    /// The moment of this turn.
+    pub now: Now,
+}
+
+impl Ctx<'_> {
+    /// The bytes of a text.
+    #[inline]
+    pub fn bytes(&self, text: Text) -> &[u8] {
+        let buffer: &[u8] = match text.source {
+            Source::Message => self.message.bytes,
+            Source::Arena => &self.run.arena,
+            Source::Constant => &self.shared.script.pool,
+        };
+        let start = text.start as usize;
+        buffer.get(start..start + text.len as usize).unwrap_or_default()
+    }
+
+    /// Puts bytes into the arena.
+    #[inline]
+    pub fn keep(&mut self, bytes: &[u8]) -> Text {
+        let start = self.run.arena.len() as u32;
+        self.run.arena.extend_from_slice(bytes);
+        Text { source: Source::Arena, start, len: bytes.len() as u32 }
+    }
+
+    /// A text for a piece of the received message (by address; a foreign piece gives the empty
+    /// text).
+    #[inline]
+    pub fn of_message(&self, piece: &[u8]) -> Text {
+        let span = self.message.span_of(piece);
+        Text { source: Source::Message, start: u32::from(span.start), len: span.len() as u32 }
+    }
+
+    /// The string face of any value: prints a plain number, `<null>` for NULL.
+    pub fn to_text(&mut self, value: Value) -> Text {
+        match value {
+            Value::Text(text) | Value::Both(text, _) => text,
+            Value::Int(n) => self.keep(n.to_string().as_bytes()),
+            _ => self.keep(b"<null>"),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The module contract, the virtual machine and the worker's turn.
+//!
+//! No I/O, no clock, no thread: a [`Worker`](worker::Worker) is a pure function of its inputs and
+//! can be simulated from a seed.
+#![forbid(unsafe_code)]
+
+pub mod context;
+pub mod job;
+pub mod module;
+pub mod output;
+pub mod run;
+pub mod settings;
+pub mod sockets;
+pub mod value;
+
+pub use context::Ctx;
+pub use module::{Flow, Function, Module, Variable};
+pub use output::Output;
+pub use value::{Source, Text, Value};

@@ -1,0 +1,356 @@
+//! The module contract: a module is a folder and a table.
+//!
+//! From the table come script checking, did-you-mean, `sluice doc` and the test that every entry is
+//! documented. Modules meet only through hooks and each other's `api.rs`.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use sluice_script::Script;
+use sluice_script::catalog::{ParamDef, Routes, SettingKind, Status, SubKind};
+use sluice_script::ir::{Assign, Index, Setting};
+use sluice_script::source::Location;
+
+use crate::context::Ctx;
+use crate::job::{Answer, Job};
+use crate::settings::Settings;
+use crate::sockets::Sockets;
+use crate::value::{Text, Value};
+
+/// What a script function answers (design: `Flow`).
+#[derive(Debug)]
+pub enum Flow {
+    /// A return code: above 0 true, below 0 false, 0 stops the script (spec 1.5).
+    Code(i32),
+    /// The run parks until the wait is over; then the step is called with the same arguments.
+    Suspend(Wait, Then),
+    /// It could not find out; the log line. The code is the one the function's table names.
+    Fail(&'static str),
+}
+
+impl Flow {
+    /// Plain true.
+    pub const TRUE: Self = Self::Code(1);
+    /// Plain false.
+    pub const FALSE: Self = Self::Code(-1);
+    /// Stops the script.
+    pub const STOP: Self = Self::Code(0);
+
+    /// True or false.
+    pub const fn of(truth: bool) -> Self {
+        if truth { Self::TRUE } else { Self::FALSE }
+    }
+}
+
+/// What a parked run waits for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Wait {
+    /// This many milliseconds.
+    Millis(u64),
+    /// An answer of the control plane.
+    Job(Job),
+}
+
+/// The step of a function after its wait: context, module state, the arguments, the answer.
+pub type Then = fn(&mut Ctx<'_>, &mut dyn Any, &[Value], &Answer) -> Flow;
+
+/// A script function.
+#[derive(Debug)]
+pub struct Function {
+    /// Its name in scripts.
+    pub name: &'static str,
+    /// Older names with the same parameters.
+    pub aliases: &'static [&'static str],
+    /// One line of documentation.
+    pub doc: &'static str,
+    /// Its parameters.
+    pub params: &'static [ParamDef],
+    /// Formats of module parameters evaluated at each call, passed behind the arguments.
+    pub hidden: &'static [(&'static str, &'static str)],
+    /// Where it may be called.
+    pub routes: Routes,
+    /// Whether it may park the run.
+    pub suspends: bool,
+    /// The return code for [`Flow::Fail`].
+    pub unknown: i32,
+    /// Does it. The arguments are as many as `params` and `hidden` together; those left out are
+    /// [`Value::Omitted`]. The state is this worker's, as made by [`SharedState::worker`].
+    pub call: fn(&mut Ctx<'_>, &mut dyn Any, &[Value]) -> Flow,
+}
+
+/// The part in parentheses of a variable, at run time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Name {
+    /// None given.
+    None,
+    /// A slot or number settled at load.
+    Slot(u32),
+    /// A text; also a dynamic name that has no slot.
+    Text(Text),
+}
+
+/// A variable's name and index at run time ([`Index::Dynamic`] has become a number).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Subject {
+    /// In parentheses.
+    pub name: Name,
+    /// In brackets.
+    pub index: Index,
+}
+
+/// A script variable.
+#[derive(Debug)]
+pub struct Variable {
+    /// Its name without `$`.
+    pub name: &'static str,
+    /// Other names of the same.
+    pub aliases: &'static [&'static str],
+    /// One line of documentation.
+    pub doc: &'static str,
+    /// What stands in parentheses.
+    pub sub: SubKind,
+    /// Whether `[index]` means something.
+    pub indexed: bool,
+    /// Reads it.
+    pub get: fn(&mut Ctx<'_>, &mut dyn Any, Subject) -> Value,
+    /// Assigns it; the error is logged with the script's line, and the old value stays.
+    pub set: Option<Setter>,
+}
+
+/// Assigns a variable.
+pub type Setter =
+    fn(&mut Ctx<'_>, &mut dyn Any, Subject, Assign, Value) -> Result<(), &'static str>;
+
+/// A transformation `{class.name,params}` (spec 2.5).
+#[derive(Debug)]
+pub struct Transformation {
+    /// `s`, `uri`, `param`.
+    pub class: &'static str,
+    /// `len`.
+    pub name: &'static str,
+    /// One line of documentation.
+    pub doc: &'static str,
+    /// Fewest and most parameters.
+    pub params: (u8, u8),
+    /// Does it: input, parameters. Bad input is NULL.
+    pub apply: fn(&mut Ctx<'_>, Value, &[Value]) -> Value,
+}
+
+/// A module parameter, or a global of the core.
+#[derive(Debug)]
+pub struct ParamEntry {
+    /// Its canonical name.
+    pub name: &'static str,
+    /// Older names.
+    pub aliases: &'static [&'static str],
+    /// One line of documentation, with the default.
+    pub doc: &'static str,
+    /// Its type.
+    pub kind: SettingKind,
+    /// Whether it is honoured.
+    pub status: Status,
+    /// Refuses values at load.
+    pub check: Option<fn(&Setting) -> Result<(), String>>,
+}
+
+/// A statistic, counted per worker.
+#[derive(Debug)]
+pub struct Statistic {
+    /// Its name within the module.
+    pub name: &'static str,
+    /// One line of documentation.
+    pub doc: &'static str,
+}
+
+/// A management command; runs on the control plane against the module's shared state.
+#[derive(Debug)]
+pub struct Command {
+    /// Its old name, `ds_list`; the new one is `module:` and [`Command::short`].
+    pub name: &'static str,
+    /// Its name after `module:`, `list`.
+    pub short: &'static str,
+    /// One line of documentation.
+    pub doc: &'static str,
+    /// Names of its parameters in order; optional ones end in `?`.
+    pub params: &'static [&'static str],
+    /// Does it. Parameters are in the order of `params`.
+    pub run: fn(&dyn SharedState, &[Option<&str>]) -> Result<serde_json::Value, CommandError>,
+}
+
+/// A management command's refusal.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{code} {text}")]
+pub struct CommandError {
+    /// The code OpenSIPS would give.
+    pub code: i32,
+    /// The text.
+    pub text: String,
+}
+
+/// What happens to a message after a hook has seen it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Seen {
+    /// Goes on.
+    Pass,
+    /// It has been dealt with.
+    Absorbed,
+}
+
+/// Where a module takes part without being called; run in the order of the module list.
+#[derive(Debug)]
+pub struct Hooks {
+    /// A request, before the script.
+    pub request_in: Option<fn(&mut Ctx<'_>, &mut dyn Any) -> Seen>,
+}
+
+impl Hooks {
+    /// No hook.
+    pub const NONE: Self = Self { request_in: None };
+}
+
+/// The definition table of a module.
+#[derive(Debug)]
+pub struct Module {
+    /// Its canonical name.
+    pub name: &'static str,
+    /// Other names it is loaded by.
+    pub aliases: &'static [&'static str],
+    /// One line of documentation.
+    pub doc: &'static str,
+    /// Modules whose tables it offers too (`textops` offers all of `sipmsgops`).
+    pub includes: &'static [&'static Module],
+    /// Parameters; of the core: the globals.
+    pub params: &'static [ParamEntry],
+    /// Functions.
+    pub functions: &'static [Function],
+    /// Variables.
+    pub variables: &'static [Variable],
+    /// Transformations.
+    pub transformations: &'static [Transformation],
+    /// Statistics.
+    pub statistics: &'static [Statistic],
+    /// Management commands.
+    pub commands: &'static [Command],
+    /// Hooks.
+    pub hooks: Hooks,
+    /// Makes the shared state from the parameters; before sockets open, on the control plane.
+    pub start: fn(&mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError>,
+}
+
+/// What a module's `start` sees and may ask.
+pub struct Setup<'a> {
+    /// The script; names may be interned.
+    pub script: &'a mut Script,
+    /// The globals, digested.
+    pub settings: &'a Settings,
+    /// Our sockets.
+    pub sockets: &'a Sockets,
+    /// The module's name.
+    pub module: &'static str,
+    /// The module's first statistic; see [`crate::context::Local::count`].
+    pub statistics: StatisticsBase,
+    /// Reads a file of the user's (the program provides it; modules open none).
+    pub read_file: &'a dyn Fn(&str) -> std::io::Result<Vec<u8>>,
+    /// Resolves a name, with a deadline; only at start.
+    pub resolve: &'a dyn Fn(&str) -> Result<Vec<std::net::IpAddr>, String>,
+    /// Receives warnings for the user.
+    pub warnings: &'a mut Vec<String>,
+}
+
+impl Setup<'_> {
+    /// The last value given to a parameter.
+    pub fn param(&self, name: &str) -> Option<(&Setting, Location)> {
+        let of_module = self.script.params.iter().rev();
+        of_module
+            .filter(|p| p.module == self.module && p.name == name)
+            .map(|p| (&p.value, p.at))
+            .next()
+    }
+
+    /// A number parameter, or its default.
+    pub fn int(&self, name: &str, default: i64) -> i64 {
+        match self.param(name) {
+            Some((Setting::Int(n), _)) => *n,
+            _ => default,
+        }
+    }
+
+    /// A text parameter.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.param(name) {
+            Some((Setting::Text(s) | Setting::Word(s), _)) => Some(s),
+            _ => None,
+        }
+    }
+}
+
+/// Where a module's statistics begin among a worker's counters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct StatisticsBase(pub u16);
+
+/// Why a module refused to start: the place in the script or data file, and the text.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct SetupError {
+    /// The script line to blame, when there is one.
+    pub at: Option<Location>,
+    /// What is wrong; data files are named as `FILE:LINE: ...`.
+    pub text: String,
+}
+
+/// What all workers and the control plane share of a module: snapshots and atomics.
+pub trait SharedState: Any + Send + Sync {
+    /// This worker's part.
+    fn worker(self: Arc<Self>, id: sluice_base::WorkerId) -> Box<dyn Any + Send>;
+    /// For downcasting in commands.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// The state of a module that has none.
+#[derive(Debug)]
+pub struct Stateless;
+
+impl Stateless {
+    /// A `start` for modules without state.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn start(_: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
+        Ok(Arc::new(Self))
+    }
+}
+
+impl SharedState for Stateless {
+    fn worker(self: Arc<Self>, _: sluice_base::WorkerId) -> Box<dyn Any + Send> {
+        Box::new(())
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// A module of OpenSIPS that is not built here.
+#[derive(Debug)]
+pub struct KnownModule {
+    /// Its name.
+    pub name: &'static str,
+    /// Other names it is loaded by.
+    pub aliases: &'static [&'static str],
+    /// Whether it will be built.
+    pub status: KnownStatus,
+    /// Its functions: calling one is the error "later" or "not ours".
+    pub functions: &'static [&'static str],
+    /// Its variables, likewise.
+    pub variables: &'static [&'static str],
+}
+
+/// Whether a module that is not built will be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KnownStatus {
+    /// It comes.
+    Later,
+    /// It does not, and why.
+    NotOurs(&'static str),
+    /// Its functions are in the core or another module; where.
+    Merged(&'static str),
+}

@@ -1,0 +1,52 @@
+//! What a turn leaves behind: datagrams to send and jobs to hand over. Reused from turn to turn.
+
+use std::ops::Range;
+
+use sluice_base::Target;
+
+use crate::job::Request;
+
+/// One datagram to send.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Send {
+    /// Where to.
+    pub target: Target,
+    /// Its bytes within [`Output::bytes`].
+    pub range: Range<u32>,
+}
+
+/// The transmit batch and the jobs of one turn.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Output {
+    /// All datagrams' bytes, end to end.
+    pub bytes: Vec<u8>,
+    /// The datagrams in order.
+    pub sends: Vec<Send>,
+    /// Jobs for the control plane.
+    pub jobs: Vec<Request>,
+}
+
+impl Output {
+    /// Room for a batch, touched once so that no page faults later.
+    pub fn with_capacity(bytes: usize, sends: usize) -> Self {
+        let mut touched = vec![0; bytes];
+        touched.clear();
+        Self { bytes: touched, sends: Vec::with_capacity(sends), jobs: Vec::new() }
+    }
+
+    /// Forgets everything, keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.sends.clear();
+        self.jobs.clear();
+    }
+
+    /// Queues one datagram that `write` appends to the buffer it is given.
+    #[inline]
+    pub fn send<R>(&mut self, target: Target, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        let start = self.bytes.len() as u32;
+        let result = write(&mut self.bytes);
+        self.sends.push(Send { target, range: start..self.bytes.len() as u32 });
+        result
+    }
+}

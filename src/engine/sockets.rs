@@ -1,0 +1,119 @@
+//! The table of our listening sockets and of the names that are "us" (spec 1.3, is_myself).
+
+use std::net::SocketAddr;
+
+use sluice_base::SocketId;
+
+/// A transport protocol.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Proto {
+    /// UDP.
+    Udp,
+}
+
+impl Proto {
+    /// `udp`, as `$socket_in` prints it.
+    pub const fn lower(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+        }
+    }
+
+    /// `UDP`, as Via prints it.
+    pub const fn upper(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+        }
+    }
+
+    /// 5060.
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Udp => 5060,
+        }
+    }
+}
+
+/// A listening socket.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listen {
+    /// Its transport.
+    pub proto: Proto,
+    /// Its address.
+    pub addr: SocketAddr,
+    /// The host as the script wrote it (a name, or the address).
+    pub name: String,
+    /// `as HOST[:PORT]`.
+    pub advertised: Option<(String, Option<u16>)>,
+    /// `tag NAME`.
+    pub tag: Option<String>,
+    /// `udp:127.0.0.1:5060`; IPv6 in brackets.
+    pub text: String,
+    /// What our Via says after `SIP/2.0/UDP `: host, and `:port` unless default (spec 11).
+    pub sent_by: String,
+}
+
+/// An `alias`: a name that is us; port 0 matches every port.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Alias {
+    /// Only this transport, when given.
+    pub proto: Option<Proto>,
+    /// The host, lower case, without brackets.
+    pub host: String,
+    /// The port, 0 for any.
+    pub port: u16,
+}
+
+/// All of them. Immutable.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Sockets {
+    /// By [`SocketId`].
+    pub listen: Vec<Listen>,
+    /// Extra names.
+    pub aliases: Vec<Alias>,
+}
+
+impl Sockets {
+    /// The socket of an id.
+    #[inline]
+    pub fn get(&self, id: SocketId) -> Option<&Listen> {
+        self.listen.get(id.0 as usize)
+    }
+
+    /// The socket with exactly this transport and address.
+    pub fn find(&self, proto: Proto, addr: SocketAddr) -> Option<SocketId> {
+        let at = self.listen.iter().position(|l| l.proto == proto && l.addr == addr)?;
+        Some(SocketId(at as u16))
+    }
+
+    /// The socket to send to `peer` by: the preferred one if its family fits, else the first that
+    /// does (spec 1.3, `mhomed` off).
+    #[inline]
+    pub fn towards(&self, peer: SocketAddr, preferred: SocketId) -> Option<SocketId> {
+        let fits = |l: &Listen| l.addr.is_ipv4() == peer.is_ipv4();
+        if self.get(preferred).is_some_and(fits) {
+            return Some(preferred);
+        }
+        self.listen.iter().position(fits).map(|at| SocketId(at as u16))
+    }
+
+    /// Whether host and port are us; port 0 is "any" (spec 1.3).
+    pub fn is_myself(&self, host: &[u8], port: u16) -> bool {
+        let host = host.strip_prefix(b"[").and_then(|h| h.strip_suffix(b"]")).unwrap_or(host);
+        let same = |name: &str| name.as_bytes().eq_ignore_ascii_case(host);
+        let ip = || std::str::from_utf8(host).ok()?.parse::<std::net::IpAddr>().ok();
+        let ip = ip();
+        self.listen.iter().any(|l| {
+            let (advertised, advertised_port) = match &l.advertised {
+                Some((host, port)) => (Some(host.as_str()), port.unwrap_or(l.addr.port())),
+                None => (None, 0),
+            };
+            let own = ip == Some(l.addr.ip()) || same(&l.name);
+            own && (port == 0 || port == l.addr.port())
+                || advertised.is_some_and(same) && (port == 0 || port == advertised_port)
+        }) || self
+            .aliases
+            .iter()
+            .any(|alias| same(&alias.host) && (alias.port == 0 || port == 0 || alias.port == port))
+    }
+}

@@ -1,0 +1,36 @@
+//! The script modules: each a folder and a table. [`MODULES`] is the only list.
+//!
+//! May import the engine's contract, `sip` and `base`; another module only through its `api.rs`.
+//! Opens no socket and no file.
+#![forbid(unsafe_code)]
+
+use sluice_engine::module::{KnownModule, Module};
+
+pub mod cfgutils;
+pub mod core;
+pub mod dispatcher;
+mod known;
+pub mod maxfwd;
+pub mod proto_udp;
+pub mod signaling;
+pub mod sipmsgops;
+pub mod sl;
+pub mod textops;
+
+/// The core: globals, core functions, core variables, transformations. Always loaded.
+pub static CORE: &Module = &core::MODULE;
+
+/// Every module that is built, in the order in which hooks run.
+pub static MODULES: &[&Module] = &[
+    &proto_udp::MODULE,
+    &sl::MODULE,
+    &signaling::MODULE,
+    &maxfwd::MODULE,
+    &sipmsgops::MODULE,
+    &textops::MODULE,
+    &cfgutils::MODULE,
+    &dispatcher::MODULE,
+];
+
+/// Every other module of OpenSIPS: later, not ours, or merged.
+pub static KNOWN: &[KnownModule] = known::KNOWN;

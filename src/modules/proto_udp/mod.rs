@@ -1,0 +1,19 @@
+//! Module `proto_udp` (skeleton).
+
+use sluice_engine::module::{Hooks, Module, Stateless};
+
+/// The definition table.
+pub static MODULE: Module = Module {
+    name: "proto_udp",
+    aliases: &[],
+    doc: "(skeleton)",
+    includes: &[],
+    params: &[],
+    functions: &[],
+    variables: &[],
+    transformations: &[],
+    statistics: &[],
+    commands: &[],
+    hooks: Hooks::NONE,
+    start: Stateless::start,
+};

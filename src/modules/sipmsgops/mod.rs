@@ -1,0 +1,19 @@
+//! Module `sipmsgops` (skeleton).
+
+use sluice_engine::module::{Hooks, Module, Stateless};
+
+/// The definition table.
+pub static MODULE: Module = Module {
+    name: "sipmsgops",
+    aliases: &[],
+    doc: "(skeleton)",
+    includes: &[],
+    params: &[],
+    functions: &[],
+    variables: &[],
+    transformations: &[],
+    statistics: &[],
+    commands: &[],
+    hooks: Hooks::NONE,
+    start: Stateless::start,
+};

@@ -1,0 +1,10 @@
+//! Script text becomes a [`Script`]: lex, parse, check, lower; with diagnostics.
+//!
+//! Knows no SIP function and no module: it asks a [`catalog::Catalog`].
+#![forbid(unsafe_code)]
+
+pub mod catalog;
+pub mod ir;
+pub mod source;
+
+pub use ir::Script;

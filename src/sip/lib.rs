@@ -1,0 +1,22 @@
+//! SIP text: an index of spans over received bytes, typed views, patches, writing.
+//!
+//! No I/O, no clock, no allocation while indexing. Received bytes never change: what is sent is the
+//! original plus [`patch::Patches`].
+#![forbid(unsafe_code)]
+
+pub mod index;
+pub mod kind;
+pub mod message;
+pub mod method;
+pub mod nameaddr;
+pub mod patch;
+pub mod reason;
+pub mod uri;
+pub mod via;
+
+pub use index::{Field, Index, StartLine};
+pub use kind::Kind;
+pub use message::Message;
+pub use method::Method;
+pub use patch::{Patches, Place};
+pub use reason::Reason;

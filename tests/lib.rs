@@ -1,0 +1,1 @@
+//! Test support shared by the folders beside this file.
