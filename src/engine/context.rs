@@ -109,7 +109,7 @@ impl Ctx<'_> {
     pub fn to_text(&mut self, value: Value) -> Text {
         match value {
             Value::Text(text) | Value::Both(text, _) => text,
-            Value::Int(n) => self.keep(n.to_string().as_bytes()),
+            Value::Int(n) | Value::Number(n) => self.keep(n.to_string().as_bytes()),
             _ => self.keep(b"<null>"),
         }
     }

@@ -68,10 +68,74 @@ pub struct RunState {
     pub branches: Vec<Branch>,
     /// Texts made by this run.
     pub arena: Vec<u8>,
+    /// Arguments of the routes entered, outermost first; `$param(i)` is `params[param_base + i - 1]`.
+    pub params: Vec<Value>,
+    /// Where the current route's arguments begin.
+    pub param_base: u32,
+    /// Extra values of the last `return`, `$return(i)`.
+    pub returns: Vec<Value>,
+    /// The instruction being run; the script's `locations` has its line.
+    pub at: u32,
     /// `$rc`.
     pub code: i32,
     /// `drop` was called.
     pub dropped: bool,
     /// `forward()` or a reply has been sent.
     pub answered: bool,
+}
+
+impl RunState {
+    /// A fresh state with room for a usual run, so that running allocates nothing.
+    pub fn new() -> Self {
+        Self {
+            kind: RouteKind::Request,
+            ruri: None,
+            destination: None,
+            send_socket: None,
+            flags: 0,
+            branch_flags: 0,
+            force_rport: false,
+            patches: Patches::default(),
+            reply_lines: Vec::with_capacity(256),
+            avps: Vec::with_capacity(32),
+            branches: Vec::with_capacity(12),
+            arena: Vec::with_capacity(4096),
+            params: Vec::with_capacity(16),
+            param_base: 0,
+            returns: Vec::with_capacity(4),
+            at: 0,
+            code: 0,
+            dropped: false,
+            answered: false,
+        }
+    }
+
+    /// Makes it ready for the next message; memory is kept.
+    pub fn reset(&mut self, kind: RouteKind) {
+        self.kind = kind;
+        self.ruri = None;
+        self.destination = None;
+        self.send_socket = None;
+        self.flags = 0;
+        self.branch_flags = 0;
+        self.force_rport = false;
+        self.patches.clear();
+        self.reply_lines.clear();
+        self.avps.clear();
+        self.branches.clear();
+        self.arena.clear();
+        self.params.clear();
+        self.param_base = 0;
+        self.returns.clear();
+        self.at = 0;
+        self.code = 0;
+        self.dropped = false;
+        self.answered = false;
+    }
+}
+
+impl Default for RunState {
+    fn default() -> Self {
+        Self::new()
+    }
 }

@@ -31,8 +31,10 @@ pub enum Value {
     /// NULL: neither face.
     #[default]
     Null,
-    /// Only a number; prints as decimal.
+    /// A number that also compares as its decimal text: `$var(n)`, a literal.
     Int(i64),
+    /// Only a number: `$ml == "100"` never holds (spec 0).
+    Number(i64),
     /// Only a string.
     Text(Text),
     /// String and number: `$rs`, `$rp`, `$ml`.
@@ -43,6 +45,8 @@ pub enum Value {
     Reference(ReferenceId),
     /// A regex argument compiled at load.
     Regex(RegexId),
+    /// The result of an expression that failed: assigning it keeps the old value.
+    Invalid,
 }
 
 impl Value {
@@ -50,7 +54,7 @@ impl Value {
     #[inline]
     pub const fn int(self) -> Option<i64> {
         match self {
-            Self::Int(n) | Self::Both(_, n) => Some(n),
+            Self::Int(n) | Self::Number(n) | Self::Both(_, n) => Some(n),
             _ => None,
         }
     }

@@ -75,7 +75,14 @@ pub enum Op {
         params: u8,
     },
     /// Pops right and left, pushes the result by the rules of spec 1.7: the left decides.
-    Arith(Arith),
+    Arith {
+        /// The operator.
+        op: Arith,
+        /// The right side was a literal: a string and a number literal do not add up (spec 0).
+        literal: bool,
+        /// Part of `+=`, `/=` and the like: dividing by zero then keeps the old value (spec 0).
+        compound: bool,
+    },
     /// Pops one, pushes its bitwise complement.
     Complement,
     /// Pops right and left, sets `truth` (spec 1.6). `literal` says that the right side was written
