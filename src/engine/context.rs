@@ -7,6 +7,7 @@ use sluice_base::{Now, WorkerId};
 use sluice_script::Script;
 use sluice_sip::Message;
 
+use crate::digits::Digits;
 use crate::output::Output;
 use crate::run::{Packet, RunState};
 use crate::settings::Settings;
@@ -109,8 +110,52 @@ impl Ctx<'_> {
     pub fn to_text(&mut self, value: Value) -> Text {
         match value {
             Value::Text(text) | Value::Both(text, _) => text,
-            Value::Int(n) | Value::Number(n) => self.keep(n.to_string().as_bytes()),
+            Value::Int(n) | Value::Number(n) => self.keep(Digits::of(n).as_bytes()),
             _ => self.keep(b"<null>"),
         }
+    }
+
+    /// Appends a copy of a text to the arena.
+    pub fn append(&mut self, text: Text) -> Text {
+        let start = self.run.arena.len() as u32;
+        let from = text.start as usize..text.start as usize + text.len as usize;
+        let arena = &mut self.run.arena;
+        match text.source {
+            Source::Arena if from.end <= arena.len() => arena.extend_from_within(from),
+            Source::Arena => {}
+            Source::Message => {
+                arena.extend_from_slice(self.message.bytes.get(from).unwrap_or_default());
+            }
+            Source::Constant => {
+                arena.extend_from_slice(self.shared.script.pool.get(from).unwrap_or_default());
+            }
+        }
+        Text { source: Source::Arena, start, len: self.run.arena.len() as u32 - start }
+    }
+
+    /// Joins texts in the arena.
+    pub fn join(&mut self, texts: impl Iterator<Item = Text>) -> Value {
+        let start = self.run.arena.len() as u32;
+        for text in texts {
+            self.append(text);
+        }
+        let len = self.run.arena.len() as u32 - start;
+        Value::Text(Text { source: Source::Arena, start, len })
+    }
+
+    /// Puts a value into an output argument of the function being called.
+    pub fn output(&mut self, argument: Value, value: Value) {
+        if let Value::Reference(id) = argument {
+            self.run.outputs.push((id, value));
+        }
+    }
+
+    /// Logs a script's mistake with its line.
+    #[cold]
+    pub fn complain(&self, text: &str) {
+        let script = &self.shared.script;
+        let at = script.locations.get(self.run.at as usize).copied().unwrap_or_default();
+        let file = script.files.get(at.file as usize).map_or("", String::as_str);
+        tracing::warn!(target: "script", "{file}:{}:{}: {text}", at.line, at.column);
     }
 }

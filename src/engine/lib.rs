@@ -5,13 +5,17 @@
 #![forbid(unsafe_code)]
 
 pub mod context;
+pub mod digits;
 pub mod job;
+pub mod limits;
 pub mod module;
 pub mod output;
+pub mod registry;
 pub mod run;
 pub mod settings;
 pub mod sockets;
 pub mod value;
+pub mod vm;
 
 pub use context::Ctx;
 pub use module::{Flow, Function, Module, Variable};

@@ -49,6 +49,8 @@ pub enum Wait {
     Millis(u64),
     /// An answer of the control plane.
     Job(Job),
+    /// Its next chance, after the worker's other messages (a long loop).
+    Turn,
 }
 
 /// The step of a function after its wait: context, module state, the arguments, the answer.

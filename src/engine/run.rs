@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use sluice_base::{Now, SocketId};
-use sluice_script::ir::RouteKind;
+use sluice_script::ir::{ReferenceId, RouteKind};
 use sluice_sip::Patches;
 
 use crate::value::{Text, Value};
@@ -74,6 +74,8 @@ pub struct RunState {
     pub param_base: u32,
     /// Extra values of the last `return`, `$return(i)`.
     pub returns: Vec<Value>,
+    /// What a function put into its output arguments; assigned when it has returned.
+    pub outputs: Vec<(ReferenceId, Value)>,
     /// The instruction being run; the script's `locations` has its line.
     pub at: u32,
     /// `$rc`.
@@ -103,6 +105,7 @@ impl RunState {
             params: Vec::with_capacity(16),
             param_base: 0,
             returns: Vec::with_capacity(4),
+            outputs: Vec::with_capacity(4),
             at: 0,
             code: 0,
             dropped: false,
@@ -127,6 +130,7 @@ impl RunState {
         self.params.clear();
         self.param_base = 0;
         self.returns.clear();
+        self.outputs.clear();
         self.at = 0;
         self.code = 0;
         self.dropped = false;

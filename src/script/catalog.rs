@@ -181,6 +181,8 @@ pub enum Found<T> {
     NeedsModule(&'static str),
     /// Known to OpenSIPS, comes later; the module it belongs to.
     Later(&'static str),
+    /// Known to OpenSIPS, will not come; the module it belongs to, and why.
+    NotOurs(&'static str, &'static str),
     /// Unknown.
     No,
 }

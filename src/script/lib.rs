@@ -5,6 +5,7 @@
 
 pub mod catalog;
 pub mod ir;
+pub mod regex;
 pub mod source;
 
 pub use ir::Script;

@@ -1,0 +1,24 @@
+//! Limits of the engine, each with its reason.
+
+/// Routes entered within each other (spec 1.4: ROUTE_MAX_REC_LEV).
+pub const ROUTE_DEPTH: usize = 100;
+
+/// Backward steps (loop rounds, route calls) of one run before it yields to other messages.
+/// A usual message takes fewer than ten.
+pub const STEPS_PER_TURN: u32 = 20_000;
+
+/// Texts that one run may make, in bytes: a loop that only grows a string ends here.
+pub const ARENA_BYTES: usize = 4 << 20;
+
+/// Values on the stack of one run: nesting of calls, arguments and expressions.
+pub const STACK_VALUES: usize = 4096;
+
+/// Runs parked in one worker. Each keeps its message (at most 64 KiB) and its state.
+pub const PARKED_RUNS: usize = 65_536;
+
+/// Datagrams taken from one hop ring or answers from the mailbox in one turn, so that no source
+/// starves the others.
+pub const BATCH: usize = 64;
+
+/// Room of the transmit batch that is touched at start: a full batch of usual messages.
+pub const OUTPUT_BYTES: usize = 256 << 10;

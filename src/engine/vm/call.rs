@@ -1,0 +1,255 @@
+//! Calls out of the machine: functions, variables, transformations, and the joining of texts.
+
+use sluice_script::catalog::ParamKind;
+use sluice_script::ir::{Assign, Constant, FunctionId, Index, ReferenceId, Sub, TransformId};
+
+use super::{Machine, Pending, States, Step, reference};
+use crate::context::Ctx;
+use crate::job::Answer;
+use crate::module::{Flow, Function, Name, Subject};
+use crate::registry::Registry;
+use crate::value::{Source, Text, Value};
+
+/// Calls a function with the topmost arguments (spec 1.8).
+pub(super) fn call(
+    machine: &mut Machine,
+    ctx: &mut Ctx<'_>,
+    registry: &Registry,
+    states: &mut States,
+    id: FunctionId,
+    args: u8,
+) -> Step {
+    let base = machine.stack.len().saturating_sub(args as usize);
+    let Some((module, function)) = registry.function_by_id(id) else { return Step::Next };
+    if let Err(text) = prepare(ctx, function, &mut machine.stack[base..]) {
+        ctx.complain(text);
+        machine.stack.truncate(base);
+        return settle(machine, ctx, -1);
+    }
+    let Some(state) = states.get_mut(module) else { return Step::Next };
+    let flow = (function.call)(ctx, state.as_mut(), &machine.stack[base..]);
+    deliver(ctx, registry, states);
+    conclude(machine, ctx, function, id, args, flow)
+}
+
+/// Goes on with the step of a function that waited.
+pub(super) fn finish(
+    machine: &mut Machine,
+    ctx: &mut Ctx<'_>,
+    registry: &Registry,
+    states: &mut States,
+    pending: Pending,
+    answer: &Answer,
+) -> Step {
+    let base = machine.stack.len().saturating_sub(pending.args as usize);
+    let Some((module, function)) = registry.function_by_id(pending.function) else {
+        return Step::Next;
+    };
+    let Some(state) = states.get_mut(module) else { return Step::Next };
+    let flow = (pending.then)(ctx, state.as_mut(), &machine.stack[base..], answer);
+    deliver(ctx, registry, states);
+    conclude(machine, ctx, function, pending.function, pending.args, flow)
+}
+
+fn conclude(
+    machine: &mut Machine,
+    ctx: &mut Ctx<'_>,
+    function: &'static Function,
+    id: FunctionId,
+    args: u8,
+    flow: Flow,
+) -> Step {
+    let code = match flow {
+        Flow::Code(code) => code,
+        Flow::Fail(text) => {
+            ctx.complain(text);
+            function.unknown
+        }
+        Flow::Suspend(wait, then) => {
+            machine.pending = Some(Pending { function: id, args, then });
+            return Step::Park(wait);
+        }
+    };
+    let base = machine.stack.len().saturating_sub(args as usize);
+    machine.stack.truncate(base);
+    settle(machine, ctx, code)
+}
+
+/// A command's code: 0 stops the whole script, whatever the command (spec 1.5).
+fn settle(machine: &mut Machine, ctx: &mut Ctx<'_>, code: i32) -> Step {
+    ctx.run.code = code;
+    machine.truth = code > 0;
+    if code == 0 { Step::End } else { Step::Next }
+}
+
+/// Brings run-time values into the form that the parameters want; an error means "not called".
+fn prepare(ctx: &mut Ctx<'_>, function: &Function, args: &mut [Value]) -> Result<(), &'static str> {
+    for (param, arg) in function.params.iter().zip(args) {
+        if *arg == Value::Omitted {
+            continue;
+        }
+        match param.kind {
+            ParamKind::Int => match arg.int() {
+                Some(n) => *arg = Value::Int(n),
+                None => *arg = Value::Int(digits(ctx, *arg).ok_or("a number was expected")?),
+            },
+            ParamKind::Text | ParamKind::Literal => match *arg {
+                Value::Null => return Err("a string parameter is NULL"),
+                Value::Text(_) => {}
+                other => *arg = Value::Text(ctx.to_text(other)),
+            },
+            ParamKind::Word(read) => {
+                if let Some(text) = arg.text() {
+                    let word = std::str::from_utf8(ctx.bytes(text)).map_err(|_| "not a word")?;
+                    *arg = Value::Int(read(word).map_err(|_| "a parameter has no such value")?);
+                }
+            }
+            ParamKind::Any | ParamKind::Output | ParamKind::Regex => {}
+        }
+    }
+    Ok(())
+}
+
+/// A string of digits serves as a number: 1.x scripts quote everything (spec 1.8).
+fn digits(ctx: &Ctx<'_>, value: Value) -> Option<i64> {
+    std::str::from_utf8(ctx.bytes(value.text()?)).ok()?.trim().parse().ok()
+}
+
+/// Takes name and index of a reference, popping what was pushed for them.
+fn subject(machine: &mut Machine, ctx: &mut Ctx<'_>, id: ReferenceId) -> Option<(u16, Subject)> {
+    let reference = reference(ctx, id)?;
+    let index = match reference.index {
+        Index::Dynamic => match machine.pop().int() {
+            Some(n) => Index::At(n.clamp(-0x7FFF, 0x7FFF) as i32),
+            None => Index::None,
+        },
+        fixed => fixed,
+    };
+    let name = match reference.sub {
+        Sub::None => Name::None,
+        Sub::Slot(slot) => Name::Slot(slot),
+        Sub::Text(c) => Name::Text(constant(c)),
+        Sub::Dynamic => {
+            let value = machine.pop();
+            Name::Text(ctx.to_text(value))
+        }
+    };
+    Some((reference.variable.0, Subject { name, index }))
+}
+
+/// Pushes a variable's value.
+pub(super) fn load(
+    machine: &mut Machine,
+    ctx: &mut Ctx<'_>,
+    registry: &Registry,
+    states: &mut States,
+    id: ReferenceId,
+) {
+    let value = match subject(machine, ctx, id) {
+        Some((variable, subject)) => match registry.variable_by_id(variable) {
+            Some((module, variable)) => {
+                let subject = registry.settle(ctx, variable, subject);
+                let state = states.get_mut(module);
+                state.map_or(Value::Null, |state| (variable.get)(ctx, state.as_mut(), subject))
+            }
+            None => Value::Null,
+        },
+        None => Value::Null,
+    };
+    machine.stack.push(value);
+}
+
+/// Pops a value and assigns it.
+pub(super) fn store(
+    machine: &mut Machine,
+    ctx: &mut Ctx<'_>,
+    registry: &Registry,
+    states: &mut States,
+    id: ReferenceId,
+    op: Assign,
+) {
+    let value = machine.pop();
+    let done = match (subject(machine, ctx, id), value) {
+        (_, Value::Invalid) => Err("the old value stays"),
+        (Some((variable, subject)), value) => {
+            assign(ctx, registry, states, variable, subject, op, value)
+        }
+        (None, _) => Err("no such variable"),
+    };
+    ctx.run.code = match done {
+        Ok(()) => 1,
+        Err(text) => {
+            ctx.complain(text);
+            -1
+        }
+    };
+    machine.truth = ctx.run.code > 0;
+}
+
+fn assign(
+    ctx: &mut Ctx<'_>,
+    registry: &Registry,
+    states: &mut States,
+    variable: u16,
+    subject: Subject,
+    op: Assign,
+    value: Value,
+) -> Result<(), &'static str> {
+    let (module, variable) = registry.variable_by_id(variable).ok_or("no such variable")?;
+    let set = variable.set.ok_or("the variable is read-only")?;
+    let subject = registry.settle(ctx, variable, subject);
+    let state = states.get_mut(module).ok_or("no such module")?;
+    set(ctx, state.as_mut(), subject, op, value)
+}
+
+/// Pops the parameters and the input of a transformation, pushes its result.
+pub(super) fn transform(
+    machine: &mut Machine,
+    ctx: &mut Ctx<'_>,
+    registry: &Registry,
+    id: TransformId,
+    params: u8,
+) {
+    let base = machine.stack.len().saturating_sub(params as usize);
+    let input = base.checked_sub(1).and_then(|at| machine.stack.get(at)).copied();
+    let input = input.unwrap_or_default();
+    let result = match registry.transformation_by_id(id) {
+        Some(t) if !input.is_null() => (t.apply)(ctx, input, &machine.stack[base..]),
+        _ => Value::Null,
+    };
+    machine.stack.truncate(base.saturating_sub(1));
+    machine.stack.push(result);
+}
+
+/// Pops `n` values and pushes their texts joined.
+pub(super) fn concat(machine: &mut Machine, ctx: &mut Ctx<'_>, n: u8) {
+    let base = machine.stack.len().saturating_sub(n as usize);
+    // Numbers are printed first: that may grow the arena, where the joined text must lie in one.
+    for value in &mut machine.stack[base..] {
+        *value = Value::Text(ctx.to_text(*value));
+    }
+    let joined = ctx.join(machine.stack[base..].iter().filter_map(|value| value.text()));
+    machine.stack.truncate(base);
+    machine.stack.push(joined);
+}
+
+/// Assigns what the function put into its output arguments.
+fn deliver(ctx: &mut Ctx<'_>, registry: &Registry, states: &mut States) {
+    while let Some((id, value)) = ctx.run.outputs.pop() {
+        let Some(reference) = reference(ctx, id) else { continue };
+        let name = match reference.sub {
+            Sub::Slot(slot) => Name::Slot(slot),
+            Sub::Text(c) => Name::Text(constant(c)),
+            Sub::None | Sub::Dynamic => Name::None,
+        };
+        let subject = Subject { name, index: reference.index };
+        let variable = reference.variable.0;
+        if let Err(text) = assign(ctx, registry, states, variable, subject, Assign::Set, value) {
+            ctx.complain(text);
+        }
+    }
+}
+
+fn constant(c: Constant) -> Text {
+    Text { source: Source::Constant, start: c.start, len: c.len }
+}

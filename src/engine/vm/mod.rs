@@ -1,0 +1,328 @@
+//! The virtual machine: runs a script's instructions over a [`Machine`], which is plain data.
+//!
+//! An explicit frame stack, no recursion, no closure: a machine can be put aside between any two
+//! instructions and goes on later on the same worker. Nothing of a run lives in the worker.
+
+mod arith;
+mod call;
+mod compare;
+
+use std::any::Any;
+
+use sluice_script::Script;
+use sluice_script::ir::{Op, Reference, RouteId};
+
+use crate::context::Ctx;
+use crate::job::Answer;
+use crate::limits;
+use crate::module::{Then, Wait};
+use crate::registry::Registry;
+use crate::value::{Source, Text, Value};
+
+/// The states of all modules of one worker, by number of module.
+pub type States = Vec<Box<dyn Any + Send>>;
+
+/// How a stretch of instructions ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// The run is over.
+    Done,
+    /// The run waits; [`resume`] goes on.
+    Parked(Wait),
+}
+
+/// A route that has been entered.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    /// Where the caller goes on.
+    back: u32,
+    /// The caller's `param_base`.
+    param_base: u32,
+    /// How many loops the caller is in.
+    loops: u32,
+}
+
+/// A call that waits.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    function: sluice_script::ir::FunctionId,
+    args: u8,
+    then: Then,
+}
+
+/// The program state of a run.
+#[derive(Debug, Default)]
+pub struct Machine {
+    pc: u32,
+    truth: bool,
+    stack: Vec<Value>,
+    frames: Vec<Frame>,
+    loops: Vec<u32>,
+    pending: Option<Pending>,
+    steps: u32,
+}
+
+impl Machine {
+    /// A machine with room for a usual script.
+    pub fn new() -> Self {
+        Self {
+            stack: Vec::with_capacity(64),
+            frames: Vec::with_capacity(16),
+            loops: Vec::with_capacity(8),
+            ..Self::default()
+        }
+    }
+
+    /// Forgets everything and stands before the first instruction of a route.
+    pub fn enter(&mut self, script: &Script, route: RouteId) {
+        self.pc = script.routes.get(route.0 as usize).map_or(u32::MAX, |r| r.entry);
+        self.truth = false;
+        self.stack.clear();
+        self.frames.clear();
+        self.loops.clear();
+        self.pending = None;
+    }
+
+    fn pop(&mut self) -> Value {
+        self.stack.pop().unwrap_or_default()
+    }
+
+    /// Leaves the current route; `false` when it was the outermost.
+    fn leave(&mut self, ctx: &mut Ctx<'_>) -> bool {
+        let Some(frame) = self.frames.pop() else { return false };
+        ctx.run.params.truncate(ctx.run.param_base as usize);
+        ctx.run.param_base = frame.param_base;
+        self.loops.truncate(frame.loops as usize);
+        self.pc = frame.back;
+        true
+    }
+}
+
+/// Runs until the script ends or waits.
+pub fn run(
+    machine: &mut Machine,
+    ctx: &mut Ctx<'_>,
+    registry: &Registry,
+    states: &mut States,
+) -> Outcome {
+    machine.steps = limits::STEPS_PER_TURN;
+    let shared = ctx.shared;
+    let code: &[Op] = &shared.script.code;
+    while let Some(op) = code.get(machine.pc as usize) {
+        ctx.run.at = machine.pc;
+        machine.pc += 1;
+        match step(machine, ctx, registry, states, *op) {
+            Step::Next => {}
+            Step::End => return Outcome::Done,
+            Step::Park(wait) => return Outcome::Parked(wait),
+        }
+    }
+    Outcome::Done
+}
+
+/// Goes on after a wait.
+pub fn resume(
+    machine: &mut Machine,
+    ctx: &mut Ctx<'_>,
+    registry: &Registry,
+    states: &mut States,
+    answer: &Answer,
+) -> Outcome {
+    machine.steps = limits::STEPS_PER_TURN;
+    if let Some(pending) = machine.pending.take() {
+        match call::finish(machine, ctx, registry, states, pending, answer) {
+            Step::Next => {}
+            Step::End => return Outcome::Done,
+            Step::Park(wait) => return Outcome::Parked(wait),
+        }
+    }
+    run(machine, ctx, registry, states)
+}
+
+enum Step {
+    Next,
+    End,
+    Park(Wait),
+}
+
+#[expect(clippy::too_many_lines, reason = "the instruction set at one glance; each arm is a line")]
+fn step(
+    machine: &mut Machine,
+    ctx: &mut Ctx<'_>,
+    registry: &Registry,
+    states: &mut States,
+    op: Op,
+) -> Step {
+    match op {
+        Op::Text(c) => {
+            let text = Text { source: Source::Constant, start: c.start, len: c.len };
+            machine.stack.push(Value::Text(text));
+        }
+        Op::Int(n) => machine.stack.push(Value::Int(n)),
+        Op::Null => machine.stack.push(Value::Null),
+        Op::Omitted => machine.stack.push(Value::Omitted),
+        Op::Regex(id) => machine.stack.push(Value::Regex(id)),
+        Op::Refer(id) => machine.stack.push(Value::Reference(id)),
+        Op::Load(id) => call::load(machine, ctx, registry, states, id),
+        Op::Concat(n) => call::concat(machine, ctx, n),
+        Op::Transform { transform, params } => {
+            call::transform(machine, ctx, registry, transform, params);
+        }
+        Op::Arith { op, literal, compound } => {
+            let (right, left) = (machine.pop(), machine.pop());
+            let result = arith::arith(ctx, op, left, right, literal, compound);
+            machine.stack.push(result);
+        }
+        Op::Complement => {
+            let value = machine.pop().int().map_or(Value::Invalid, |n| Value::Int(!n));
+            machine.stack.push(value);
+        }
+        Op::Compare { op, literal } => {
+            let (right, left) = (machine.pop(), machine.pop());
+            machine.truth = compare::compare(ctx, op, left, right, literal);
+        }
+        Op::Match(id) => {
+            let subject = machine.pop();
+            machine.truth = compare::matches(ctx, id, subject);
+        }
+        Op::MatchDynamic => {
+            let (pattern, subject) = (machine.pop(), machine.pop());
+            machine.truth = compare::matches_dynamic(ctx, pattern, subject);
+        }
+        Op::InNet(id) => {
+            let subject = machine.pop();
+            machine.truth = compare::in_net(ctx, id, subject);
+        }
+        Op::Truth => {
+            let value = machine.pop();
+            machine.truth = compare::truth(value);
+        }
+        Op::NonZero => machine.truth = machine.pop().int().is_some_and(|n| n != 0),
+        Op::PushTruth => machine.stack.push(Value::Int(i64::from(machine.truth))),
+        Op::PushCode => machine.stack.push(Value::Int(i64::from(ctx.run.code))),
+        Op::Not => machine.truth = !machine.truth,
+        Op::Jump(to) => machine.pc = to,
+        Op::JumpIf(to) => {
+            if machine.truth {
+                machine.pc = to;
+            }
+        }
+        Op::JumpIfNot(to) => {
+            if !machine.truth {
+                machine.pc = to;
+            }
+        }
+        Op::Store { target, op } => call::store(machine, ctx, registry, states, target, op),
+        Op::Call { function, args } => {
+            return call::call(machine, ctx, registry, states, function, args);
+        }
+        Op::Route { route, args } => return enter(machine, ctx, Some(route), args),
+        Op::RouteDynamic { args } => return enter_named(machine, ctx, args),
+        Op::Return { values } => return leave(machine, ctx, values),
+        Op::End => {
+            if !machine.leave(ctx) {
+                return Step::End;
+            }
+            machine.truth = ctx.run.code > 0;
+        }
+        Op::Exit => return Step::End,
+        Op::Drop => {
+            ctx.run.dropped = true;
+            return Step::End;
+        }
+        Op::LoopEnter => machine.loops.push(0),
+        Op::LoopCheck(out) => return count_round(machine, ctx, out),
+        Op::LoopLeave => {
+            machine.loops.pop();
+        }
+        Op::SetCode(code) => ctx.run.code = code,
+        Op::CodeFromTruth => ctx.run.code = i32::from(machine.truth),
+        Op::Pop => {
+            machine.stack.pop();
+        }
+        Op::Dup => machine.stack.push(machine.stack.last().copied().unwrap_or_default()),
+    }
+    Step::Next
+}
+
+/// Counts a backward step: a run that takes too many yields to the worker's other messages.
+fn tick(machine: &mut Machine, ctx: &mut Ctx<'_>) -> Step {
+    let full = ctx.run.arena.len() > limits::ARENA_BYTES;
+    if full || machine.stack.len() > limits::STACK_VALUES {
+        ctx.complain("the run holds too much text or too many values and is ended");
+        return Step::End;
+    }
+    if machine.steps > 0 {
+        machine.steps -= 1;
+        return Step::Next;
+    }
+    Step::Park(Wait::Turn)
+}
+
+fn count_round(machine: &mut Machine, ctx: &mut Ctx<'_>, out: u32) -> Step {
+    let limit = ctx.shared.settings.max_while_loops;
+    let Some(rounds) = machine.loops.last_mut() else { return Step::Next };
+    *rounds += 1;
+    if *rounds > limit {
+        ctx.complain("max_while_loops reached, the loop is left");
+        machine.pc = out;
+        return Step::Next;
+    }
+    tick(machine, ctx)
+}
+
+fn enter(machine: &mut Machine, ctx: &mut Ctx<'_>, route: Option<RouteId>, args: u8) -> Step {
+    let base = machine.stack.len().saturating_sub(args as usize);
+    let entry = route.and_then(|id| ctx.shared.script.routes.get(id.0 as usize)).map(|r| r.entry);
+    let Some(entry) = entry.filter(|_| machine.frames.len() < limits::ROUTE_DEPTH) else {
+        let text = if entry.is_some() { "routes nest too deep" } else { "no such route" };
+        ctx.complain(text);
+        machine.stack.truncate(base);
+        ctx.run.code = -1;
+        machine.truth = false;
+        return Step::Next;
+    };
+    machine.frames.push(Frame {
+        back: machine.pc,
+        param_base: ctx.run.param_base,
+        loops: machine.loops.len() as u32,
+    });
+    ctx.run.param_base = ctx.run.params.len() as u32;
+    ctx.run.params.extend_from_slice(machine.stack.get(base..).unwrap_or_default());
+    machine.stack.truncate(base);
+    machine.pc = entry;
+    tick(machine, ctx)
+}
+
+fn enter_named(machine: &mut Machine, ctx: &mut Ctx<'_>, args: u8) -> Step {
+    let below = machine.stack.len().saturating_sub(args as usize + 1);
+    let name = machine.stack.get(below).copied().unwrap_or_default();
+    let name = ctx.to_text(name);
+    let route = ctx.shared.script.route(ctx.run.kind, ctx.bytes(name)).or_else(|| {
+        ctx.shared.script.route(sluice_script::ir::RouteKind::Request, ctx.bytes(name))
+    });
+    if below < machine.stack.len() {
+        machine.stack.remove(below);
+    }
+    enter(machine, ctx, route, args)
+}
+
+fn leave(machine: &mut Machine, ctx: &mut Ctx<'_>, values: u8) -> Step {
+    let base = machine.stack.len().saturating_sub(values as usize);
+    ctx.run.returns.clear();
+    ctx.run.returns.extend_from_slice(machine.stack.get(base..).unwrap_or_default());
+    machine.stack.truncate(base);
+    // spec 1.5: NULL returns -1, what is no number returns 1, 0 stops the whole script.
+    let code = match machine.pop() {
+        Value::Null | Value::Omitted => -1,
+        value => value.int().map_or(1, |n| n.clamp(-0x7FFF_FFFF, 0x7FFF_FFFF) as i32),
+    };
+    ctx.run.code = code;
+    machine.truth = code > 0;
+    if code == 0 || !machine.leave(ctx) { Step::End } else { Step::Next }
+}
+
+/// The reference of an id; a script is checked, so an unknown one cannot come from it.
+fn reference(ctx: &Ctx<'_>, id: sluice_script::ir::ReferenceId) -> Option<Reference> {
+    ctx.shared.script.references.get(id.0 as usize).copied()
+}
