@@ -1,1 +1,2 @@
 //! Test support shared by the folders beside this file.
+#![forbid(unsafe_code)]

@@ -1,0 +1,68 @@
+//! The module tables are complete: every entry is documented, and a test in `tests/modules` names
+//! it.
+
+use sluice_modules::{CORE, MODULES};
+
+use crate::repository::{files, none};
+
+/// An entry of a table: its module, its name as a test writes it, its line of documentation.
+struct Entry {
+    module: &'static str,
+    name: String,
+    doc: &'static str,
+}
+
+/// Everything that the tables offer.
+fn entries() -> Vec<Entry> {
+    let mut found = Vec::new();
+    for module in std::iter::once(&CORE).chain(MODULES) {
+        let mut add = |name: String, doc| found.push(Entry { module: module.name, name, doc });
+        add(module.name.to_owned(), module.doc);
+        module.functions.iter().for_each(|f| add(f.name.to_owned(), f.doc));
+        module.variables.iter().for_each(|v| add(format!("${}", v.name), v.doc));
+        module.params.iter().for_each(|p| add(p.name.to_owned(), p.doc));
+        module.commands.iter().for_each(|c| add(c.name.to_owned(), c.doc));
+        let transformations = module.transformations.iter();
+        transformations.for_each(|t| add(format!("{}.{}", t.class, t.name), t.doc));
+    }
+    found
+}
+
+fn undocumented(entry: &Entry) -> Option<String> {
+    let lines = entry.doc.lines().count();
+    let good = lines == 1 && entry.doc.len() > 10 && !entry.doc.starts_with('(');
+    (!good).then(|| format!("{}: {} has no line of documentation", entry.module, entry.name))
+}
+
+fn untested(entry: &Entry, tests: &str) -> Option<String> {
+    let named = tests.match_indices(&entry.name).any(|(at, _)| {
+        let before = tests[..at].chars().next_back().unwrap_or(' ');
+        let after = tests[at + entry.name.len()..].chars().next().unwrap_or(' ');
+        let part = |c: char| c.is_alphanumeric() || c == '_';
+        !part(before) && !part(after)
+    });
+    // `$(name)` and `$(name(x))` are the same variable.
+    let braced = entry.name.replacen('$', "$(", 1);
+    let named = named || entry.name.starts_with('$') && tests.contains(&braced);
+    (!named).then(|| format!("{}: no test in tests/modules names {}", entry.module, entry.name))
+}
+
+#[test]
+fn every_entry_is_documented() {
+    let planted = Entry { module: "m", name: "f".to_owned(), doc: "" };
+    assert!(undocumented(&planted).is_some());
+    none(entries().iter().filter_map(undocumented).collect());
+}
+
+#[test]
+fn every_entry_is_tested() {
+    let planted = Entry { module: "m", name: "ds_list".to_owned(), doc: "Lists the sets." };
+    assert!(untested(&planted, "ds_lists(); my_ds_list();").is_some());
+    assert!(untested(&planted, "ds_list();").is_none());
+    let tests: String = files()
+        .into_iter()
+        .filter(|file| file.path.starts_with("tests/modules/"))
+        .map(|file| file.text)
+        .collect();
+    none(entries().iter().filter_map(|entry| untested(entry, &tests)).collect());
+}
