@@ -58,6 +58,8 @@ pub struct RunState {
     pub branch_flags: u32,
     /// `force_rport()` was called.
     pub force_rport: bool,
+    /// `add_local_rport()` was called.
+    pub local_rport: bool,
     /// Changes of the message.
     pub patches: Patches,
     /// Lines for local replies (`append_to_reply`).
@@ -97,6 +99,7 @@ impl RunState {
             flags: 0,
             branch_flags: 0,
             force_rport: false,
+            local_rport: false,
             patches: Patches::default(),
             reply_lines: Vec::with_capacity(256),
             avps: Vec::with_capacity(32),
@@ -122,6 +125,7 @@ impl RunState {
         self.flags = 0;
         self.branch_flags = 0;
         self.force_rport = false;
+        self.local_rport = false;
         self.patches.clear();
         self.reply_lines.clear();
         self.avps.clear();

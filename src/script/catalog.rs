@@ -57,6 +57,9 @@ pub enum ParamKind {
     Output,
     /// A regex; compiled at load when literal.
     Regex,
+    /// A flag's name or number (`setflag(22)`: numbers are names too), interned at load like
+    /// [`SubKind::Flag`]; arrives as the slot, a number. Variables are refused.
+    Flag,
     /// A word or list that the module turns into a number, at load when literal; at run time
     /// by the same function. The error text says what was expected.
     Word(fn(&str) -> Result<i64, String>),

@@ -104,7 +104,7 @@ fn prepare(ctx: &mut Ctx<'_>, function: &Function, args: &mut [Value]) -> Result
                     *arg = Value::Int(read(word).map_err(|_| "a parameter has no such value")?);
                 }
             }
-            ParamKind::Any | ParamKind::Output | ParamKind::Regex => {}
+            ParamKind::Any | ParamKind::Output | ParamKind::Regex | ParamKind::Flag => {}
         }
     }
     Ok(())
