@@ -1,6 +1,7 @@
 //! What a function, variable or transformation sees: the message, the run, the worker, the shared
 //! snapshot. Everything it may do to the world goes through here.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sluice_base::{Now, WorkerId};
@@ -96,6 +97,12 @@ impl Ctx<'_> {
         let start = self.run.arena.len() as u32;
         self.run.arena.extend_from_slice(bytes);
         Text { source: Source::Arena, start, len: bytes.len() as u32 }
+    }
+
+    /// Sets `$du` to a URI whose address is known, so that sending need not find it out again.
+    pub fn set_destination(&mut self, uri: Text, addr: Option<SocketAddr>) {
+        self.run.destination = Some(uri);
+        self.run.destination_addr = addr;
     }
 
     /// A text for a piece of the received message (by address; a foreign piece gives the empty

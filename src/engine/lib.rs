@@ -4,6 +4,7 @@
 //! can be simulated from a seed.
 #![forbid(unsafe_code)]
 
+pub mod avp;
 pub mod context;
 pub mod digits;
 pub mod job;

@@ -239,6 +239,12 @@ pub struct Module {
     pub start: fn(&mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError>,
 }
 
+/// Reads a file by the path the user wrote; may block.
+pub type ReadFile = Arc<dyn Fn(&str) -> std::io::Result<Vec<u8>> + Send + Sync>;
+
+/// Addresses of a host name, or why there is none; may block up to its deadline.
+pub type Resolve = Arc<dyn Fn(&str) -> Result<Vec<std::net::IpAddr>, String> + Send + Sync>;
+
 /// What a module's `start` sees and may ask.
 pub struct Setup<'a> {
     /// The script; names may be interned.
@@ -251,10 +257,11 @@ pub struct Setup<'a> {
     pub module: &'static str,
     /// The module's first statistic; see [`crate::context::Local::count`].
     pub statistics: StatisticsBase,
-    /// Reads a file of the user's (the program provides it; modules open none).
-    pub read_file: &'a dyn Fn(&str) -> std::io::Result<Vec<u8>>,
-    /// Resolves a name, with a deadline; only at start.
-    pub resolve: &'a dyn Fn(&str) -> Result<Vec<std::net::IpAddr>, String>,
+    /// Reads a file of the user's (the program provides it; modules open none). Shared state may
+    /// keep it for its management commands, never for a worker.
+    pub read_file: ReadFile,
+    /// Resolves a name, with a deadline; for start and management commands, never for a worker.
+    pub resolve: Resolve,
     /// Receives warnings for the user.
     pub warnings: &'a mut Vec<String>,
 }

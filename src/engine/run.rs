@@ -50,6 +50,9 @@ pub struct RunState {
     pub ruri: Option<Text>,
     /// `$du`.
     pub destination: Option<Text>,
+    /// The address that `destination` is known to stand for; cleared by whoever changes `$du`
+    /// without knowing it.
+    pub destination_addr: Option<SocketAddr>,
     /// Forced sending socket.
     pub send_socket: Option<SocketId>,
     /// Message flags by slot.
@@ -95,6 +98,7 @@ impl RunState {
             kind: RouteKind::Request,
             ruri: None,
             destination: None,
+            destination_addr: None,
             send_socket: None,
             flags: 0,
             branch_flags: 0,
@@ -121,6 +125,7 @@ impl RunState {
         self.kind = kind;
         self.ruri = None;
         self.destination = None;
+        self.destination_addr = None;
         self.send_socket = None;
         self.flags = 0;
         self.branch_flags = 0;
