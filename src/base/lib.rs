@@ -3,10 +3,23 @@
 //! Knows no SIP, does no I/O and reads no clock ([`time`] only defines what a turn is told).
 #![deny(unsafe_code)]
 
+pub mod counters;
+pub mod histogram;
+pub mod limits;
+#[cfg(all(test, loom))]
+mod loom_tests;
+pub mod mailbox;
 pub mod owner;
+#[allow(unsafe_code)]
+pub mod ring;
+pub mod slab;
+pub mod snapshot;
 pub mod span;
+mod sync;
 pub mod time;
 pub mod transport;
+pub mod wake;
+pub mod wheel;
 
 pub use owner::{OwnerSeed, WorkerId};
 pub use span::Span;
