@@ -1,1 +1,94 @@
-//! (skeleton)
+//! The control plane: executes what runs ask for and answers by mail.
+//!
+//! One thread with a small tokio runtime. Knows no transaction and no SIP byte; a worker never
+//! waits for it.
+#![forbid(unsafe_code)]
+
+mod dns;
+pub mod limits;
+
+use std::io;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+
+use sluice_engine::job::{Answer, Job, Mail, Request};
+use tokio::sync::mpsc;
+
+pub use dns::Dns;
+
+/// Wakes a worker that sleeps; by number of worker.
+pub type Waker = Arc<dyn Fn() + Send + Sync>;
+
+/// The running control plane. Dropped handles end it when all jobs are done.
+pub struct Control {
+    jobs: mpsc::Sender<Request>,
+    thread: JoinHandle<()>,
+}
+
+/// A worker's way to the control plane.
+#[derive(Clone)]
+pub struct Jobs(mpsc::Sender<Request>);
+
+impl Control {
+    /// Starts the thread. `wakers` are those of the workers, by number.
+    ///
+    /// # Errors
+    /// When the thread or its runtime cannot be made.
+    pub fn start(dns: Dns, wakers: Vec<Waker>) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (jobs, queue) = mpsc::channel(limits::JOBS);
+        let thread = Builder::new()
+            .name("control".into())
+            .spawn(move || runtime.block_on(serve(queue, Arc::new(dns), wakers.into())))?;
+        Ok(Self { jobs, thread })
+    }
+
+    /// The way that workers send jobs by.
+    pub fn jobs(&self) -> Jobs {
+        Jobs(self.jobs.clone())
+    }
+
+    /// Ends the control plane after the last [`Jobs`] is gone.
+    pub fn stop(self) {
+        drop(self.jobs);
+        if self.thread.join().is_err() {
+            tracing::error!(target: "control", "the control plane ended by a panic");
+        }
+    }
+}
+
+impl Jobs {
+    /// Hands a job over; never blocks. With a full queue the answer is "failed" at once. Returns
+    /// whether the asking worker, which is the caller's, has been given its answer already.
+    pub fn send(&self, request: Request) -> bool {
+        match self.0.try_send(request) {
+            Ok(()) => false,
+            Err(error) => {
+                let request = error.into_inner();
+                let answer = Answer::Failed("the control plane is overloaded".into());
+                // The caller is the worker itself, so it is awake.
+                let _asleep = request.reply.complete(Mail { key: request.key, answer });
+                true
+            }
+        }
+    }
+}
+
+async fn serve(mut queue: mpsc::Receiver<Request>, dns: Arc<Dns>, wakers: Arc<[Waker]>) {
+    while let Some(request) = queue.recv().await {
+        let (dns, wakers) = (Arc::clone(&dns), Arc::clone(&wakers));
+        tokio::spawn(async move {
+            let answer = match &request.job {
+                Job::Resolve(name) => match dns.addresses(name).await {
+                    Ok(addresses) => Answer::Addresses(addresses.into()),
+                    Err(reason) => Answer::Failed(reason.into()),
+                },
+            };
+            if request.reply.complete(Mail { key: request.key, answer })
+                && let Some(wake) = wakers.get(usize::from(request.worker.0))
+            {
+                wake();
+            }
+        });
+    }
+}

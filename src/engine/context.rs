@@ -4,11 +4,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use sluice_base::counters::Cells;
 use sluice_base::{Now, WorkerId};
 use sluice_script::Script;
 use sluice_sip::Message;
 
+use crate::counter::Counter;
 use crate::digits::Digits;
+use crate::module::StatisticsBase;
 use crate::output::Output;
 use crate::run::{Packet, RunState};
 use crate::settings::Settings;
@@ -27,10 +30,11 @@ pub struct Shared {
 }
 
 /// The worker's own things that a run may touch.
-#[derive(Debug)]
 pub struct Local {
     /// Which worker.
     pub id: WorkerId,
+    /// Counters of the engine and of all modules.
+    pub cells: Cells,
     /// The transmit batch.
     pub output: Output,
     /// `$var` values by slot; they outlive a message (spec 1.11).
@@ -52,6 +56,23 @@ pub enum Kept {
 }
 
 impl Local {
+    /// A worker's own things; `vars` is the number of `$var` names.
+    pub fn new(id: WorkerId, cells: Cells, vars: usize, random: u64) -> Self {
+        Self { id, cells, output: Output::default(), vars: vec![Kept::Null; vars], random }
+    }
+
+    /// Counts an event of the engine.
+    #[inline]
+    pub fn add(&mut self, counter: Counter, amount: u64) {
+        self.cells.add(counter.cell(), amount);
+    }
+
+    /// Counts a statistic of a module, by its place in the module's table.
+    #[inline]
+    pub fn count(&mut self, base: StatisticsBase, statistic: usize) {
+        self.cells.add(usize::from(base.0) + statistic, 1);
+    }
+
     /// The next random number (splitmix64; not for secrets).
     pub fn random(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -4,6 +4,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use sluice_base::WorkerId;
+use sluice_base::mailbox::Reservation;
+use sluice_base::slab::Key;
+
 /// What is asked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Job {
@@ -11,24 +15,16 @@ pub enum Job {
     Resolve(Box<str>),
 }
 
-/// A parked run's ticket; the answer carries it back. Stale tickets are ignored.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub struct Ticket {
-    /// Slot in the worker's slab of parked runs.
-    pub slot: u32,
-    /// Generation of the slot.
-    pub generation: u32,
-}
-
-/// A job with the place its answer belongs to.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// A job with the reserved place of its answer.
 pub struct Request {
     /// The worker that asks.
-    pub worker: sluice_base::WorkerId,
+    pub worker: WorkerId,
     /// The parked run.
-    pub ticket: Ticket,
+    pub key: Key,
     /// What is asked.
     pub job: Job,
+    /// Where the answer goes; completing it says whether the worker must be woken.
+    pub reply: Reservation<Mail>,
 }
 
 /// What a parked run is resumed with.
@@ -45,8 +41,8 @@ pub enum Answer {
 /// An answer on its way to the worker that asked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mail {
-    /// The parked run.
-    pub ticket: Ticket,
+    /// The parked run; a stale key is ignored.
+    pub key: Key,
     /// The answer.
     pub answer: Answer,
 }

@@ -6,17 +6,20 @@
 
 pub mod avp;
 pub mod context;
+pub mod counter;
 pub mod digits;
 pub mod job;
 pub mod limits;
 pub mod module;
 pub mod output;
+pub mod program;
 pub mod registry;
 pub mod run;
 pub mod settings;
 pub mod sockets;
 pub mod value;
 pub mod vm;
+pub mod worker;
 
 pub use context::Ctx;
 pub use module::{Flow, Function, Module, Variable};

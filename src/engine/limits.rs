@@ -22,3 +22,7 @@ pub const BATCH: usize = 64;
 
 /// Room of the transmit batch that is touched at start: a full batch of usual messages.
 pub const OUTPUT_BYTES: usize = 256 << 10;
+
+/// Bytes of one hop ring: eight of the largest datagrams, or some 500 usual ones, so that a worker
+/// may be late by several batches.
+pub const RING_BYTES: usize = 512 << 10;

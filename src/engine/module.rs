@@ -202,8 +202,11 @@ pub enum Seen {
 #[derive(Debug)]
 pub struct Hooks {
     /// A request, before the script.
-    pub request_in: Option<fn(&mut Ctx<'_>, &mut dyn Any) -> Seen>,
+    pub request_in: Option<Hook>,
 }
+
+/// A hook that looks at a message.
+pub type Hook = fn(&mut Ctx<'_>, &mut dyn Any) -> Seen;
 
 impl Hooks {
     /// No hook.

@@ -16,7 +16,7 @@ pub struct Send {
 }
 
 /// The transmit batch and the jobs of one turn.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Default)]
 pub struct Output {
     /// All datagrams' bytes, end to end.
     pub bytes: Vec<u8>,

@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 
 use sluice_base::{Now, SocketId};
 use sluice_script::ir::{ReferenceId, RouteKind};
-use sluice_sip::Patches;
+use sluice_sip::{Index, Patches};
 
+use crate::context::Kept;
 use crate::value::{Text, Value};
+use crate::vm::Machine;
 
 /// Where the run's message came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,6 +21,13 @@ pub struct Packet {
     pub at: Now,
     /// `$mi`: a counter per worker.
     pub id: u32,
+}
+
+impl Default for Packet {
+    fn default() -> Self {
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        Self { socket: SocketId::default(), peer: nowhere, at: Now::default(), id: 0 }
+    }
 }
 
 /// An AVP's key: a name known at load, or one made at run time.
@@ -39,6 +48,37 @@ pub struct Branch {
     pub destination: Option<Text>,
     /// q times 1000; `None` when not given.
     pub q: Option<u16>,
+}
+
+/// One script run: where its message came from, the message's index, what the script changed, and
+/// how far it got. Reused from message to message; parked ones keep their message.
+#[derive(Debug)]
+pub struct Run {
+    /// Where the message came from.
+    pub packet: Packet,
+    /// The index of the message.
+    pub index: Index,
+    /// What functions and variables touch.
+    pub state: RunState,
+    /// How far the script got.
+    pub machine: Machine,
+    /// The message's bytes while the run is parked.
+    pub kept: Vec<u8>,
+    /// The `$var` values that belong to the run while it is parked.
+    pub vars: Vec<Kept>,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self {
+            packet: Packet::default(),
+            index: Index::new(),
+            state: RunState::new(),
+            machine: Machine::new(),
+            kept: Vec::new(),
+            vars: Vec::new(),
+        }
+    }
 }
 
 /// What a run changes and remembers besides its program state.

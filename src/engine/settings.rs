@@ -1,5 +1,10 @@
 //! The globals of a script, digested: what the engine and the core look at while running.
 
+use sluice_script::Script;
+use sluice_script::ir::Setting;
+
+use crate::registry::Registry;
+
 /// Globals that something reads at run time, with OpenSIPS' defaults (spec 1.3).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
@@ -21,6 +26,40 @@ pub struct Settings {
     pub sip_warning: bool,
     /// Local replies go to the Via address rather than the source.
     pub reply_to_via: bool,
+}
+
+impl Settings {
+    /// The globals of a script; what it does not set keeps its default.
+    pub fn of(script: &Script, registry: &Registry) -> Self {
+        let forwards = registry.function_id("forward").is_some_and(|id| script.calls(id));
+        let mut settings = Self { disable_stateless_fwd: !forwards, ..Self::default() };
+        for global in &script.globals {
+            settings.set(global.name, &global.value);
+        }
+        settings
+    }
+
+    fn set(&mut self, name: &str, value: &Setting) {
+        match (name, value) {
+            ("server_signature", Setting::Int(0)) => self.server_header = None,
+            ("server_header", Setting::Text(line)) if self.server_header.is_some() => {
+                self.server_header = Some(line.clone());
+            }
+            ("disable_stateless_fwd", Setting::Int(n)) => self.disable_stateless_fwd = *n != 0,
+            ("disable_503_translation", Setting::Int(n)) => self.disable_503_translation = *n != 0,
+            ("check_via", Setting::Int(n)) => self.check_via = *n != 0,
+            ("max_while_loops", Setting::Int(n)) => {
+                self.max_while_loops = u32::try_from(*n).unwrap_or(self.max_while_loops);
+            }
+            ("xlog_level", Setting::Int(n)) => self.xlog_level = (*n).clamp(-3, 4) as i8,
+            ("xlog_buf_size", Setting::Int(n)) => {
+                self.xlog_buf_size = usize::try_from(*n).unwrap_or(self.xlog_buf_size);
+            }
+            ("sip_warning", Setting::Int(n)) => self.sip_warning = *n != 0,
+            ("reply_to_via", Setting::Int(n)) => self.reply_to_via = *n != 0,
+            _ => {}
+        }
+    }
 }
 
 impl Default for Settings {

@@ -1,0 +1,266 @@
+//! A worker's turn: a pure function of time, datagrams and mail (design: rooms 2 to 7).
+//!
+//! No system call, no clock, no lock but a shard's. What is to be sent and asked lies in the
+//! [`Output`] afterwards; the shell around the worker does it.
+
+mod links;
+mod park;
+mod steer;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use sluice_base::counters::Cells;
+use sluice_base::mailbox::Mailbox;
+use sluice_base::slab::Slab;
+use sluice_base::wheel::Wheel;
+use sluice_base::{Datagram, Now, OwnerSeed, WorkerId};
+use sluice_script::ir::{RouteId, RouteKind};
+use sluice_sip::{Message, StartLine};
+
+pub use links::{Links, mesh};
+
+use crate::context::{Ctx, Local, Shared};
+use crate::counter::{self, Counter};
+use crate::job::Mail;
+use crate::limits;
+use crate::module::{Hook, Seen};
+use crate::output::Output;
+use crate::registry::Registry;
+use crate::run::{Packet, Run};
+use crate::vm::{self, Outcome, States};
+
+/// Datagrams of one turn and the region they lie in.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// The received bytes.
+    pub region: &'a [u8],
+    /// What lies in it.
+    pub datagrams: &'a [Datagram],
+}
+
+impl Batch<'_> {
+    /// A turn without datagrams: mail and timers only.
+    pub const EMPTY: Self = Self { region: &[], datagrams: &[] };
+}
+
+/// Everything a worker is made of; see [`crate::program::Program::workers`].
+pub struct Parts {
+    /// Which worker.
+    pub id: WorkerId,
+    /// The ownership hash.
+    pub seed: OwnerSeed,
+    /// The snapshot.
+    pub shared: Arc<Shared>,
+    /// The tables.
+    pub registry: Arc<Registry>,
+    /// This worker's module states.
+    pub states: States,
+    /// Counters of the engine and of all modules.
+    pub counters: Cells,
+    /// Ways to the other workers.
+    pub links: Links,
+    /// Answers of the control plane.
+    pub mailbox: Mailbox<Mail>,
+    /// First random number.
+    pub random: u64,
+    /// The moment it is made.
+    pub now: Now,
+}
+
+/// A worker: owner of its share of all calls.
+pub struct Worker {
+    workers: u8,
+    seed: OwnerSeed,
+    shared: Arc<Shared>,
+    registry: Arc<Registry>,
+    states: States,
+    local: Local,
+    /// `request_in` hooks of the running modules, with the module's number.
+    hooks: Vec<(usize, Hook)>,
+    request_route: Option<RouteId>,
+    reply_route: Option<RouteId>,
+    /// The run that messages are handled in; parked ones are swapped out.
+    run: Box<Run>,
+    spare: Vec<Box<Run>>,
+    parked: Slab<Box<Run>>,
+    wheel: Wheel,
+    links: Links,
+    mailbox: Mailbox<Mail>,
+    messages: u32,
+    more: bool,
+}
+
+impl Worker {
+    /// Puts a worker together; touches its memory, so that no page faults later.
+    pub fn new(parts: Parts) -> Self {
+        let script = &parts.shared.script;
+        let running = parts.registry.running(&script.modules);
+        let hooks = running.iter().filter_map(|at| {
+            let hook = parts.registry.modules()[*at].hooks.request_in;
+            hook.map(|hook| (*at, hook))
+        });
+        Self {
+            workers: parts.links.workers(),
+            seed: parts.seed,
+            hooks: hooks.collect(),
+            request_route: script.route(RouteKind::Request, b""),
+            reply_route: script.route(RouteKind::Reply, b""),
+            local: Local::new(parts.id, parts.counters, script.vars.len(), parts.random),
+            shared: parts.shared,
+            registry: parts.registry,
+            states: parts.states,
+            run: Box::default(),
+            spare: Vec::new(),
+            parked: Slab::new(limits::PARKED_RUNS as u32, limits::BATCH as u32),
+            wheel: Wheel::new(parts.now.mono_ms(), limits::BATCH as u32),
+            links: parts.links,
+            mailbox: parts.mailbox,
+            messages: 0,
+            more: false,
+        }
+    }
+
+    /// Handles mail, due timers, the batch, and what other workers passed on. What is to be sent
+    /// or asked is appended to `output`. Returns which workers must be woken by system call, as
+    /// bits by number.
+    pub fn turn(&mut self, now: Now, batch: Batch<'_>, output: &mut Output) -> u64 {
+        std::mem::swap(&mut self.local.output, output);
+        self.more = false;
+        self.take_mail(now);
+        self.take_timers(now);
+        for datagram in batch.datagrams {
+            self.local.add(Counter::Received, 1);
+            self.receive(now, *datagram, datagram.bytes(batch.region));
+        }
+        let woken = self.links.flush();
+        self.take_hops(now);
+        std::mem::swap(&mut self.local.output, output);
+        self.local.add(Counter::Sent, output.sends.len() as u64);
+        woken
+    }
+
+    /// When the next timer is due, in monotonic milliseconds.
+    pub fn next_due_ms(&self) -> Option<u64> {
+        self.wheel.next_due_ms()
+    }
+
+    /// Whether a hop ring or the mailbox may hold more than the last turn took; then the shell
+    /// must not sleep.
+    pub fn has_more(&self) -> bool {
+        self.more
+    }
+
+    /// How many runs are parked.
+    pub fn parked(&self) -> usize {
+        self.parked.len()
+    }
+
+    /// A datagram from a socket: index it, then keep it or pass it to the call's owner.
+    fn receive(&mut self, now: Now, datagram: Datagram, bytes: &[u8]) {
+        if let Err(reason) = self.run.index.scan(bytes) {
+            self.local.cells.add(counter::refusal(reason), 1);
+            return;
+        }
+        let message = Message { bytes, index: &self.run.index };
+        let owner = self.seed.owner_of(message.call_id(), self.workers);
+        if owner == self.local.id {
+            self.handle(now, datagram, bytes);
+        } else if self.links.push(owner, datagram, bytes, steer::privileged(&message)) {
+            self.local.add(Counter::Hopped, 1);
+        } else {
+            self.local.add(Counter::HopFull, 1);
+        }
+    }
+
+    /// What other workers passed on; parsed in place, in their rings.
+    fn take_hops(&mut self, now: Now) {
+        let mut incoming = self.links.lend_incoming();
+        for consumer in &mut incoming {
+            for taken in 1..=limits::BATCH {
+                let Some((datagram, bytes)) = consumer.take() else { break };
+                self.more |= taken == limits::BATCH;
+                // The sender has indexed these bytes already: they are SIP.
+                if self.run.index.scan(bytes).is_ok() {
+                    self.handle(now, datagram, bytes);
+                }
+            }
+        }
+        self.links.return_incoming(incoming);
+    }
+
+    /// A message of a call that this worker owns; its index lies in `self.run`. A panic ends at
+    /// the message: it is dropped and counted, and the run's state is made anew.
+    fn handle(&mut self, now: Now, datagram: Datagram, bytes: &[u8]) {
+        self.local.add(Counter::Handled, 1);
+        self.messages = self.messages.wrapping_add(1);
+        let packet =
+            Packet { socket: datagram.socket, peer: datagram.peer, at: now, id: self.messages };
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.route(packet, bytes)));
+        match outcome {
+            Ok(Outcome::Done) => {}
+            Ok(Outcome::Parked(wait)) => {
+                self.run.kept.clear();
+                self.run.kept.extend_from_slice(bytes);
+                let fresh = self.spare.pop().unwrap_or_default();
+                let run = std::mem::replace(&mut self.run, fresh);
+                self.park(now, run, wait);
+            }
+            Err(_) => {
+                self.local.add(Counter::Panics, 1);
+                self.run = Box::default();
+            }
+        }
+    }
+
+    fn route(&mut self, packet: Packet, bytes: &[u8]) -> Outcome {
+        let run = &mut *self.run;
+        run.packet = packet;
+        let message = Message { bytes, index: &run.index };
+        let (kind, counter, route) = match message.start() {
+            StartLine::Request { .. } => {
+                (RouteKind::Request, Counter::Requests, self.request_route)
+            }
+            StartLine::Reply { .. } => (RouteKind::Reply, Counter::Replies, self.reply_route),
+        };
+        self.local.add(counter, 1);
+        run.state.reset(kind);
+        let mut ctx = Ctx {
+            message,
+            packet,
+            run: &mut run.state,
+            local: &mut self.local,
+            shared: &self.shared,
+            now: packet.at,
+        };
+        if kind == RouteKind::Request {
+            for (module, hook) in &self.hooks {
+                if let Some(state) = self.states.get_mut(*module)
+                    && hook(&mut ctx, state.as_mut()) == Seen::Absorbed
+                {
+                    return Outcome::Done;
+                }
+            }
+        }
+        let outcome = match route {
+            Some(route) => {
+                run.machine.enter(&self.shared.script, route);
+                vm::run(&mut run.machine, &mut ctx, &self.registry, &mut self.states)
+            }
+            None => Outcome::Done,
+        };
+        if outcome == Outcome::Done {
+            finish(&mut ctx);
+        }
+        outcome
+    }
+}
+
+/// What follows the script: a reply goes on its way, a request without any action is counted.
+fn finish(ctx: &mut Ctx<'_>) {
+    match ctx.run.kind {
+        RouteKind::Reply => {}
+        _ if !ctx.run.answered => ctx.local.add(Counter::Unanswered, 1),
+        _ => {}
+    }
+}

@@ -1,0 +1,112 @@
+//! Parked runs: put aside with their message, resumed by an answer or by the wheel.
+//!
+//! A run takes the worker's `$var` values along and gets them back when it goes on, so that a
+//! script sees what a process that blocks would have shown it (spec 1.11, design 8).
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use sluice_base::Now;
+use sluice_base::slab::Key;
+use sluice_sip::Message;
+
+use super::{Worker, finish};
+use crate::context::Ctx;
+use crate::counter::Counter;
+use crate::job::{Answer, Request};
+use crate::limits;
+use crate::module::Wait;
+use crate::run::Run;
+use crate::vm::{self, Outcome};
+
+impl Worker {
+    /// Puts a run aside until its wait is over.
+    pub(super) fn park(&mut self, now: Now, mut run: Box<Run>, wait: Wait) {
+        run.vars.clone_from(&self.local.vars);
+        self.put_aside(now, run, wait);
+    }
+
+    fn put_aside(&mut self, now: Now, run: Box<Run>, wait: Wait) {
+        let Ok(key) = self.parked.insert(run) else {
+            self.local.add(Counter::ParkRefused, 1);
+            return;
+        };
+        self.local.add(Counter::Parked, 1);
+        let due_ms = match wait {
+            // A tick later, so that a long loop lets everything else of this turn go first.
+            Wait::Turn => now.mono_ms() + 1,
+            Wait::Millis(ms) => now.mono_ms().saturating_add(ms),
+            Wait::Job(job) => {
+                match self.mailbox.reserve() {
+                    Some(reply) => {
+                        let worker = self.local.id;
+                        self.local.output.jobs.push(Request { worker, key, job, reply });
+                    }
+                    None => {
+                        self.local.add(Counter::ParkRefused, 1);
+                        self.resume(now, key, &Answer::Failed("too many jobs".into()));
+                    }
+                }
+                return;
+            }
+        };
+        self.wheel.schedule(due_ms, pack(key));
+    }
+
+    /// Answers of the control plane.
+    pub(super) fn take_mail(&mut self, now: Now) {
+        for taken in 1..=limits::BATCH {
+            let Some(mail) = self.mailbox.take() else { break };
+            self.more |= taken == limits::BATCH;
+            self.resume(now, mail.key, &mail.answer);
+        }
+    }
+
+    /// Waits that are over. Those that a run schedules now are left for the next turn.
+    pub(super) fn take_timers(&mut self, now: Now) {
+        for _ in 0..limits::BATCH {
+            let Some(key) = self.wheel.pop_due(now.mono_ms()) else { break };
+            self.resume(now, unpack(key), &Answer::Elapsed);
+        }
+    }
+
+    fn resume(&mut self, now: Now, key: Key, answer: &Answer) {
+        let Some(mut run) = self.parked.remove(key) else {
+            self.local.add(Counter::StaleAnswers, 1);
+            return;
+        };
+        std::mem::swap(&mut self.local.vars, &mut run.vars);
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.go_on(now, &mut run, answer)));
+        std::mem::swap(&mut self.local.vars, &mut run.vars);
+        match outcome {
+            Ok(Outcome::Parked(wait)) => self.put_aside(now, run, wait),
+            Ok(Outcome::Done) if self.spare.len() < limits::BATCH => self.spare.push(run),
+            Ok(Outcome::Done) => {}
+            Err(_) => self.local.add(Counter::Panics, 1),
+        }
+    }
+
+    fn go_on(&mut self, now: Now, run: &mut Run, answer: &Answer) -> Outcome {
+        let mut ctx = Ctx {
+            message: Message { bytes: &run.kept, index: &run.index },
+            packet: run.packet,
+            run: &mut run.state,
+            local: &mut self.local,
+            shared: &self.shared,
+            now,
+        };
+        let (machine, states) = (&mut run.machine, &mut self.states);
+        let outcome = vm::resume(machine, &mut ctx, &self.registry, states, answer);
+        if outcome == Outcome::Done {
+            finish(&mut ctx);
+        }
+        outcome
+    }
+}
+
+fn pack(key: Key) -> u64 {
+    u64::from(key.slot) << 32 | u64::from(key.generation)
+}
+
+fn unpack(packed: u64) -> Key {
+    Key { slot: (packed >> 32) as u32, generation: packed as u32 }
+}
