@@ -5,6 +5,8 @@
 
 pub mod counters;
 pub mod histogram;
+#[allow(unsafe_code)]
+pub mod lanes;
 pub mod limits;
 #[cfg(all(test, loom))]
 mod loom_tests;

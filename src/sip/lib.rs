@@ -4,15 +4,22 @@
 //! original plus [`patch::Patches`].
 #![forbid(unsafe_code)]
 
+pub mod credentials;
+pub mod digits;
 pub mod index;
 pub mod kind;
+pub mod limits;
 pub mod message;
 pub mod method;
 pub mod nameaddr;
+pub mod params;
 pub mod patch;
 pub mod reason;
+mod startline;
+pub mod text;
 pub mod uri;
 pub mod via;
+pub mod write;
 
 pub use index::{Field, Index, StartLine};
 pub use kind::Kind;

@@ -1,10 +1,13 @@
 //! A received message: its bytes and their index, with typed views on first use.
+//!
+//! Takes bytes that [`Index::scan`] accepted; what it does not find or cannot read is `None`.
 
 use sluice_base::Span;
 
-use crate::nameaddr::NameAddr;
+use crate::nameaddr::{NameAddr, items};
+use crate::text::{is_space, is_token, number, trim_start};
 use crate::via::Via;
-use crate::{Field, Index, Kind, Method, StartLine};
+use crate::{Field, Index, Kind, Method, Reason, StartLine};
 
 /// Bytes and index together; cheap to copy.
 #[derive(Clone, Copy, Debug)]
@@ -26,31 +29,47 @@ impl<'a> Message<'a> {
     }
     /// The request's method; on a reply the CSeq's.
     pub fn method(&self) -> Method {
-        unimplemented!()
+        match self.index.start {
+            StartLine::Request { method, .. } => method,
+            StartLine::Reply { .. } => Method::of(self.text(self.method_token())),
+        }
     }
-    /// The method's token; on a reply the CSeq's.
+    /// The method's token; on a reply the CSeq's (empty when unreadable).
     pub fn method_token(&self) -> Span {
-        unimplemented!()
+        match self.index.start {
+            StartLine::Request { token, .. } => token,
+            StartLine::Reply { .. } => self.cseq().map_or(Span::default(), |(_, token)| token),
+        }
     }
     /// The Request-URI; `None` on a reply.
     pub fn uri(&self) -> Option<Span> {
-        unimplemented!()
+        match self.index.start {
+            StartLine::Request { uri, .. } => Some(uri),
+            StartLine::Reply { .. } => None,
+        }
     }
     /// The status code; `None` on a request.
     pub fn status(&self) -> Option<u16> {
-        unimplemented!()
+        match self.index.start {
+            StartLine::Reply { status, .. } => Some(status),
+            StartLine::Request { .. } => None,
+        }
     }
     /// The bytes of a span.
     pub fn text(&self, span: Span) -> &'a [u8] {
         span.of(self.bytes)
     }
     /// The first field of a kind.
-    pub fn field(&self, _kind: Kind) -> Option<&'a Field> {
-        unimplemented!()
+    pub fn field(&self, kind: Kind) -> Option<&'a Field> {
+        self.index.first_of(kind)
     }
     /// All fields of a kind, in order.
-    pub fn fields(&self, _kind: Kind) -> impl Iterator<Item = &'a Field> + 'a {
-        self.index.fields.iter().filter(|_| unimplemented!())
+    pub fn fields(&self, kind: Kind) -> impl Iterator<Item = &'a Field> + use<'a> {
+        // No field of the kind: the place 0 wraps to a start behind all fields.
+        let place = self.index.first.get(kind as usize).copied().unwrap_or_default();
+        let from = usize::from(place).wrapping_sub(1);
+        let fields = self.index.fields.get(from..).unwrap_or_default();
+        fields.iter().filter(move |field| field.kind == kind)
     }
     /// All fields, in order.
     pub fn all(&self) -> &'a [Field] {
@@ -62,27 +81,58 @@ impl<'a> Message<'a> {
     }
     /// The Call-ID (present: the index refuses a message without).
     pub fn call_id(&self) -> &'a [u8] {
-        unimplemented!()
+        self.value(Kind::CallId).unwrap_or_default()
     }
     /// CSeq number and method token.
     pub fn cseq(&self) -> Option<(u32, Span)> {
-        unimplemented!()
+        let value = self.value(Kind::CSeq)?;
+        let (digits, rest) = value.split_at(value.iter().position(|byte| is_space(*byte))?);
+        let method = trim_start(rest);
+        is_token(method).then_some((number(digits)?, self.span_of(method)))
     }
     /// The topmost Via value.
     pub fn top_via(&self) -> Option<Via<'a>> {
-        unimplemented!()
+        Via::parse(items(self.value(Kind::Via)?).next()?)
     }
-    /// Every Via value, over all fields and commas, topmost first.
-    pub fn vias(&self) -> impl Iterator<Item = Via<'a>> + 'a {
-        std::iter::from_fn(|| unimplemented!())
+    /// Every Via value that can be read, over all fields and commas, topmost first.
+    pub fn vias(&self) -> impl Iterator<Item = Via<'a>> + use<'a> {
+        self.items(Kind::Via).filter_map(Via::parse)
+    }
+    /// Every item of the fields of a kind, over all fields and commas, topmost first.
+    pub fn items(&self, kind: Kind) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let message = *self;
+        self.fields(kind).flat_map(move |field| items(message.text(field.value)))
+    }
+    /// Every name-addr of a kind (Contact, Route, Record-Route) that can be read, topmost first.
+    pub fn name_addrs(&self, kind: Kind) -> impl Iterator<Item = NameAddr<'a>> + use<'a> {
+        self.items(kind).filter_map(NameAddr::parse)
     }
     /// From.
     pub fn from(&self) -> Option<NameAddr<'a>> {
-        unimplemented!()
+        NameAddr::parse(self.value(Kind::From)?)
     }
     /// To.
     pub fn to(&self) -> Option<NameAddr<'a>> {
-        unimplemented!()
+        NameAddr::parse(self.value(Kind::To)?)
+    }
+    /// Max-Forwards; `None` when absent or no number.
+    pub fn max_forwards(&self) -> Option<u32> {
+        number(self.value(Kind::MaxForwards)?)
+    }
+    /// Reads what the index leaves unread and forwarding needs: the topmost Via and the CSeq.
+    ///
+    /// # Errors
+    /// [`Reason::Via`], or [`Reason::CSeq`] (also when its method is not the request's,
+    /// RFC 3261 8.1.1.5).
+    pub fn check(&self) -> Result<(), Reason> {
+        self.top_via().ok_or(Reason::Via)?;
+        let (_, method) = self.cseq().ok_or(Reason::CSeq)?;
+        match self.index.start {
+            StartLine::Request { token, .. } if self.text(token) != self.text(method) => {
+                Err(Reason::CSeq)
+            }
+            _ => Ok(()),
+        }
     }
     /// The body.
     pub fn body(&self) -> Span {

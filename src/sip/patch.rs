@@ -3,8 +3,13 @@
 //! A patch cuts some bytes (maybe none) at an offset and puts text there. They are sorted by
 //! (offset, place, order of arrival). Overlapping cuts unite; a text anchored inside another's cut
 //! is dropped and counted.
+//!
+//! At one offset the texts stand in this order: `Before`, `Instead`, `After`; cut bytes of that
+//! offset are gone, so that `After` is also where text goes behind a replacement.
 
 use sluice_base::Span;
+
+use crate::limits;
 
 /// Where a text stands relative to the offset's byte.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -19,32 +24,188 @@ pub enum Place {
 
 /// The patches of one message; texts are kept in one buffer. Reused without allocation.
 #[derive(Clone, Debug, Default)]
-pub struct Patches {}
+pub struct Patches {
+    /// Sorted by (at, place, order of arrival).
+    patches: Vec<Patch>,
+    texts: Vec<u8>,
+    /// Patches refused because of the limits.
+    refused: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Patch {
+    at: u16,
+    place: Place,
+    cut: u16,
+    /// `start .. end` in the texts.
+    text: (u32, u32),
+}
 
 impl Patches {
     /// Forgets all, keeps memory.
     pub fn clear(&mut self) {
-        unimplemented!()
+        self.patches.clear();
+        self.texts.clear();
+        self.refused = 0;
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        unimplemented!()
+        self.patches.is_empty()
     }
 
-    /// Puts `text` at `at`.
-    pub fn insert(&mut self, _at: u16, _place: Place, _text: &[u8]) {
-        unimplemented!()
+    /// Puts `text` at `at`, which may be the message's length.
+    pub fn insert(&mut self, at: u16, place: Place, text: &[u8]) {
+        self.insert_with(at, place, |texts| texts.extend_from_slice(text));
+    }
+
+    /// Puts the text that `write` appends to the buffer at `at`.
+    pub fn insert_with(&mut self, at: u16, place: Place, write: impl FnOnce(&mut Vec<u8>)) {
+        self.add(Span::new(at, at), place, write);
     }
 
     /// Cuts the bytes of `span` and puts `text` in their place (empty: deletes).
-    pub fn replace(&mut self, _span: Span, _text: &[u8]) {
-        unimplemented!()
+    pub fn replace(&mut self, span: Span, text: &[u8]) {
+        self.replace_with(span, |texts| texts.extend_from_slice(text));
+    }
+
+    /// Cuts the bytes of `span` and puts the text there that `write` appends to the buffer.
+    pub fn replace_with(&mut self, span: Span, write: impl FnOnce(&mut Vec<u8>)) {
+        self.add(span, Place::Instead, write);
     }
 
     /// Writes the patched message behind `out`. Returns how many texts were dropped because they
-    /// were anchored inside another's cut.
-    pub fn write(&self, _original: &[u8], _out: &mut Vec<u8>) -> usize {
-        unimplemented!()
+    /// were anchored inside another's cut or behind the message's end, or were over the limits.
+    pub fn write(&self, original: &[u8], out: &mut Vec<u8>) -> usize {
+        self.pieces(original, |piece| out.extend_from_slice(piece))
+    }
+
+    /// The length of what [`Patches::write`] would write.
+    pub fn written_len(&self, original: &[u8]) -> usize {
+        let mut len = 0;
+        self.pieces(original, |piece| len += piece.len());
+        len
+    }
+
+    fn add(&mut self, span: Span, place: Place, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.texts.len();
+        write(&mut self.texts);
+        let end = self.texts.len();
+        if end > limits::PATCH_TEXT || self.patches.len() >= limits::PATCHES {
+            self.texts.truncate(start);
+            self.refused += 1;
+            return;
+        }
+        let patch = Patch {
+            at: span.start,
+            place,
+            cut: span.len() as u16,
+            text: (start as u32, end as u32),
+        };
+        let key = (patch.at, place);
+        let behind = self.patches.iter().rposition(|other| (other.at, other.place) <= key);
+        self.patches.insert(behind.map_or(0, |last| last + 1), patch);
+    }
+
+    /// Gives every piece of the patched message to `emit`; returns how many texts were dropped.
+    fn pieces<'a>(&'a self, original: &'a [u8], mut emit: impl FnMut(&'a [u8])) -> usize {
+        let mut dropped = self.refused;
+        // `cut` is the united cut that reaches furthest so far; all before its end is done.
+        let mut cut = 0..0;
+        for patch in &self.patches {
+            let at = usize::from(patch.at);
+            let text = self.texts.get(patch.text.0 as usize..patch.text.1 as usize);
+            let text = text.unwrap_or_default();
+            if at > original.len() {
+                dropped += usize::from(!text.is_empty());
+                continue;
+            }
+            if cut.start < at && at < cut.end {
+                dropped += usize::from(!text.is_empty());
+            } else {
+                if at >= cut.end {
+                    emit(original.get(cut.end..at).unwrap_or_default());
+                    cut = at..at;
+                }
+                emit(text);
+            }
+            cut.end = cut.end.max((at + usize::from(patch.cut)).min(original.len()));
+        }
+        emit(original.get(cut.end..).unwrap_or_default());
+        dropped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(patches: &Patches, original: &[u8]) -> (String, usize) {
+        let mut out = b"|".to_vec();
+        let dropped = patches.write(original, &mut out);
+        assert_eq!(out.len(), 1 + patches.written_len(original));
+        (String::from_utf8(out).unwrap(), dropped)
+    }
+
+    #[test]
+    fn order_at_one_offset() {
+        let mut patches = Patches::default();
+        patches.insert(2, Place::After, b"E");
+        patches.replace(Span::new(2, 4), b"C");
+        patches.insert(2, Place::Before, b"A");
+        patches.insert(2, Place::Before, b"B");
+        patches.insert(2, Place::Instead, b"D");
+        patches.insert(6, Place::Before, b"end");
+        patches.insert(0, Place::Before, b"begin");
+        assert_eq!(write(&patches, b"012345"), ("|begin01ABCDE45end".into(), 0));
+        patches.clear();
+        assert!(patches.is_empty());
+        assert_eq!(write(&patches, b"012345"), ("|012345".into(), 0));
+    }
+
+    #[test]
+    fn overlapping_cuts_unite() {
+        let mut patches = Patches::default();
+        patches.replace(Span::new(1, 4), b"A");
+        patches.replace(Span::new(3, 6), b"lost");
+        patches.insert(5, Place::Before, b"lost too: inside the united cut");
+        patches.insert(6, Place::Before, b"B");
+        patches.replace(Span::new(6, 7), b"");
+        patches.replace(Span::new(2, 3), b"");
+        assert_eq!(write(&patches, b"0123456789"), ("|0AB789".into(), 2));
+    }
+
+    #[test]
+    fn behind_the_end() {
+        let mut patches = Patches::default();
+        patches.replace(Span::new(3, 9), b"x");
+        patches.insert(4, Place::Before, b"y");
+        patches.insert(5, Place::Before, b"lost");
+        assert_eq!(write(&patches, b"0123"), ("|012xy".into(), 1));
+        patches.clear();
+        patches.insert(5, Place::Before, b"lost");
+        assert_eq!(write(&patches, b"0123"), ("|0123".into(), 1));
+    }
+
+    #[test]
+    fn over_the_limits() {
+        let mut patches = Patches::default();
+        patches.insert(0, Place::Before, &vec![b'a'; limits::PATCH_TEXT + 1]);
+        assert!(patches.is_empty());
+        for _ in 0..=limits::PATCHES {
+            patches.insert(1, Place::Before, b"b");
+        }
+        let (text, dropped) = write(&patches, b"01");
+        assert_eq!((text.len(), dropped), (1 + 2 + limits::PATCHES, 2));
+    }
+
+    #[test]
+    fn writing_allocates_nothing_where_there_is_room() {
+        let mut patches = Patches::default();
+        patches.replace(Span::new(0, 1), b"abc");
+        let mut out = Vec::with_capacity(patches.written_len(b"012"));
+        let before = out.as_ptr();
+        patches.write(b"012", &mut out);
+        assert_eq!((out.as_slice(), out.as_ptr()), (&b"abc12"[..], before));
     }
 }

@@ -4,10 +4,10 @@
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, thiserror::Error)]
 #[repr(u8)]
 pub enum Reason {
-    /// Nothing, or only line ends: a keep-alive, ignored silently.
+    /// Nothing, one byte, or only line ends, blanks and NULs: a keep-alive, ignored silently.
     #[error("keep-alive")]
     KeepAlive,
-    /// The first two bits are 0: STUN (RFC 5389), not SIP.
+    /// The first byte is 0 to 3: STUN (RFC 7983 7), not SIP.
     #[error("STUN")]
     Stun,
     /// The first line is neither a request line nor a status line of SIP/2.0.

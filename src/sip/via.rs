@@ -1,4 +1,11 @@
 //! Via (RFC 3261 20.42).
+//!
+//! Takes one Via value, gives borrowed parts; blanks and folds may stand around `/`, `:` and `;`.
+//! Never allocates.
+
+use crate::params;
+use crate::text::{is_space, is_token, number, split_once, trim, trim_start};
+use crate::uri::{default_port, port, split_host};
 
 /// One Via value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,13 +23,105 @@ pub struct Via<'a> {
 }
 
 impl<'a> Via<'a> {
-    /// Reads one value.
-    pub fn parse(_text: &'a [u8]) -> Option<Self> {
-        unimplemented!()
+    /// Reads one value; `None` when it is no `SIP/2.0/TRANSPORT host[:port][;params]`.
+    pub fn parse(text: &'a [u8]) -> Option<Self> {
+        let text = trim(text);
+        let (name, rest) = split_once(text, b'/')?;
+        let (version, rest) = split_once(rest, b'/')?;
+        if !trim(name).eq_ignore_ascii_case(b"SIP") || trim(version) != b"2.0" {
+            return None;
+        }
+        let rest = trim_start(rest);
+        let (transport, rest) = rest.split_at(rest.iter().position(|byte| is_space(*byte))?);
+        let (host, rest) = split_host(trim_start(rest))?;
+        let (by, params) = match split_once(rest, b';') {
+            Some((by, params)) => (trim(by), trim_start(params)),
+            None => (trim(rest), &b""[..]),
+        };
+        let port = match by {
+            [] => None,
+            [b':', digits @ ..] => Some(port(trim(digits))?),
+            _ => return None,
+        };
+        is_token(transport).then_some(Self { text, transport, host, port, params })
     }
 
-    /// The value of a parameter, any case; `Some(b"")` for one without value.
-    pub fn param(&self, _name: &str) -> Option<&'a [u8]> {
-        unimplemented!()
+    /// The value of a parameter, any case; `Some(b"")` for one without value. Quotes around the
+    /// value are removed.
+    pub fn param(&self, name: &str) -> Option<&'a [u8]> {
+        params::find(self.params, name)
+    }
+
+    /// The host and port that a reply to this hop goes to: `maddr`, else `received`, else the
+    /// sent-by host; the `rport` value, else the port, else the transport's default
+    /// (RFC 3261 18.2.2, RFC 3581 4, spec 11).
+    pub fn reply_to(&self) -> (&'a [u8], u16) {
+        let given = |name| self.param(name).filter(|value| !value.is_empty());
+        let host = given("maddr").or_else(|| given("received")).unwrap_or(self.host);
+        let rport = given("rport").and_then(number).and_then(|port| u16::try_from(port).ok());
+        (host, rport.or(self.port).unwrap_or_else(|| default_port(self.transport)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_usual_value() {
+        let via = Via::parse(b"SIP/2.0/UDP 192.0.2.1:5070;branch=z9hG4bK1;rport").unwrap();
+        assert_eq!(via.transport, b"UDP");
+        assert_eq!((via.host, via.port), (&b"192.0.2.1"[..], Some(5070)));
+        assert_eq!(via.param("branch"), Some(&b"z9hG4bK1"[..]));
+        assert_eq!(via.param("rport"), Some(&b""[..]));
+        assert_eq!(via.param("received"), None);
+    }
+
+    #[test]
+    fn blanks_folds_and_ipv6() {
+        let via = Via::parse(b" SIP / 2.0\r\n / TCP \t [2001:db8::9] : 5060 ; x=\"a;b\" ;rport ");
+        let via = via.unwrap();
+        assert_eq!(via.transport, b"TCP");
+        assert_eq!((via.host, via.port), (&b"[2001:db8::9]"[..], Some(5060)));
+        assert_eq!(via.params, b"x=\"a;b\" ;rport");
+        assert_eq!(via.param("x"), Some(&b"a;b"[..]));
+        assert_eq!(via.param("RPORT"), Some(&b""[..]));
+    }
+
+    #[test]
+    fn no_vias() {
+        for text in [
+            "",
+            "SIP/2.0/UDP",
+            "SIP/2.0/UDP ",
+            "SIP/2.0 host",
+            "SIP/1.0/UDP h",
+            "HTTP/2.0/UDP h",
+            "SIP/2.0/UDP h:",
+            "SIP/2.0/UDP h:99999",
+            "SIP/2.0/UDP h x",
+            "SIP/2.0/UDP ;branch=1",
+            "SIP/2.0/U\"P h",
+            "SIP/2.0/UDP [::1",
+        ] {
+            assert_eq!(Via::parse(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn replies_go_to() {
+        for (text, host, port) in [
+            ("SIP/2.0/UDP h", "h", 5060),
+            ("SIP/2.0/TLS h", "h", 5061),
+            ("SIP/2.0/UDP h:7", "h", 7),
+            ("SIP/2.0/UDP h:7;rport", "h", 7),
+            ("SIP/2.0/UDP h:7;rport=9;received=1.2.3.4", "1.2.3.4", 9),
+            ("SIP/2.0/UDP h:7;received=1.2.3.4", "1.2.3.4", 7),
+            ("SIP/2.0/UDP h;maddr=m;received=1.2.3.4", "m", 5060),
+            ("SIP/2.0/UDP h:7;rport=99999", "h", 7),
+        ] {
+            let via = Via::parse(text.as_bytes()).unwrap();
+            assert_eq!(via.reply_to(), (host.as_bytes(), port), "{text}");
+        }
     }
 }

@@ -1,0 +1,134 @@
+//! Writes numbers and addresses without the formatting machinery and without allocation (beyond
+//! the growth of the buffer it is given).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Appends a number in decimal digits.
+#[inline]
+pub fn push_u64(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20]; // u64::MAX has 20 digits
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// Appends an address; an IPv6 one without brackets, in the form of RFC 5952.
+pub fn push_addr(out: &mut Vec<u8>, addr: IpAddr) {
+    match addr {
+        IpAddr::V4(addr) => push_v4(out, addr),
+        IpAddr::V6(addr) => push_v6(out, addr),
+    }
+}
+
+/// Appends an address as a host of a URI or Via: an IPv6 one in brackets.
+pub fn push_host(out: &mut Vec<u8>, addr: IpAddr) {
+    match addr {
+        IpAddr::V4(addr) => push_v4(out, addr),
+        IpAddr::V6(addr) => {
+            out.push(b'[');
+            push_v6(out, addr);
+            out.push(b']');
+        }
+    }
+}
+
+fn push_v4(out: &mut Vec<u8>, addr: Ipv4Addr) {
+    for (n, octet) in addr.octets().into_iter().enumerate() {
+        if n > 0 {
+            out.push(b'.');
+        }
+        push_u64(out, u64::from(octet));
+    }
+}
+
+fn push_v6(out: &mut Vec<u8>, addr: Ipv6Addr) {
+    if let Some(mapped) = addr.to_ipv4_mapped() {
+        out.extend_from_slice(b"::ffff:");
+        return push_v4(out, mapped);
+    }
+    let groups = addr.segments();
+    let (start, len) = longest_zeros(&groups);
+    // RFC 5952 4.2.2: a single zero group is not shortened.
+    if len < 2 {
+        return push_groups(out, &groups);
+    }
+    push_groups(out, &groups[..start]);
+    out.extend_from_slice(b"::");
+    push_groups(out, &groups[start + len..]);
+}
+
+/// Start and length of the first longest run of zero groups (RFC 5952 4.2.3).
+fn longest_zeros(groups: &[u16; 8]) -> (usize, usize) {
+    let (mut best, mut run) = ((0, 0), (0, 0));
+    for (at, group) in groups.iter().enumerate() {
+        run = if *group == 0 { (run.0, run.1 + 1) } else { (at + 1, 0) };
+        if run.1 > best.1 {
+            best = run;
+        }
+    }
+    best
+}
+
+fn push_groups(out: &mut Vec<u8>, groups: &[u16]) {
+    for (n, group) in groups.iter().enumerate() {
+        if n > 0 {
+            out.push(b':');
+        }
+        push_hex(out, *group);
+    }
+}
+
+fn push_hex(out: &mut Vec<u8>, group: u16) {
+    let digits = (u16::BITS - group.leading_zeros()).div_ceil(4).max(1);
+    for digit in (0..digits).rev() {
+        let value = (group >> (digit * 4)) & 0xF;
+        out.push(b"0123456789abcdef"[usize::from(value)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_as_the_formatter_writes_them() {
+        for number in [0, 9, 10, 99, 100, 65_535, u64::MAX] {
+            let mut out = b"x".to_vec();
+            push_u64(&mut out, number);
+            assert_eq!(out, format!("x{number}").into_bytes());
+        }
+    }
+
+    #[test]
+    fn addresses_as_the_formatter_writes_them() {
+        let addrs = [
+            "0.0.0.0",
+            "255.10.1.200",
+            "::",
+            "::1",
+            "1::",
+            "2001:db8::8:800:200c:417a",
+            "2001:db8:0:1:1:1:1:1",
+            "2001:0:0:1::1",
+            "fe80::1:0:0:1",
+            "1:2:3:4:5:6:7:8",
+            "::ffff:192.0.2.1",
+        ];
+        for text in addrs {
+            let addr: IpAddr = text.parse().unwrap();
+            let mut out = Vec::new();
+            push_addr(&mut out, addr);
+            assert_eq!(String::from_utf8(out).unwrap(), addr.to_string());
+            let mut host = Vec::new();
+            push_host(&mut host, addr);
+            assert_eq!(host.starts_with(b"["), addr.is_ipv6());
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Writes local replies, and makes the patches of Via that every forwarder makes.
+//!
+//! Takes a received message, appends to a buffer or to its patches. Opens no socket, chooses no
+//! destination, uses no formatting machinery.
+
+use std::net::{IpAddr, SocketAddr};
+
+use sluice_base::Span;
+
+use crate::digits::{push_addr, push_u64};
+use crate::nameaddr::items;
+use crate::params;
+use crate::uri::literal_addr;
+use crate::via::Via;
+use crate::{Field, Kind, Message, Patches};
+
+/// What a server adds to the topmost Via of a request (RFC 3261 18.2.1, RFC 3581 4, spec 11).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ViaMarks {
+    /// Value of `received`.
+    pub received: Option<IpAddr>,
+    /// Value of `rport`.
+    pub rport: Option<u16>,
+}
+
+impl ViaMarks {
+    /// The marks for a request from `source`: `received` when the Via's host is not the source
+    /// address, both when the Via asks with `rport` or `force_rport()` was called.
+    pub fn of(via: &Via<'_>, source: SocketAddr, force_rport: bool) -> Self {
+        let asked = force_rport || via.param("rport").is_some();
+        let elsewhere = literal_addr(via.host) != Some(source.ip());
+        Self {
+            received: (asked || elsewhere).then(|| source.ip()),
+            rport: asked.then(|| source.port()),
+        }
+    }
+
+    /// Patches the topmost Via of `message`. A `received` or `rport` that is there gets the new
+    /// value, else the parameter is added at the end of the value.
+    pub fn patch(self, message: &Message<'_>, patches: &mut Patches) {
+        for (span, mark) in self.edits(message).into_iter().flatten() {
+            patches.replace_with(span, |out| mark.write(out));
+        }
+    }
+
+    /// What to put where, in the order of the places.
+    fn edits(self, message: &Message<'_>) -> [Option<(Span, Mark)>; 2] {
+        let Some(via) = message.top_via() else { return [None; 2] };
+        let edit = |mark: Mark| (place_of(mark.name(), &via, message), mark);
+        let received = self.received.map(|addr| edit(Mark::Received(addr)));
+        let rport = self.rport.map(|port| edit(Mark::Rport(port)));
+        match (received, rport) {
+            (Some((late, _)), Some((early, _))) if early.start < late.start => [rport, received],
+            _ => [received, rport],
+        }
+    }
+}
+
+/// Removes the topmost Via value of a reply: its field, or, where the field holds more values, the
+/// value and its comma.
+pub fn remove_top_via(message: &Message<'_>, patches: &mut Patches) {
+    let Some(field) = message.field(Kind::Via) else { return };
+    let cut = match items(message.text(field.value)).nth(1) {
+        Some(next) => Span::new(field.value.start, message.span_of(next).start),
+        None => field.line,
+    };
+    patches.replace(cut, b"");
+}
+
+/// A local reply to a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Reply<'a> {
+    /// The status code.
+    pub status: u16,
+    /// The reason phrase.
+    pub phrase: &'a [u8],
+    /// The tag for a To that has none; `None` with 100.
+    pub to_tag: Option<&'a [u8]>,
+    /// What is added to the topmost Via.
+    pub via: ViaMarks,
+    /// Header lines (`append_to_reply`), each with its line end.
+    pub lines: &'a [u8],
+    /// The Server line with its line end, or nothing.
+    pub server: &'a [u8],
+}
+
+impl Reply<'_> {
+    /// Appends the reply to `request`. Header order of spec 8.9: Via, Record-Route (180 to 299
+    /// only), To, From, Call-ID, CSeq, the lines, Server, Content-Length.
+    pub fn write(&self, request: &Message<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"SIP/2.0 ");
+        push_u64(out, u64::from(self.status));
+        out.push(b' ');
+        out.extend_from_slice(self.phrase);
+        out.extend_from_slice(b"\r\n");
+        self.write_vias(request, out);
+        if (180..300).contains(&self.status) {
+            for field in request.fields(Kind::RecordRoute) {
+                write_field(request, field, out);
+            }
+        }
+        self.write_to(request, out);
+        for kind in [Kind::From, Kind::CallId, Kind::CSeq] {
+            if let Some(field) = request.field(kind) {
+                write_field(request, field, out);
+            }
+        }
+        out.extend_from_slice(self.lines);
+        out.extend_from_slice(self.server);
+        out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
+    }
+
+    fn write_vias(&self, request: &Message<'_>, out: &mut Vec<u8>) {
+        let mut fields = request.fields(Kind::Via);
+        if let Some(top) = fields.next() {
+            let mut from = top.line.start;
+            for (span, mark) in self.via.edits(request).into_iter().flatten() {
+                out.extend_from_slice(request.text(Span::new(from, span.start)));
+                mark.write(out);
+                from = span.end;
+            }
+            out.extend_from_slice(request.text(Span::new(from, top.value.end)));
+            out.extend_from_slice(b"\r\n");
+        }
+        for field in fields {
+            write_field(request, field, out);
+        }
+    }
+
+    fn write_to(&self, request: &Message<'_>, out: &mut Vec<u8>) {
+        let Some(field) = request.field(Kind::To) else { return };
+        let tagged = request.to().is_some_and(|to| to.tag().is_some());
+        match self.to_tag {
+            Some(tag) if !tagged => {
+                out.extend_from_slice(request.text(Span::new(field.name.start, field.value.end)));
+                out.extend_from_slice(b";tag=");
+                out.extend_from_slice(tag);
+                out.extend_from_slice(b"\r\n");
+            }
+            _ => write_field(request, field, out),
+        }
+    }
+}
+
+/// Appends a field as received, from its name to the end of its value, with a clean line end.
+fn write_field(message: &Message<'_>, field: &Field, out: &mut Vec<u8>) {
+    out.extend_from_slice(message.text(Span::new(field.name.start, field.value.end)));
+    out.extend_from_slice(b"\r\n");
+}
+
+/// One parameter that is put into a Via.
+#[derive(Clone, Copy)]
+enum Mark {
+    Received(IpAddr),
+    Rport(u16),
+}
+
+impl Mark {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Received(_) => "received",
+            Self::Rport(_) => "rport",
+        }
+    }
+
+    fn write(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Received(addr) => {
+                out.extend_from_slice(b";received=");
+                push_addr(out, addr);
+            }
+            Self::Rport(port) => {
+                out.extend_from_slice(b";rport=");
+                push_u64(out, u64::from(port));
+            }
+        }
+    }
+}
+
+/// The bytes that a parameter takes the place of: the one of that name with its `;`, or none at the
+/// end of the value.
+fn place_of(name: &str, via: &Via<'_>, message: &Message<'_>) -> Span {
+    let value = message.span_of(via.text);
+    let known = |piece: &&[u8]| {
+        params::iter(piece).any(|param| param.name.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    match params::pieces(via.params, b';').find(known) {
+        Some(piece) => {
+            let piece = message.span_of(piece);
+            let head = message.text(Span::new(value.start, piece.start));
+            let semicolon = head.iter().rposition(|byte| *byte == b';').unwrap_or(head.len());
+            Span::new(value.start + semicolon as u16, piece.end)
+        }
+        None => Span::new(value.end, value.end),
+    }
+}
