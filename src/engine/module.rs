@@ -57,7 +57,7 @@ pub enum Wait {
 pub type Then = fn(&mut Ctx<'_>, &mut dyn Any, &[Value], &Answer) -> Flow;
 
 /// A script function.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Function {
     /// Its name in scripts.
     pub name: &'static str,
@@ -101,7 +101,7 @@ pub struct Subject {
 }
 
 /// A script variable.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Variable {
     /// Its name without `$`.
     pub name: &'static str,
@@ -124,7 +124,7 @@ pub type Setter =
     fn(&mut Ctx<'_>, &mut dyn Any, Subject, Assign, Value) -> Result<(), &'static str>;
 
 /// A transformation `{class.name,params}` (spec 2.5).
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Transformation {
     /// `s`, `uri`, `param`.
     pub class: &'static str,
@@ -139,7 +139,7 @@ pub struct Transformation {
 }
 
 /// A module parameter, or a global of the core.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct ParamEntry {
     /// Its canonical name.
     pub name: &'static str,
@@ -156,7 +156,7 @@ pub struct ParamEntry {
 }
 
 /// A statistic, counted per worker.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Statistic {
     /// Its name within the module.
     pub name: &'static str,

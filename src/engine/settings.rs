@@ -26,6 +26,8 @@ pub struct Settings {
     pub sip_warning: bool,
     /// Local replies go to the Via address rather than the source.
     pub reply_to_via: bool,
+    /// Key of the To-tags of stateless replies; a new one for each process.
+    pub tag_key: u64,
 }
 
 impl Settings {
@@ -74,6 +76,7 @@ impl Default for Settings {
             xlog_buf_size: 4096,
             sip_warning: false,
             reply_to_via: false,
+            tag_key: ahash::RandomState::new().hash_one(0u8),
         }
     }
 }

@@ -41,6 +41,13 @@ struct Patch {
     text: (u32, u32),
 }
 
+/// A state to go back to; see [`Patches::mark`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mark {
+    text: u32,
+    refused: usize,
+}
+
 impl Patches {
     /// Forgets all, keeps memory.
     pub fn clear(&mut self) {
@@ -72,6 +79,21 @@ impl Patches {
     /// Cuts the bytes of `span` and puts the text there that `write` appends to the buffer.
     pub fn replace_with(&mut self, span: Span, write: impl FnOnce(&mut Vec<u8>)) {
         self.add(span, Place::Instead, write);
+    }
+
+    /// A mark that [`Patches::rewind`] goes back to.
+    pub fn mark(&mut self) -> Mark {
+        let mark = Mark { text: self.texts.len() as u32, refused: self.refused };
+        // A byte of its own tells texts before the mark from those behind it, empty ones too.
+        self.texts.push(0);
+        mark
+    }
+
+    /// Forgets what was added since the mark: what one send needs, the next must not find.
+    pub fn rewind(&mut self, mark: Mark) {
+        self.patches.retain(|patch| patch.text.0 <= mark.text);
+        self.texts.truncate(mark.text as usize);
+        self.refused = mark.refused;
     }
 
     /// Writes the patched message behind `out`. Returns how many texts were dropped because they
@@ -139,6 +161,21 @@ impl Patches {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rewinding_forgets_only_what_came_later() {
+        let mut patches = Patches::default();
+        patches.replace(Span::new(0, 1), b"");
+        patches.insert(3, Place::After, b"X");
+        let mark = patches.mark();
+        patches.replace(Span::new(1, 2), b"");
+        patches.insert(3, Place::Before, b"Y");
+        let mut out = Vec::new();
+        patches.write(b"abcd", &mut out);
+        patches.rewind(mark);
+        patches.write(b"abcd", &mut out);
+        assert_eq!(out, b"cYXdbcXd");
+    }
 
     fn write(patches: &Patches, original: &[u8]) -> (String, usize) {
         let mut out = b"|".to_vec();

@@ -259,7 +259,7 @@ impl Worker {
 /// What follows the script: a reply goes on its way, a request without any action is counted.
 fn finish(ctx: &mut Ctx<'_>) {
     match ctx.run.kind {
-        RouteKind::Reply => {}
+        RouteKind::Reply => crate::forward::reply(ctx),
         _ if !ctx.run.answered => ctx.local.add(Counter::Unanswered, 1),
         _ => {}
     }

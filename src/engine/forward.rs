@@ -1,0 +1,163 @@
+//! Stateless forwarding (RFC 3261 16.11, spec 8.9 and 11).
+//!
+//! A request gets our Via, and what its top Via must learn; a reply loses its top Via, which is
+//! ours. All else is the original plus the script's patches. Never looks a name up: the caller
+//! knows the address.
+
+use std::net::SocketAddr;
+
+use sluice_base::{OwnerSeed, SocketId, Target};
+use sluice_sip::uri::literal_addr;
+use sluice_sip::via::Via;
+use sluice_sip::write::{ViaMarks, remove_top_via};
+use sluice_sip::{Kind, Message, Place, StartLine};
+
+use crate::context::Ctx;
+use crate::counter::Counter;
+use crate::value::Source;
+
+/// The hash behind our branches; any number will do, it only must not change (16.11).
+const BRANCH_SEED: OwnerSeed = OwnerSeed(0x5AC1_7E5B_0C4F_93D7);
+
+/// The magic cookie of RFC 3261 8.1.1.7.
+const COOKIE: &[u8] = b"z9hG4bK";
+
+/// Sends the request to an address; false when no socket of ours can reach it.
+pub fn request(ctx: &mut Ctx<'_>, addr: SocketAddr) -> bool {
+    let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
+    let Some(socket) = ctx.shared.sockets.towards(addr, preferred) else { return false };
+    let (Some(via), Some(field)) = (ctx.message.top_via(), ctx.message.field(Kind::Via)) else {
+        return false;
+    };
+    let branch = branch(ctx.message, &via);
+    let mark = ctx.run.patches.mark();
+    put_ruri(ctx);
+    put_via(ctx, field.line.start, socket, branch);
+    via_marks(ctx, &via).patch(&ctx.message, &mut ctx.run.patches);
+    write(ctx, Target { socket, addr });
+    ctx.run.patches.rewind(mark);
+    true
+}
+
+/// Sends the reply to the next Via, or drops it (spec 1.3, 8.9).
+pub fn reply(ctx: &mut Ctx<'_>) {
+    if try_reply(ctx).is_none() {
+        ctx.local.add(Counter::ReplyDropped, 1);
+    }
+}
+
+fn try_reply(ctx: &mut Ctx<'_>) -> Option<()> {
+    let message = ctx.message;
+    let settings = &ctx.shared.settings;
+    let status = message.status()?;
+    // spec 1.4: `drop` discards a provisional reply, a final one goes on.
+    if settings.disable_stateless_fwd || ctx.run.dropped && status < 200 {
+        return None;
+    }
+    let mut vias = message.vias();
+    let (own, next) = (vias.next()?, vias.next()?);
+    drop(vias);
+    if settings.check_via && !is_own(ctx, &own) {
+        return None;
+    }
+    let addr = reply_addr(&next)?;
+    let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
+    let socket = ctx.shared.sockets.towards(addr, preferred)?;
+    remove_top_via(&message, &mut ctx.run.patches);
+    if status == 503
+        && !ctx.shared.settings.disable_503_translation
+        && let StartLine::Reply { code, .. } = message.start()
+    {
+        ctx.run.patches.replace(code, b"500");
+    }
+    write(ctx, Target { socket, addr });
+    Some(())
+}
+
+/// Where a reply goes by the Via of the one who shall get it (RFC 3261 18.2.2, RFC 3581 4).
+/// `None` when that is a name, which nobody here looks up: whoever forwarded the request has
+/// added `received` to such a Via.
+pub fn reply_addr(via: &Via<'_>) -> Option<SocketAddr> {
+    let (host, port) = via.reply_to();
+    Some(SocketAddr::new(literal_addr(host)?, port))
+}
+
+fn is_own(ctx: &Ctx<'_>, via: &Via<'_>) -> bool {
+    let port = via.port.unwrap_or(5060);
+    ctx.shared.sockets.is_myself(via.host, port)
+}
+
+/// What the top Via of the request must learn. A `received` that the sender wrote himself would
+/// lead replies astray, so it is never kept.
+pub(crate) fn via_marks(ctx: &Ctx<'_>, via: &Via<'_>) -> ViaMarks {
+    let source = ctx.packet.peer;
+    let mut marks = ViaMarks::of(via, source, ctx.run.force_rport);
+    if marks.received.is_none() && via.param("received").is_some() {
+        marks.received = Some(source.ip());
+    }
+    marks
+}
+
+fn put_ruri(ctx: &mut Ctx<'_>) {
+    let (Some(changed), Some(span)) = (ctx.run.ruri, ctx.message.uri()) else { return };
+    let start = changed.start as usize;
+    let range = start..start + changed.len as usize;
+    let buffer = match changed.source {
+        Source::Message => ctx.message.bytes,
+        Source::Arena => &ctx.run.arena,
+        Source::Constant => &ctx.shared.script.pool,
+    };
+    ctx.run.patches.replace(span, buffer.get(range).unwrap_or_default());
+}
+
+/// Our Via, in front of the first one received.
+fn put_via(ctx: &mut Ctx<'_>, at: u16, socket: SocketId, branch: u64) {
+    let Some(listen) = ctx.shared.sockets.get(socket) else { return };
+    let rport = ctx.run.local_rport;
+    ctx.run.patches.insert_with(at, Place::Before, |out| {
+        out.extend_from_slice(b"Via: SIP/2.0/");
+        out.extend_from_slice(listen.proto.upper().as_bytes());
+        out.push(b' ');
+        out.extend_from_slice(listen.sent_by.as_bytes());
+        out.extend_from_slice(b";branch=z9hG4bK");
+        out.extend_from_slice(&hex(branch));
+        out.extend_from_slice(if rport { b";rport\r\n" } else { b"\r\n" });
+    });
+}
+
+fn write(ctx: &mut Ctx<'_>, target: Target) {
+    let (patches, bytes) = (&ctx.run.patches, ctx.message.bytes);
+    let dropped = ctx.local.output.send(target, |out| patches.write(bytes, out));
+    ctx.run.answered = true;
+    if dropped > 0 {
+        ctx.complain("a change of the message lay within text that another change removed");
+    }
+}
+
+/// RFC 3261 16.11: the same for each retransmission, for the CANCEL and for the ACK to a failure.
+/// Sent-by takes part, since load generators on one host repeat each other's branches.
+fn branch(message: Message<'_>, via: &Via<'_>) -> u64 {
+    let received = via.param("branch").unwrap_or_default();
+    if received.starts_with(COOKIE) {
+        let port = u64::from(via.port.unwrap_or(5060));
+        let sent_by = OwnerSeed(BRANCH_SEED.0 ^ port).hash(via.host);
+        return OwnerSeed(sent_by).hash(received);
+    }
+    // RFC 2543: To tag is not used, since the ACK has one that the INVITE has not.
+    let from_tag = message.from().and_then(|from| from.tag()).unwrap_or_default();
+    let number = message.cseq().map_or(0, |(number, _)| u64::from(number));
+    let uri = message.uri().map(|uri| message.text(uri)).unwrap_or_default();
+    let parts = [message.call_id(), from_tag, uri, via.text];
+    let mix = |hash: u64, part: &&[u8]| OwnerSeed(hash).hash(part);
+    parts.iter().fold(BRANCH_SEED.0 ^ number, mix)
+}
+
+/// Sixteen hexadecimal digits.
+pub(crate) fn hex(mut number: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    for digit in digits.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number & 15) as usize];
+        number >>= 4;
+    }
+    digits
+}

@@ -1,0 +1,151 @@
+//! Stateless local replies (RFC 3261 8.2.6, 8.2.7; spec 8.9).
+//!
+//! Written straight into the transmit batch: status line, the request's Vias, Record-Routes, To
+//! with a tag, From, Call-ID, CSeq, lines of the script, Contact, Server, Content-Length. The
+//! To-tag is a hash keyed by the process, so that the ACK to a refusal is known by it.
+
+use std::net::SocketAddr;
+
+use sluice_base::{OwnerSeed, SocketId, Target};
+use sluice_sip::Method;
+use sluice_sip::digits::push_u64;
+use sluice_sip::uri::default_port;
+use sluice_sip::via::Via;
+use sluice_sip::write::{Reply, ViaMarks};
+
+use crate::context::{Ctx, Shared};
+use crate::forward::{hex, reply_addr, via_marks};
+use crate::run::Branch;
+
+/// What became of a reply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sent {
+    /// It lies in the transmit batch.
+    Sent,
+    /// An ACK is never answered (RFC 3261 17.1.1.3).
+    Ack,
+    /// It could not be sent; the reason, for the log.
+    Failed(&'static str),
+}
+
+/// Answers the request with `code` (100 to 699) and a reason phrase.
+pub fn send(ctx: &mut Ctx<'_>, code: u16, reason: &[u8]) -> Sent {
+    if ctx.message.method() == Method::Ack {
+        return Sent::Ack;
+    }
+    let Some(via) = ctx.message.top_via() else { return Sent::Failed("no Via to answer to") };
+    let marks = via_marks(ctx, &via);
+    let addr = destination(ctx, &via, marks);
+    let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
+    let Some(socket) = ctx.shared.sockets.towards(addr, preferred) else {
+        return Sent::Failed("no socket for the reply");
+    };
+    let tag = own_tag(ctx);
+    let own_lines = ctx.run.reply_lines.len();
+    push_lines(ctx, code, socket);
+    let Ctx { message, run, local, .. } = ctx;
+    let reply = Reply {
+        status: code,
+        phrase: one_line(reason),
+        to_tag: (code > 100).then_some(&tag),
+        via: marks,
+        lines: &run.reply_lines,
+        server: b"",
+    };
+    local.output.send(Target { socket, addr }, |out| reply.write(message, out));
+    run.reply_lines.truncate(own_lines);
+    run.answered = true;
+    Sent::Sent
+}
+
+/// Whether the request carries the To-tag that this process gave when it answered statelessly.
+pub fn has_own_tag(ctx: &Ctx<'_>) -> bool {
+    let tag = ctx.message.to().and_then(|to| to.tag());
+    tag.is_some_and(|tag| tag == own_tag(ctx))
+}
+
+/// The To-tag of a call: the same for each of its stateless replies.
+fn own_tag(ctx: &Ctx<'_>) -> [u8; 16] {
+    let key = OwnerSeed(ctx.shared.settings.tag_key);
+    hex(key.hash(ctx.message.call_id()))
+}
+
+/// spec 8.9: the source, by its own port only when `rport` says so.
+fn destination(ctx: &Ctx<'_>, via: &Via<'_>, marks: ViaMarks) -> SocketAddr {
+    if marks.rport.is_some() {
+        return ctx.packet.peer;
+    }
+    if ctx.shared.settings.reply_to_via
+        && let Some(addr) = reply_addr(via)
+    {
+        return addr;
+    }
+    let port = via.port.unwrap_or(default_port(via.transport));
+    SocketAddr::new(ctx.packet.peer.ip(), port)
+}
+
+/// A phrase up to its first line end: a script's variable must not write headers.
+fn one_line(phrase: &[u8]) -> &[u8] {
+    phrase.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default()
+}
+
+/// Contact of a 3xx, Server and Warning, behind the script's own lines.
+fn push_lines(ctx: &mut Ctx<'_>, code: u16, socket: SocketId) {
+    if (300..400).contains(&code) {
+        push_contact(ctx);
+    }
+    let Shared { settings, sockets, .. } = ctx.shared;
+    let lines = &mut ctx.run.reply_lines;
+    if let Some(server) = &settings.server_header {
+        lines.extend_from_slice(server.as_bytes());
+        lines.extend_from_slice(b"\r\n");
+    }
+    if settings.sip_warning
+        && let Some(listen) = sockets.get(socket)
+    {
+        lines.extend_from_slice(b"Warning: 392 ");
+        lines.extend_from_slice(listen.sent_by.as_bytes());
+        lines.extend_from_slice(b" \"Noisy feedback tells: answered without a transaction\"\r\n");
+    }
+}
+
+/// `Contact:` of a 3xx: the Request-URI if changed, and the extra branches (spec 8.9).
+fn push_contact(ctx: &mut Ctx<'_>) {
+    let first = ctx.run.ruri.map(|uri| Branch { uri, destination: None, q: None });
+    let mut lead: &[u8] = b"Contact: ";
+    for at in 0..=ctx.run.branches.len() {
+        let branch = match at.checked_sub(1) {
+            None => first,
+            Some(at) => ctx.run.branches.get(at).copied(),
+        };
+        let Some(branch) = branch else { continue };
+        let mut lines = std::mem::take(&mut ctx.run.reply_lines);
+        lines.extend_from_slice(lead);
+        lead = b", ";
+        lines.push(b'<');
+        lines.extend_from_slice(ctx.bytes(branch.uri));
+        lines.push(b'>');
+        if let Some(q) = branch.q {
+            lines.extend_from_slice(b";q=");
+            push_q(&mut lines, q);
+        }
+        ctx.run.reply_lines = lines;
+    }
+    if lead == b", " {
+        ctx.run.reply_lines.extend_from_slice(b"\r\n");
+    }
+}
+
+/// A q value from its thousandth: `0.5`, `1` (RFC 3261 25.1).
+pub fn push_q(out: &mut Vec<u8>, thousandths: u16) {
+    let thousandths = thousandths.min(1_000);
+    push_u64(out, u64::from(thousandths / 1_000));
+    let mut rest = thousandths % 1_000;
+    if rest > 0 {
+        out.push(b'.');
+    }
+    while rest > 0 {
+        push_u64(out, u64::from(rest / 100));
+        rest = rest % 100 * 10;
+    }
+}
