@@ -1,0 +1,63 @@
+//! What can go wrong before an agent runs. While it runs, trouble is counted, not raised.
+
+use std::net::SocketAddr;
+
+/// Why an agent could not be made or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum TrafficError {
+    /// A rate of 0 or above [`limits::RATE`](crate::limits::RATE).
+    #[error("rate must be 1 to {} calls a second", crate::limits::RATE)]
+    Rate,
+    /// A time-out of 0, or one that lets more calls be outstanding than the table may hold.
+    #[error(
+        "timeout must be at least 1 ms, and rate x timeout at most {} calls",
+        crate::limits::OUTSTANDING
+    )]
+    Timeout,
+    /// The histograms refuse their bounds.
+    #[error("histogram: {0}")]
+    Histogram(#[from] hdrhistogram::CreationError),
+    /// No source port, or too many.
+    #[error("a caller needs 1 to {} source addresses", crate::limits::SOURCES)]
+    Sources,
+    /// No address to answer on, or too many.
+    #[error("an answering agent needs 1 to {} addresses", crate::limits::DESTINATIONS)]
+    Destinations,
+    /// The wanted message size is less than the message needs without padding, or too large.
+    #[error(
+        "message size {wanted} is not possible: {least} to {} bytes are",
+        crate::limits::REQUEST_BYTES
+    )]
+    Size {
+        /// What was asked for.
+        wanted: usize,
+        /// What the message needs without padding.
+        least: usize,
+    },
+    /// Call-IDs may be used again only where a call is one request.
+    #[error("complete calls need a Call-ID each")]
+    CallIds,
+    /// Too many retransmissions.
+    #[error("at most {} retransmissions", crate::limits::RETRANSMISSIONS)]
+    Retransmissions,
+    /// An answer that is no final status.
+    #[error("the final status must be 200 to 699")]
+    Status,
+    /// A larger order table than allowed.
+    #[error("the order table has at most {} entries", crate::limits::ORDER_ENTRIES)]
+    OrderEntries,
+    /// A socket could not be opened.
+    #[error("cannot open {address}: {source}")]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The sockets failed as a whole.
+    #[error("sockets failed: {0}")]
+    Io(#[from] std::io::Error),
+    /// The thread of the other agent ended by a panic.
+    #[error("an agent's thread panicked")]
+    Thread,
+}
