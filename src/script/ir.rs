@@ -11,7 +11,7 @@ use regex::bytes::Regex;
 use crate::source::Location;
 
 /// Index into [`Script::pool`]: a constant text.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub struct Constant {
     /// First byte in the pool.
     pub start: u32,
@@ -208,7 +208,7 @@ pub enum Assign {
 }
 
 /// The part in parentheses of `$name(sub)`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Sub {
     /// None given.
     None,
@@ -221,7 +221,7 @@ pub enum Sub {
 }
 
 /// The part in brackets of `$(name[index])`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Index {
     /// None given.
     None,
@@ -236,7 +236,7 @@ pub enum Index {
 }
 
 /// Which `$(<request>..)` context a variable is read in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub enum Context {
     /// The message of the run.
     #[default]
@@ -248,7 +248,7 @@ pub enum Context {
 }
 
 /// A use of a variable.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct Reference {
     /// Which variable.
     pub variable: VariableId,

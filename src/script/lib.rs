@@ -1,11 +1,22 @@
 //! Script text becomes a [`Script`]: lex, parse, check, lower; with diagnostics.
 //!
-//! Knows no SIP function and no module: it asks a [`catalog::Catalog`].
+//! Knows no SIP function and no module: it asks a [`catalog::Catalog`]. Opens no file: it asks a
+//! [`source::Loader`].
 #![forbid(unsafe_code)]
 
 pub mod catalog;
+mod check;
+mod compile;
+mod diagnostic;
 pub mod ir;
+mod lex;
+pub mod limits;
+mod lower;
+mod parse;
 pub mod regex;
 pub mod source;
 
+pub use compile::{Compiled, Options, compile};
+pub use diagnostic::{Diagnostic, Label, Severity};
 pub use ir::Script;
+pub use source::{Loader, SourceText};

@@ -1,4 +1,4 @@
-//! Where a piece of script stands.
+//! Source files: their text, where they come from, and places in them.
 
 /// A place in a source file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
@@ -13,4 +13,38 @@ pub struct Location {
     pub start: u32,
     /// Byte offset one past the last byte.
     pub end: u32,
+}
+
+impl Location {
+    /// From the beginning of this place to the end of another one in the same file.
+    #[must_use]
+    pub fn to(self, last: Self) -> Self {
+        let end = if last.file == self.file { last.end.max(self.end) } else { self.end };
+        Self { end, ..self }
+    }
+}
+
+/// A source file.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SourceText {
+    /// Its name as users know it.
+    pub name: String,
+    /// Its bytes; need not be UTF-8.
+    pub text: Vec<u8>,
+}
+
+impl SourceText {
+    /// The bytes at a place.
+    pub fn slice(&self, at: Location) -> &[u8] {
+        self.text.get(at.start as usize..at.end as usize).unwrap_or_default()
+    }
+}
+
+/// Reads the files named by `include_file` and `import_file`.
+pub trait Loader {
+    /// Reads `path`, first as it stands, then relative to the file `from` (spec 1.1).
+    ///
+    /// # Errors
+    /// What the file system says; `NotFound` is no error for `import_file`.
+    fn read(&mut self, path: &str, from: &str) -> std::io::Result<SourceText>;
 }

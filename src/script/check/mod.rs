@@ -1,0 +1,355 @@
+//! Checks what stands at top level: modules, their parameters, globals (spec 1.3).
+//!
+//! Takes the items in order; gives the script's tables, and the world that routes see.
+
+use crate::catalog::{Catalog, Found, ModuleStatus, SettingKind, SettingSignature, Status};
+use crate::diagnostic::{Diagnostic, Sink};
+use crate::ir::{Global, Param, Script, Setting};
+use crate::parse::ast::{Given, Item, Name, Piece, Text};
+use crate::regex;
+use crate::source::Location;
+
+/// A module that the script loads.
+#[derive(Debug)]
+struct Loaded {
+    /// The name in the script.
+    written: String,
+    canonical: &'static str,
+    built: bool,
+    /// Its parameters have been refused once.
+    told: bool,
+}
+
+/// The world as the script sees it.
+pub(crate) struct World<'a> {
+    pub catalog: &'a dyn Catalog,
+    loaded: Vec<Loaded>,
+    /// Modules that a misspelt `loadmodule` probably meant: reported there and not again.
+    assumed: Vec<&'static str>,
+}
+
+impl<'a> World<'a> {
+    pub fn new(catalog: &'a dyn Catalog) -> Self {
+        Self { catalog, loaded: Vec::new(), assumed: Vec::new() }
+    }
+
+    /// Whether the module was meant to be loaded by a line that is an error itself.
+    pub fn is_assumed(&self, module: &str) -> bool {
+        self.assumed.contains(&module)
+    }
+
+    /// Checks the items of the top level.
+    pub fn declare(&mut self, items: &[Item], script: &mut Script, sink: &mut Sink) {
+        for item in items {
+            match item {
+                Item::Module(path) => self.load(path, script, sink),
+                Item::Param { at, module, name, value } => {
+                    self.set(*at, module, name, value, script, sink);
+                }
+                Item::Global { name, pieces } => self.global(name, pieces, script, sink),
+            }
+        }
+    }
+
+    fn load(&mut self, path: &Text, script: &mut Script, sink: &mut Sink) {
+        let written = String::from_utf8_lossy(&path.bytes).into_owned();
+        let directory = written.ends_with('/');
+        let base = written.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        let base = base.strip_suffix(".so").unwrap_or(base);
+        if base.is_empty() {
+            return sink.syntax(
+                Diagnostic::error("no-module-name", path.at, "this loadmodule names no module")
+                    .hint("write the module's name: loadmodule \"dispatcher.so\""),
+            );
+        }
+        if self.loaded.iter().any(|loaded| loaded.written == base) {
+            let message = format!("attempting to load the same module twice: {base}");
+            return sink.report(Diagnostic::warning("loaded-twice", path.at, message));
+        }
+        let status = self.catalog.module(base);
+        if directory && status != ModuleStatus::Unknown {
+            let message = format!("the path names a directory; read as {written}{base}.so");
+            sink.lenient(Diagnostic::warning("module-directory", path.at, message));
+        }
+        let (canonical, built) = match status {
+            ModuleStatus::Built(name) => (name, true),
+            ModuleStatus::Later(name) => {
+                let message = format!("module {name} comes with a later release");
+                sink.report(
+                    Diagnostic::warning("module-later", path.at, message)
+                        .hint("the script runs as long as nothing of it is used"),
+                );
+                (name, false)
+            }
+            ModuleStatus::NotOurs(name, why) => {
+                let message = format!("module {name} is not part of Sluice: {why}");
+                sink.report(
+                    Diagnostic::warning("module-not-ours", path.at, message)
+                        .hint("the script runs as long as nothing of it is used"),
+                );
+                (name, false)
+            }
+            ModuleStatus::Merged(why) => {
+                let message = format!("module {base} need not be loaded: {why}");
+                sink.report(Diagnostic::note("module-merged", path.at, message));
+                return;
+            }
+            ModuleStatus::Unknown => return self.unknown(base, directory, path.at, sink),
+        };
+        if built && script.modules.contains(&canonical) {
+            let message = format!("attempting to load the same module twice: {canonical}");
+            return sink.report(Diagnostic::warning("loaded-twice", path.at, message));
+        }
+        if built {
+            script.modules.push(canonical);
+        }
+        self.loaded.push(Loaded { written: base.to_owned(), canonical, built, told: false });
+    }
+
+    fn unknown(&mut self, base: &str, directory: bool, at: Location, sink: &mut Sink) {
+        let names = self.catalog.module_names();
+        if directory && base == "modules" {
+            return sink.report(
+                Diagnostic::error("no-module-name", at, "the path ends before the module's name")
+                    .hint("write the module's name: loadmodule \"dispatcher.so\""),
+            );
+        }
+        self.assumed.extend(crate::diagnostic::nearest(base, &names));
+        let message = format!("failed to load module {base}: there is no such module");
+        sink.report(Diagnostic::error("unknown-module", at, message).suggest(
+            base,
+            &names,
+            |name| format!("\"{name}.so\""),
+        ));
+    }
+
+    /// `modparam`: the first argument is a regex over the loaded modules (spec 1.3).
+    fn set(
+        &mut self,
+        at: Location,
+        module: &Text,
+        name: &Text,
+        value: &Piece,
+        script: &mut Script,
+        sink: &mut Sink,
+    ) {
+        let mut pattern = b"^(".to_vec();
+        pattern.extend_from_slice(&module.bytes);
+        pattern.extend_from_slice(b")$");
+        let regex = match regex::compile(&pattern) {
+            Ok(regex) => regex,
+            Err(bad) => {
+                return sink.report(Diagnostic::error("bad-regex", module.at, bad.to_string()));
+            }
+        };
+        let shown = String::from_utf8_lossy(&name.bytes).into_owned();
+        let mut matched = false;
+        for loaded in &mut self.loaded {
+            let fits = |name: &str| regex.is_match(name.as_bytes());
+            if !fits(&loaded.written) && !fits(loaded.canonical) {
+                continue;
+            }
+            matched = true;
+            if !loaded.built {
+                if !std::mem::replace(&mut loaded.told, true) {
+                    let message = format!("parameters of module {} are ignored", loaded.canonical);
+                    sink.report(
+                        Diagnostic::warning("param-not-built", at, message)
+                            .hint("the module is not part of this release"),
+                    );
+                }
+                continue;
+            }
+            let signature = match self.catalog.param(loaded.canonical, &shown) {
+                Found::Yes(signature) => signature,
+                found => {
+                    let names = self.catalog.param_names(loaded.canonical);
+                    unknown_param(found, &shown, name.at, loaded.canonical, &names, sink);
+                    continue;
+                }
+            };
+            let what = format!("parameter {} of module {}", signature.name, loaded.canonical);
+            if let Some(value) = setting(&signature, &what, std::slice::from_ref(value), sink) {
+                let (module, name) = (loaded.canonical, signature.name);
+                script.params.push(Param { module, name, value, at });
+            }
+        }
+        if !matched {
+            self.no_match(module, sink);
+        }
+    }
+
+    fn no_match(&self, module: &Text, sink: &mut Sink) {
+        let shown = String::from_utf8_lossy(&module.bytes).into_owned();
+        let merged = matches!(self.catalog.module(&shown), ModuleStatus::Merged(_));
+        let nearest = crate::diagnostic::nearest(&shown, &self.assumed);
+        if nearest.is_some() {
+            return;
+        }
+        let message = format!("no module matching {shown} found");
+        let diagnostic = Diagnostic::error("module-not-loaded", module.at, message);
+        let known = self.catalog.module(&shown) != ModuleStatus::Unknown && !merged;
+        sink.report(if known {
+            diagnostic.hint(format!("write loadmodule \"{shown}.so\" above this line"))
+        } else {
+            let loaded: Vec<&str> = self.loaded.iter().map(|l| l.written.as_str()).collect();
+            diagnostic.suggest(&shown, &loaded, |name| format!("\"{name}\""))
+        });
+    }
+
+    fn global(&self, name: &Name, pieces: &[Piece], script: &mut Script, sink: &mut Sink) {
+        let signature = match self.catalog.global(&name.text) {
+            Found::Yes(signature) => signature,
+            Found::Later(module) => return sink.report(later(&name.text, module, name.at)),
+            Found::NotOurs(module, why) => {
+                return sink.report(not_ours(&name.text, module, why, name.at));
+            }
+            Found::NeedsModule(module) => {
+                let message = format!("{} needs module {module}", name.text);
+                let hint = format!("write loadmodule \"{module}.so\" above this line");
+                let diagnostic = Diagnostic::error("module-not-loaded", name.at, message);
+                return sink.report(diagnostic.hint(hint));
+            }
+            Found::No => {
+                let names = self.catalog.global_names();
+                let message = format!("unknown config variable {}", name.text);
+                return sink.report(Diagnostic::error("unknown-global", name.at, message).suggest(
+                    &name.text,
+                    &names,
+                    str::to_owned,
+                ));
+            }
+        };
+        let given = setting(&signature, &name.text, pieces, sink);
+        if let Some(value) = given {
+            script.globals.push(Global { name: signature.name, value, at: name.at });
+        }
+    }
+}
+
+/// The error for something that is not built yet.
+pub(crate) fn later(what: &str, module: &str, at: Location) -> Diagnostic {
+    let of = if module.is_empty() { String::new() } else { format!(" (module {module})") };
+    Diagnostic::error("later", at, format!("{what}{of} comes with a later release"))
+}
+
+/// The error for something that will not be built.
+pub(crate) fn not_ours(what: &str, module: &str, why: &str, at: Location) -> Diagnostic {
+    let message = format!("{what} of module {module} is not part of Sluice: {why}");
+    Diagnostic::error("not-ours", at, message)
+}
+
+fn unknown_param(
+    found: Found<SettingSignature>,
+    name: &str,
+    at: Location,
+    module: &str,
+    names: &[&'static str],
+    sink: &mut Sink,
+) {
+    sink.report(match found {
+        Found::Later(module) => later(&format!("parameter {name}"), module, at),
+        Found::NotOurs(module, why) => not_ours(&format!("parameter {name}"), module, why, at),
+        _ => {
+            let message = format!("Parameter {name} not found in module {module} - can't set");
+            Diagnostic::error("unknown-param", at, message)
+                .suggest(name, names, |name| format!("\"{name}\""))
+        }
+    });
+}
+
+/// Checks a value against its signature. `None`: it is refused, or nothing is to be done.
+fn setting(
+    signature: &SettingSignature,
+    what: &str,
+    pieces: &[Piece],
+    sink: &mut Sink,
+) -> Option<Setting> {
+    let first = pieces.first()?;
+    let last = pieces.last()?;
+    match signature.status {
+        Status::Honoured => {}
+        Status::Ignored(why) => {
+            let message = format!("{what} is ignored: {why}");
+            sink.report(Diagnostic::note("ignored", first.at, message));
+        }
+        Status::Later => {
+            let message = format!("{what} comes with a later release");
+            sink.report(Diagnostic::error("later", first.at, message));
+            return None;
+        }
+    }
+    if let Some(remark) = remark(signature.kind, pieces) {
+        sink.syntax(
+            Diagnostic::error("remark", remark, "text behind the value is not understood")
+                .hint("a remark needs `#` before it"),
+        );
+        return None;
+    }
+    let value = match typed(signature.kind, pieces) {
+        Ok(value) => value,
+        Err(expected) => {
+            let message = format!("type mismatch for {what}: {expected} expected");
+            let diagnostic = Diagnostic::error("setting-type", first.at, message);
+            sink.syntax(match (&first.value, expected) {
+                (Given::Text(text), "number") => {
+                    diagnostic.hint(format!("write {} without quotes", lossy(text)))
+                }
+                (Given::Int(n), _) => diagnostic.hint(format!("write \"{n}\" with quotes")),
+                (Given::Word(word), "string value") => {
+                    diagnostic.hint(format!("write \"{word}\" with quotes"))
+                }
+                _ => diagnostic,
+            });
+            return None;
+        }
+    };
+    if let Some(Err(why)) = signature.check.map(|check| check(&value)) {
+        let message = format!("bad value for {what}: {why}");
+        sink.report(Diagnostic::error("bad-value", first.at.to(last.at), message));
+        return None;
+    }
+    (signature.status == Status::Honoured).then_some(value)
+}
+
+/// The place of a remark that lost its `#`: words behind a single value, or in parentheses.
+fn remark(kind: SettingKind, pieces: &[Piece]) -> Option<Location> {
+    let from = match kind {
+        SettingKind::Word => {
+            let opens = |piece: &Piece| match &piece.value {
+                Given::Word(word) => word.starts_with('('),
+                _ => false,
+            };
+            pieces.iter().position(opens).filter(|at| *at > 0)?
+        }
+        _ => 1,
+    };
+    let first = pieces.get(from)?;
+    Some(first.at.to(pieces.last()?.at))
+}
+
+/// The value in its type, or what was expected.
+fn typed(kind: SettingKind, pieces: &[Piece]) -> Result<Setting, &'static str> {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| "UTF-8 text");
+    match (kind, pieces) {
+        (SettingKind::Int | SettingKind::Either, [Piece { value: Given::Int(n), .. }]) => {
+            Ok(Setting::Int(*n))
+        }
+        (SettingKind::Int, _) => Err("number"),
+        (_, [Piece { value: Given::Text(bytes), .. }]) => Ok(Setting::Text(text(bytes)?)),
+        (SettingKind::Text, _) => Err("string value"),
+        (SettingKind::Either, _) => Err("number or string value"),
+        (SettingKind::Word, _) => {
+            let words = pieces.iter().map(|piece| match &piece.value {
+                Given::Int(n) => n.to_string(),
+                Given::Text(bytes) => lossy(bytes),
+                Given::Word(word) => word.clone(),
+            });
+            Ok(Setting::Word(words.collect::<Vec<_>>().join(" ")))
+        }
+    }
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,367 @@
+//! Calls of functions and routes: arguments by the kinds that the signature names (spec 1.8).
+
+use crate::catalog::{Found, ParamDef, ParamKind, Signature};
+use crate::check::{later, not_ours};
+use crate::diagnostic::Diagnostic;
+use crate::ir::{Op, Setting};
+use crate::lex::Trail;
+use crate::limits;
+use crate::parse::ast::{Call, Expression, ExpressionKind, Name, OperandKind, Variable};
+use crate::parse::variable::Span;
+use crate::regex::Lines;
+use crate::source::Location;
+
+use super::emit::intern;
+use super::{Lowering, Refused};
+
+impl Lowering<'_> {
+    /// Calls a function or a route.
+    pub(super) fn call(&mut self, call: &Call) -> Result<(), Refused> {
+        if call.name.text == "route" {
+            return self.call_route(call);
+        }
+        let signature = self.function(&call.name)?;
+        // 1.x: forward(uri:host, uri:port) is what forward() does.
+        let is_uri = |arg: &Option<Expression>| {
+            let kind = arg.as_ref().map(|arg| &arg.kind);
+            matches!(kind, Some(ExpressionKind::Operand(OperandKind::Word(w))) if w.starts_with("uri:"))
+        };
+        let implied = call.name.text == "forward" && call.args.iter().all(is_uri);
+        let args = if implied { &[][..] } else { call.args.as_slice() };
+        let name = &call.name.text;
+        if args.len() > signature.params.len() {
+            let message = format!("too many parameters for command {name}");
+            let at = args.get(signature.params.len()).and_then(|a| a.as_ref().map(|a| a.at));
+            let diagnostic = Diagnostic::error("param-count", at.unwrap_or(call.at), message);
+            return self.refuse(diagnostic.hint(usage(name, signature.params)));
+        }
+        let mut whole = Ok(());
+        for (place, param) in signature.params.iter().enumerate() {
+            let pushed = match args.get(place) {
+                Some(Some(arg)) => self.argument(name, param, arg),
+                _ if param.optional => {
+                    self.emit(Op::Omitted, call.at);
+                    Ok(())
+                }
+                given => {
+                    let message = match given {
+                        Some(_) => format!("mandatory parameter omitted for command {name}"),
+                        None => format!("too few parameters for command {name}"),
+                    };
+                    let diagnostic = Diagnostic::error("param-count", call.at, message);
+                    self.refuse(diagnostic.hint(usage(name, signature.params)))
+                }
+            };
+            whole = whole.and(pushed);
+            if place >= args.len() && whole.is_err() {
+                break;
+            }
+        }
+        whole?;
+        self.finish_call(&signature, &call.name, call.at)
+    }
+
+    /// Calls a function with values of variables.
+    pub(super) fn call_with(&mut self, name: &Name, args: &[Variable]) -> Result<(), Refused> {
+        let signature = self.function(name)?;
+        for place in 0..signature.params.len() {
+            match args.get(place) {
+                Some(variable) => self.load(variable)?,
+                None => self.emit(Op::Omitted, name.at),
+            }
+        }
+        self.finish_call(&signature, name, name.at)
+    }
+
+    /// Pushes the hidden arguments and calls.
+    fn finish_call(
+        &mut self,
+        signature: &Signature,
+        name: &Name,
+        at: Location,
+    ) -> Result<(), Refused> {
+        for (module, param) in signature.hidden {
+            self.hidden(module, param, at)?;
+        }
+        self.walk.function(self.route, name, signature.routes);
+        let args = signature.params.len() + signature.hidden.len();
+        let args = self.few(args, "parameters", at)?;
+        self.emit(Op::Call { function: signature.id, args }, at);
+        Ok(())
+    }
+
+    fn function(&mut self, name: &Name) -> Result<Signature, Refused> {
+        let what = format!("{}()", name.text);
+        match self.world.catalog.function(&name.text, &self.loaded) {
+            Found::Yes(signature) => Ok(signature),
+            Found::NeedsModule(module) if self.world.is_assumed(module) => Err(Refused),
+            Found::NeedsModule(module) => {
+                let message = format!("unknown command {}, missing loadmodule?", name.text);
+                let hint = format!("it belongs to module {module}: loadmodule \"{module}.so\"");
+                let diagnostic = Diagnostic::error("module-not-loaded", name.at, message);
+                self.refuse(diagnostic.hint(hint))
+            }
+            Found::Later(module) => self.refuse(later(&what, module, name.at)),
+            Found::NotOurs(module, why) => self.refuse(not_ours(&what, module, why, name.at)),
+            Found::No => {
+                let names = self.world.catalog.function_names();
+                let message = format!("unknown command {}", name.text);
+                self.refuse(Diagnostic::error("unknown-function", name.at, message).suggest(
+                    &name.text,
+                    &names,
+                    |name| format!("{name}()"),
+                ))
+            }
+        }
+    }
+
+    /// A module parameter that is evaluated at each call: the last value given.
+    fn hidden(&mut self, module: &str, param: &str, at: Location) -> Result<(), Refused> {
+        let mut params = self.emitter.script.params.iter().rev();
+        let found = params.find(|p| p.module == module && p.name == param);
+        let Some((value, given)) = found.map(|p| (p.value.clone(), p.at)) else {
+            self.emit(Op::Omitted, at);
+            return Ok(());
+        };
+        match value {
+            Setting::Int(number) => {
+                self.emit(Op::Int(number), given);
+                Ok(())
+            }
+            Setting::Text(text) | Setting::Word(text) => {
+                let source = self.source(given);
+                let trail = Trail::quoted(&source, given);
+                let format = self.read_format(Span::new(text.as_bytes(), &trail))?;
+                self.format(&format)
+            }
+        }
+    }
+
+    /// Pushes one argument.
+    fn argument(
+        &mut self,
+        function: &str,
+        param: &ParamDef,
+        arg: &Expression,
+    ) -> Result<(), Refused> {
+        let at = arg.at;
+        match &arg.kind {
+            ExpressionKind::Operand(OperandKind::Variable(variable)) => match param.kind {
+                ParamKind::Output => self.output(variable),
+                ParamKind::Literal => self.bad_argument(function, param, at, "a constant text"),
+                ParamKind::Flag => self.bad_argument(function, param, at, "a flag's name"),
+                _ => self.load(variable),
+            },
+            ExpressionKind::Operand(OperandKind::Int(number)) => match param.kind {
+                ParamKind::Int | ParamKind::Any => {
+                    self.emit(Op::Int(*number), at);
+                    Ok(())
+                }
+                ParamKind::Output => self.bad_argument(function, param, at, "a variable"),
+                _ => self.text_argument(function, param, number.to_string().as_bytes(), at),
+            },
+            ExpressionKind::Operand(OperandKind::Word(word))
+                if matches!(param.kind, ParamKind::Flag) =>
+            {
+                self.flag(word.as_bytes(), at)
+            }
+            ExpressionKind::Operand(OperandKind::Text(text)) => {
+                self.text_argument(function, param, text, at)
+            }
+            // 1.x: force_send_socket(udp:10.0.0.1:5060), forward(10.0.0.1, 5060).
+            ExpressionKind::Operand(OperandKind::Word(word)) if word.contains(':') => {
+                self.text_argument(function, param, word.as_bytes(), at)
+            }
+            ExpressionKind::Operand(OperandKind::Ip(ip)) => {
+                self.text_argument(function, param, ip.to_string().as_bytes(), at)
+            }
+            ExpressionKind::Operand(OperandKind::Null) => {
+                self.emit(Op::Null, at);
+                Ok(())
+            }
+            ExpressionKind::Operand(OperandKind::Word(word)) => {
+                let message = format!("bare word `{word}` found as parameter of {function}");
+                let diagnostic = Diagnostic::error("bare-word", at, message);
+                self.refuse(diagnostic.hint(format!("write \"{word}\"")))
+            }
+            _ => {
+                let message = format!("a parameter of {function} is a text, number or variable");
+                let diagnostic = Diagnostic::error("param-type", at, message);
+                self.refuse(diagnostic.hint("assign the value to a variable first"))
+            }
+        }
+    }
+
+    /// Pushes a quoted argument.
+    fn text_argument(
+        &mut self,
+        function: &str,
+        param: &ParamDef,
+        text: &[u8],
+        at: Location,
+    ) -> Result<(), Refused> {
+        match param.kind {
+            ParamKind::Literal => {
+                let text = self.emitter.text(text);
+                self.emit(Op::Text(text), at);
+                return Ok(());
+            }
+            ParamKind::Flag => return self.flag(text, at),
+            ParamKind::Int => {
+                // 1.x and 2.x quote their numbers; some leave one out by "".
+                let number = std::str::from_utf8(text).map(|text| text.trim().parse::<i64>());
+                if let Ok(Ok(number)) = number {
+                    self.emit(Op::Int(number), at);
+                    return Ok(());
+                }
+                if text.is_empty() && param.optional {
+                    self.emit(Op::Omitted, at);
+                    return Ok(());
+                }
+            }
+            _ => {}
+        }
+        let source = self.source(at);
+        let trail = Trail::quoted(&source, at);
+        let span = Span::new(text, &trail);
+        if let ParamKind::Regex = param.kind {
+            // A `$` of a regex ends a line; only a variable alone is one.
+            let sole = crate::lex::variable_length(text) == Some(text.len());
+            if !sole {
+                let regex = self.regex(text, Lines::Matter, at)?;
+                self.emit(Op::Regex(regex), at);
+                return Ok(());
+            }
+        }
+        let format = self.read_format(span)?;
+        match (param.kind, format.sole(), format.plain()) {
+            (ParamKind::Output, Some(variable), _) => self.output(variable),
+            (ParamKind::Output, ..) => self.bad_argument(function, param, at, "a variable"),
+            (ParamKind::Int, Some(variable), _) => self.load(variable),
+            (ParamKind::Int, ..) => {
+                self.bad_argument(function, param, at, "a number or a variable")
+            }
+            (ParamKind::Word(read), _, Some(plain)) => {
+                let word = String::from_utf8_lossy(plain);
+                match read(&word) {
+                    Ok(number) => {
+                        self.emit(Op::Int(number), at);
+                        Ok(())
+                    }
+                    Err(why) => {
+                        let message =
+                            format!("bad arguments for command {function}: {}: {why}", param.name);
+                        self.refuse(Diagnostic::error("bad-argument", at, message))
+                    }
+                }
+            }
+            _ => self.format(&format),
+        }
+    }
+
+    /// Pushes the slot of a flag.
+    fn flag(&mut self, name: &[u8], at: Location) -> Result<(), Refused> {
+        let name = String::from_utf8_lossy(name);
+        let slot = intern(&mut self.emitter.script.flags, &name, limits::FLAGS);
+        let slot = self.fit(slot, at)?;
+        self.emit(Op::Int(i64::from(slot)), at);
+        Ok(())
+    }
+
+    /// Pushes a variable itself.
+    fn output(&mut self, variable: &Variable) -> Result<(), Refused> {
+        let reference = self.target(variable)?;
+        self.emit(Op::Refer(reference), variable.at);
+        Ok(())
+    }
+
+    fn bad_argument<T>(
+        &mut self,
+        function: &str,
+        param: &ParamDef,
+        at: Location,
+        expected: &str,
+    ) -> Result<T, Refused> {
+        let message = format!(
+            "bad arguments for command {function}: parameter {} is expected to be {expected}",
+            param.name
+        );
+        self.refuse(Diagnostic::error("param-type", at, message))
+    }
+
+    /// `route(name, values...)`.
+    fn call_route(&mut self, call: &Call) -> Result<(), Refused> {
+        let Some(Some(target)) = call.args.first() else {
+            let message = "route() needs the name of a route";
+            return self.refuse(Diagnostic::error("param-count", call.at, message));
+        };
+        let values = &call.args[1..];
+        let args = self.few(values.len(), "parameters of route()", call.at)?;
+        let fixed = match &target.kind {
+            ExpressionKind::Operand(OperandKind::Word(word)) => Some(word.clone()),
+            ExpressionKind::Operand(OperandKind::Int(_)) => {
+                let source = self.source(target.at);
+                Some(String::from_utf8_lossy(source.slice(target.at)).into_owned())
+            }
+            ExpressionKind::Operand(OperandKind::Text(text)) if !text.contains(&b'$') => {
+                Some(String::from_utf8_lossy(text).into_owned())
+            }
+            ExpressionKind::Operand(OperandKind::Text(text)) => {
+                let source = self.source(target.at);
+                let trail = Trail::quoted(&source, target.at);
+                let format = self.read_format(Span::new(text, &trail))?;
+                self.format(&format)?;
+                None
+            }
+            ExpressionKind::Operand(OperandKind::Variable(variable)) => {
+                self.load(variable)?;
+                None
+            }
+            _ => {
+                let message = "the name of a route is a word, a text or a variable";
+                return self.refuse(Diagnostic::error("param-type", target.at, message));
+            }
+        };
+        let route = match fixed {
+            Some(name) => Some(self.route_named(&name, target.at)?),
+            None => None,
+        };
+        for value in values {
+            match value {
+                Some(value) => self.value(value)?,
+                None => self.emit(Op::Null, call.at),
+            }
+        }
+        match route {
+            Some(route) => {
+                self.walk.route(self.route, usize::from(route.0), call.at);
+                self.emit(Op::Route { route, args }, call.at);
+            }
+            None => self.emit(Op::RouteDynamic { args }, call.at),
+        }
+        Ok(())
+    }
+
+    fn route_named(&mut self, name: &str, at: Location) -> Result<crate::ir::RouteId, Refused> {
+        // The numeric 0 is the main route (spec 1.4).
+        let key = if name == "0" { "" } else { name };
+        if let Some(route) = self.callable.get(key) {
+            return Ok(*route);
+        }
+        let names: Vec<&str> = self.callable.keys().map(String::as_str).collect();
+        let message = format!("route [{name}] not defined");
+        let diagnostic =
+            Diagnostic::error("undefined-route", at, message)
+                .suggest(name, &names, |name| format!("route({name})"));
+        self.refuse(diagnostic)
+    }
+}
+
+/// How a function is called.
+fn usage(name: &str, params: &[ParamDef]) -> String {
+    let shown = params.iter().map(|param| match param.optional {
+        true => format!("[{}]", param.name),
+        false => param.name.to_owned(),
+    });
+    format!("it is called {name}({})", shown.collect::<Vec<_>>().join(", "))
+}

@@ -1,0 +1,129 @@
+//! Writing instructions and filling the script's tables.
+
+use std::collections::HashMap;
+
+use crate::diagnostic::Diagnostic;
+use crate::ir::{Constant, Names, Net, NetId, Op, Reference, ReferenceId, RegexId, Script};
+use crate::limits;
+use crate::regex::{self, BadRegex, Lines};
+use crate::source::Location;
+
+/// A jump whose target is not known yet.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "a jump without a target goes nowhere"]
+pub(super) struct Jump(usize);
+
+/// The script under construction; equal constants, references and regexes are kept once.
+pub(super) struct Emitter {
+    pub script: Script,
+    texts: HashMap<Vec<u8>, Constant>,
+    references: HashMap<Reference, ReferenceId>,
+    regexes: HashMap<(Vec<u8>, Lines), RegexId>,
+    nets: HashMap<(std::net::IpAddr, u8), NetId>,
+}
+
+/// A table of the script is full.
+pub(super) struct Full(pub &'static str);
+
+impl Full {
+    pub fn diagnostic(&self, at: Location) -> Diagnostic {
+        Diagnostic::error("too-many", at, format!("too many different {}", self.0))
+    }
+}
+
+impl Emitter {
+    pub fn new(script: Script) -> Self {
+        Self {
+            script,
+            texts: HashMap::new(),
+            references: HashMap::new(),
+            regexes: HashMap::new(),
+            nets: HashMap::new(),
+        }
+    }
+
+    pub fn emit(&mut self, op: Op, at: Location) {
+        self.script.code.push(op);
+        self.script.locations.push(at);
+    }
+
+    /// The place of the next instruction.
+    pub fn here(&self) -> u32 {
+        self.script.code.len() as u32
+    }
+
+    /// Writes a jump whose target comes later; `op` is one of the jumps.
+    pub fn jump(&mut self, op: fn(u32) -> Op, at: Location) -> Jump {
+        self.emit(op(u32::MAX), at);
+        Jump(self.script.code.len() - 1)
+    }
+
+    /// Gives a jump its target: the next instruction.
+    pub fn land(&mut self, jump: Jump) {
+        let here = self.here();
+        if let Some(Op::Jump(to) | Op::JumpIf(to) | Op::JumpIfNot(to) | Op::LoopCheck(to)) =
+            self.script.code.get_mut(jump.0)
+        {
+            *to = here;
+        }
+    }
+
+    pub fn text(&mut self, bytes: &[u8]) -> Constant {
+        if let Some(constant) = self.texts.get(bytes) {
+            return *constant;
+        }
+        let start = self.script.pool.len() as u32;
+        let constant = Constant { start, len: bytes.len() as u32 };
+        self.script.pool.extend_from_slice(bytes);
+        self.texts.insert(bytes.to_vec(), constant);
+        constant
+    }
+
+    pub fn reference(&mut self, reference: Reference) -> Result<ReferenceId, Full> {
+        if let Some(id) = self.references.get(&reference) {
+            return Ok(*id);
+        }
+        let id = u16::try_from(self.script.references.len()).map_err(|_| Full("variables"))?;
+        self.script.references.push(reference);
+        self.references.insert(reference, ReferenceId(id));
+        Ok(ReferenceId(id))
+    }
+
+    pub fn net(&mut self, net: Net) -> Result<NetId, Full> {
+        if let Some(id) = self.nets.get(&(net.addr, net.prefix)) {
+            return Ok(*id);
+        }
+        let id = u16::try_from(self.script.nets.len()).map_err(|_| Full("networks"))?;
+        self.script.nets.push(net);
+        self.nets.insert((net.addr, net.prefix), NetId(id));
+        Ok(NetId(id))
+    }
+
+    /// Compiles a regex, once for each pattern.
+    pub fn regex(
+        &mut self,
+        pattern: &[u8],
+        lines: Lines,
+    ) -> Result<Result<RegexId, Full>, BadRegex> {
+        let key = (pattern.to_vec(), lines);
+        if let Some(id) = self.regexes.get(&key) {
+            return Ok(Ok(*id));
+        }
+        let regex = regex::compile_with(pattern, lines)?;
+        let Ok(id) = u16::try_from(self.script.regexes.len()) else {
+            return Ok(Err(Full("regexes")));
+        };
+        self.script.regexes.push(regex);
+        self.regexes.insert(key, RegexId(id));
+        Ok(Ok(RegexId(id)))
+    }
+}
+
+/// The slot of a name, unless there are too many.
+pub(super) fn intern(names: &mut Names, name: &str, most: usize) -> Result<u32, Full> {
+    if names.len() >= most && names.find(name.as_bytes()).is_none() {
+        let what = if most == limits::FLAGS { "flags (at most 32)" } else { "names" };
+        return Err(Full(what));
+    }
+    Ok(names.intern(name))
+}

@@ -1,0 +1,341 @@
+//! Top level: globals, `loadmodule`, `modparam`, route blocks (spec 1.3, 1.4).
+
+use crate::diagnostic::Diagnostic;
+use crate::ir::{Arith, RouteKind};
+use crate::lex::{Kind, Mark};
+use crate::source::Location;
+
+use super::ast::{Given, Item, Piece, Program, Route};
+use super::{Parsed, Parser, Skip};
+
+/// Route kinds by their word, and whether they run in this release.
+const ROUTES: &[(&str, RouteKind, bool)] = &[
+    ("route", RouteKind::Request, true),
+    ("onreply_route", RouteKind::Reply, true),
+    ("failure_route", RouteKind::Failure, false),
+    ("branch_route", RouteKind::Branch, false),
+    ("error_route", RouteKind::Error, false),
+    ("local_route", RouteKind::Local, false),
+    ("startup_route", RouteKind::Startup, false),
+    ("timer_route", RouteKind::Timer, false),
+    ("event_route", RouteKind::Event, false),
+];
+
+/// Words that begin a statement where a top-level item should stand.
+const STATEMENTS: &[&str] =
+    &["if", "while", "for", "switch", "exit", "drop", "return", "break", "else"];
+
+impl Parser<'_, '_> {
+    /// Reads the whole script.
+    pub fn program(mut self) -> Program {
+        let mut program = Program::default();
+        while !self.at_end() {
+            if self.item_of(&mut program).is_err() {
+                self.skip_to_item();
+            }
+        }
+        program
+    }
+
+    fn item_of(&mut self, program: &mut Program) -> Parsed<()> {
+        match self.token.kind {
+            Kind::Mark(Mark::Semicolon) => {
+                let at = self.bump().at;
+                if !self.unbalanced {
+                    let message = "a lone ';' at top level is refused by OpenSIPS";
+                    self.lexer.sink.lenient(
+                        Diagnostic::warning("lone-semicolon", at, message).hint("remove it"),
+                    );
+                }
+                Ok(())
+            }
+            Kind::Mark(Mark::RightBrace) => {
+                let at = self.bump().at;
+                self.eat(Mark::Semicolon);
+                if !std::mem::replace(&mut self.unbalanced, true) {
+                    let message = "this '}' closes nothing";
+                    self.syntax(
+                        Diagnostic::error("unmatched-brace", at, message)
+                            .hint("remove it, or look for a '}' too much above"),
+                    );
+                }
+                Ok(())
+            }
+            Kind::Variable => self.stray_statements(program),
+            Kind::Word => self.word_item(program),
+            _ => Err(self.prose()),
+        }
+    }
+
+    fn word_item(&mut self, program: &mut Program) -> Parsed<()> {
+        if self.is_word("loadmodule") {
+            self.bump();
+            let path = self.text("the quoted name of a module")?;
+            self.end_of_item();
+            program.items.push(Item::Module(path));
+            return Ok(());
+        }
+        if self.is_word("modparam") {
+            let item = self.modparam()?;
+            self.end_of_item();
+            program.items.push(item);
+            return Ok(());
+        }
+        if let Some((word, kind, runs)) = self.route_word() {
+            return self.route(program, word, kind, runs);
+        }
+        if self.next.is(Mark::Assign) {
+            let item = self.global()?;
+            program.items.push(item);
+            return Ok(());
+        }
+        let stray = STATEMENTS.iter().any(|word| self.is_word(word));
+        if stray || (self.next.is(Mark::LeftParen) && !self.next.spaced) {
+            return self.stray_statements(program);
+        }
+        Err(self.prose())
+    }
+
+    /// The route kind whose block begins here.
+    fn route_word(&self) -> Option<(&'static str, RouteKind, bool)> {
+        let opens = self.next.is(Mark::LeftBrace) || self.next.is(Mark::LeftBracket);
+        let found = ROUTES.iter().find(|(word, ..)| self.is_word(word))?;
+        opens.then_some(*found)
+    }
+
+    /// Whether something begins here that stands at top level only.
+    pub(super) fn begins_item(&self) -> bool {
+        self.route_word().is_some()
+            || (self.token.first
+                && ((self.is_word("loadmodule") || self.is_word("modparam"))
+                    || (self.token.kind == Kind::Word && self.next.is(Mark::Assign))))
+    }
+
+    fn modparam(&mut self) -> Parsed<Item> {
+        let at = self.bump().at;
+        self.expect(Mark::LeftParen, "(", "after modparam")?;
+        let module = self.text("the quoted name of a module")?;
+        self.expect(Mark::Comma, ",", "after the module")?;
+        let name = self.text("the quoted name of a parameter")?;
+        self.expect(Mark::Comma, ",", "after the parameter's name")?;
+        let value = match self.token.kind {
+            Kind::Text(_) => {
+                let text = self.text("a value")?;
+                Piece { value: Given::Text(text.bytes), at: text.at }
+            }
+            _ => match self.number()? {
+                Some(piece) => piece,
+                None => return Err(self.unexpected("a quoted text or a number")),
+            },
+        };
+        // The value may have been accepted with its parenthesis inside an unclosed quote.
+        if self.expect(Mark::RightParen, ")", "after the value").is_err() {
+            self.skip_rest_of_line();
+        }
+        Ok(Item::Param { at: at.to(self.last), module, name, value })
+    }
+
+    /// A number with its sign, if one comes.
+    fn number(&mut self) -> Parsed<Option<Piece>> {
+        let at = self.token.at;
+        let negative = match self.token.kind {
+            Kind::Mark(Mark::Sum(Arith::Sub)) => {
+                self.bump();
+                true
+            }
+            _ => false,
+        };
+        if let Kind::Number(value) = self.token.kind {
+            let at = at.to(self.bump().at);
+            let value = if negative { -value } else { value };
+            return Ok(Some(Piece { value: Given::Int(value), at }));
+        }
+        if negative { Err(self.unexpected("a number")) } else { Ok(None) }
+    }
+
+    /// `name = value`. What stands on the line behind the value is kept: some globals take it.
+    fn global(&mut self) -> Parsed<Item> {
+        let name = self.name();
+        self.bump();
+        let mut pieces = Vec::new();
+        loop {
+            let begins = self.token.first && !pieces.is_empty();
+            let ends = begins || self.at_end() || self.token.is(Mark::Semicolon);
+            // The next `name = value` may follow on the same line.
+            let follows = self.token.kind == Kind::Word && self.next.is(Mark::Assign);
+            let brace = self.token.is(Mark::LeftBrace) || self.token.is(Mark::RightBrace);
+            if ends || brace || (follows && !pieces.is_empty()) {
+                break;
+            }
+            pieces.push(self.piece()?);
+        }
+        if pieces.is_empty() {
+            return Err(self.unexpected("a value"));
+        }
+        self.eat(Mark::Semicolon);
+        Ok(Item::Global { name, pieces })
+    }
+
+    fn piece(&mut self) -> Parsed<Piece> {
+        if let Kind::Text(bytes) = &self.token.kind {
+            let value = Given::Text(bytes.to_vec());
+            return Ok(Piece { value, at: self.bump().at });
+        }
+        let number = matches!(self.token.kind, Kind::Number(_))
+            || self.token.is(Mark::Sum(Arith::Sub)) && matches!(self.next.kind, Kind::Number(_));
+        let behind = if self.token.is(Mark::Sum(Arith::Sub)) { None } else { Some(&self.next) };
+        let alone = behind.is_none_or(|next| {
+            next.spaced || matches!(next.kind, Kind::Mark(Mark::Semicolon) | Kind::End)
+        });
+        if number
+            && alone
+            && let Some(piece) = self.number()?
+        {
+            return Ok(piece);
+        }
+        let item = self.item();
+        Ok(Piece { value: Given::Word(item.text), at: item.at })
+    }
+
+    /// A route block.
+    fn route(
+        &mut self,
+        program: &mut Program,
+        word: &'static str,
+        kind: RouteKind,
+        runs: bool,
+    ) -> Parsed<()> {
+        let at = self.bump().at;
+        let name = if self.eat(Mark::LeftBracket) { self.route_name()? } else { String::new() };
+        if !runs {
+            let message = format!("{word} comes with a later release");
+            self.report(
+                Diagnostic::error("later", at, message)
+                    .hint("this release runs route and onreply_route; remove the block"),
+            );
+            self.skip_block();
+            return Ok(());
+        }
+        let at = at.to(self.last);
+        self.unbalanced = false;
+        self.suspect = None;
+        let body = self.braced("the route")?;
+        let name = if name == "0" && kind == RouteKind::Request { String::new() } else { name };
+        program.routes.push(Route { kind, name, at, body });
+        Ok(())
+    }
+
+    /// `name]`, `"name"]`, `3]`, `timer, 10]`: what stands in brackets.
+    fn route_name(&mut self) -> Parsed<String> {
+        if self.token.is(Mark::RightBracket) {
+            return Err(self.unexpected("a route's name"));
+        }
+        let name = match &self.token.kind {
+            Kind::Text(bytes) => {
+                let name = String::from_utf8_lossy(bytes).into_owned();
+                self.bump();
+                name
+            }
+            _ => {
+                let mut at = self.bump().at;
+                while !self.token.is(Mark::RightBracket) && !self.token.first && !self.at_end() {
+                    at = at.to(self.bump().at);
+                }
+                self.written(at)
+            }
+        };
+        self.expect(Mark::RightBracket, "]", "after the route's name")?;
+        Ok(name)
+    }
+
+    /// Statements outside of any route: reported once, then read so that what is wrong within
+    /// them is seen too.
+    fn stray_statements(&mut self, program: &mut Program) -> Parsed<()> {
+        let at = self.token.at;
+        if !self.unbalanced {
+            let shown = self.shown(&self.token);
+            let message = format!("`{shown}` is a statement; statements stand in a route block");
+            self.syntax(
+                Diagnostic::error("stray-statement", at, message)
+                    .hint("write route { before it and } behind the last statement"),
+            );
+        }
+        let body = self.statements();
+        program.routes.push(Route { kind: RouteKind::Request, name: STRAY.into(), at, body });
+        Ok(())
+    }
+
+    /// Reports words that are no script and passes over the lines that are like them.
+    fn prose(&mut self) -> Skip {
+        let at = self.token.at;
+        let shown = self.shown(&self.token);
+        let message = format!("`{shown}` begins nothing that may stand at top level");
+        self.syntax(
+            Diagnostic::error("prose", at, message).hint("if this is a remark, put `#` before it"),
+        )
+    }
+
+    /// Passes over lines until one begins with a top-level item or a statement.
+    fn skip_to_item(&mut self) {
+        loop {
+            self.skip_rest_of_line();
+            let word = self.token.kind == Kind::Word;
+            let statement = STATEMENTS.iter().any(|word| self.is_word(word))
+                || self.token.kind == Kind::Variable
+                || (word && self.next.is(Mark::LeftParen) && !self.next.spaced);
+            let brace = self.token.is(Mark::RightBrace);
+            if self.at_end() || self.begins_item() || statement || brace {
+                return;
+            }
+            // Damage was reported by itself, and begins a new cause.
+            self.bump();
+        }
+    }
+
+    /// Passes over the rest of the line.
+    pub(super) fn skip_rest_of_line(&mut self) {
+        while !self.token.first && !self.at_end() {
+            self.bump();
+        }
+    }
+
+    /// After `loadmodule` and `modparam`: a ';' may stand, a remark may not.
+    fn end_of_item(&mut self) {
+        self.eat(Mark::Semicolon);
+        if !self.token.first && !self.at_end() && !self.begins_item() {
+            let at = self.token.at;
+            self.skip_rest_of_line();
+            self.syntax(remark(at.to(self.last)));
+        }
+    }
+
+    /// Passes over a balanced block.
+    fn skip_block(&mut self) {
+        if !self.token.is(Mark::LeftBrace) {
+            return self.skip_rest_of_line();
+        }
+        let opening = self.token.at;
+        let mut depth = 0_usize;
+        while !self.at_end() {
+            if self.token.is(Mark::LeftBrace) {
+                depth += 1;
+            } else if self.token.is(Mark::RightBrace) {
+                depth -= 1;
+            }
+            self.bump();
+            if depth == 0 {
+                return;
+            }
+        }
+        self.unclosed(opening);
+    }
+}
+
+/// The name of the block that stray statements are read into; no script can call it.
+pub(crate) const STRAY: &str = "\0stray";
+
+/// The error for words behind a complete value.
+pub(crate) fn remark(at: Location) -> Diagnostic {
+    Diagnostic::error("remark", at, "text behind the value is not understood")
+        .hint("a remark needs `#` before it")
+}
