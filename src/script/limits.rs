@@ -23,4 +23,4 @@ pub const CONCAT: u8 = 200;
 /// Bytes of one compiled regex.
 pub const REGEX_BYTES: usize = 1 << 20;
 /// Columns of a source line that a diagnostic shows.
-pub const EXCERPT_COLUMNS: usize = 120;
+pub const EXCERPT_COLUMNS: usize = 160;

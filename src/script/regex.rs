@@ -157,7 +157,7 @@ impl Translator<'_> {
             return Ok(());
         };
         // The C library's limit (RE_DUP_MAX is 32767, but memory ends sooner).
-        if low_value > high_value || low_value > 1_000 || (high != "" && high_value > 1_000) {
+        if low_value > high_value || low_value > 1_000 || (!high.is_empty() && high_value > 1_000) {
             return self.refuse(self.at, "a count is at most 1000, the smaller number first");
         }
         let quantifier = match (text.contains(','), high) {

@@ -1,1 +1,6 @@
-//! (skeleton)
+//! The script compiler: golden diagnostics, golden instructions, and texts that must not break it.
+
+mod damage;
+mod dump;
+mod lowered;
+mod world;

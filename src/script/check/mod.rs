@@ -3,7 +3,9 @@
 //! Takes the items in order; gives the script's tables, and the world that routes see.
 
 use crate::catalog::{Catalog, Found, ModuleStatus, SettingKind, SettingSignature, Status};
-use crate::diagnostic::{Diagnostic, Sink};
+use ::regex::bytes::Regex;
+
+use crate::diagnostic::{Diagnostic, Sink, nearest};
 use crate::ir::{Global, Param, Script, Setting};
 use crate::parse::ast::{Given, Item, Name, Piece, Text};
 use crate::regex;
@@ -26,16 +28,20 @@ pub(crate) struct World<'a> {
     loaded: Vec<Loaded>,
     /// Modules that a misspelt `loadmodule` probably meant: reported there and not again.
     assumed: Vec<&'static str>,
+    /// Names of `loadmodule` lines that failed.
+    failed: Vec<String>,
+    /// A `loadmodule` has lost its name: any module may be meant.
+    lost: bool,
 }
 
 impl<'a> World<'a> {
     pub fn new(catalog: &'a dyn Catalog) -> Self {
-        Self { catalog, loaded: Vec::new(), assumed: Vec::new() }
+        Self { catalog, loaded: Vec::new(), assumed: Vec::new(), failed: Vec::new(), lost: false }
     }
 
     /// Whether the module was meant to be loaded by a line that is an error itself.
     pub fn is_assumed(&self, module: &str) -> bool {
-        self.assumed.contains(&module)
+        self.lost || self.assumed.contains(&module)
     }
 
     /// Checks the items of the top level.
@@ -57,6 +63,7 @@ impl<'a> World<'a> {
         let base = written.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         let base = base.strip_suffix(".so").unwrap_or(base);
         if base.is_empty() {
+            self.lost = true;
             return sink.syntax(
                 Diagnostic::error("no-module-name", path.at, "this loadmodule names no module")
                     .hint("write the module's name: loadmodule \"dispatcher.so\""),
@@ -109,12 +116,14 @@ impl<'a> World<'a> {
     fn unknown(&mut self, base: &str, directory: bool, at: Location, sink: &mut Sink) {
         let names = self.catalog.module_names();
         if directory && base == "modules" {
+            self.lost = true;
             return sink.report(
                 Diagnostic::error("no-module-name", at, "the path ends before the module's name")
                     .hint("write the module's name: loadmodule \"dispatcher.so\""),
             );
         }
-        self.assumed.extend(crate::diagnostic::nearest(base, &names));
+        self.assumed.extend(nearest(base, &names));
+        self.failed.push(base.to_owned());
         let message = format!("failed to load module {base}: there is no such module");
         sink.report(Diagnostic::error("unknown-module", at, message).suggest(
             base,
@@ -175,20 +184,21 @@ impl<'a> World<'a> {
             }
         }
         if !matched {
-            self.no_match(module, sink);
+            self.no_match(module, &regex, sink);
         }
     }
 
-    fn no_match(&self, module: &Text, sink: &mut Sink) {
+    fn no_match(&self, module: &Text, regex: &Regex, sink: &mut Sink) {
         let shown = String::from_utf8_lossy(&module.bytes).into_owned();
-        let merged = matches!(self.catalog.module(&shown), ModuleStatus::Merged(_));
-        let nearest = crate::diagnostic::nearest(&shown, &self.assumed);
-        if nearest.is_some() {
+        let failed = self.failed.iter().any(|name| regex.is_match(name.as_bytes()));
+        let meant = self.assumed.iter().any(|name| regex.is_match(name.as_bytes()));
+        if failed || meant || self.lost {
             return;
         }
         let message = format!("no module matching {shown} found");
         let diagnostic = Diagnostic::error("module-not-loaded", module.at, message);
-        let known = self.catalog.module(&shown) != ModuleStatus::Unknown && !merged;
+        let status = self.catalog.module(&shown);
+        let known = !matches!(status, ModuleStatus::Unknown | ModuleStatus::Merged(_));
         sink.report(if known {
             diagnostic.hint(format!("write loadmodule \"{shown}.so\" above this line"))
         } else {

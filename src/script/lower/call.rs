@@ -94,7 +94,12 @@ impl Lowering<'_> {
         let what = format!("{}()", name.text);
         match self.world.catalog.function(&name.text, &self.loaded) {
             Found::Yes(signature) => Ok(signature),
-            Found::NeedsModule(module) if self.world.is_assumed(module) => Err(Refused),
+            // One missing loadmodule is one cause.
+            Found::NeedsModule(module)
+                if self.world.is_assumed(module) || !self.missing.insert(module) =>
+            {
+                Err(Refused)
+            }
             Found::NeedsModule(module) => {
                 let message = format!("unknown command {}, missing loadmodule?", name.text);
                 let hint = format!("it belongs to module {module}: loadmodule \"{module}.so\"");

@@ -4,7 +4,7 @@
 //! call ([`Signature::hidden`](crate::catalog::Signature)) may stand below the routes. A refused
 //! piece leaves holes in the code; with an error there is no script.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use crate::check::World;
@@ -49,7 +49,10 @@ struct Lowering<'a> {
     /// Variables within variables.
     depth: usize,
     walk: Walk,
+    /// The route being lowered.
     route: usize,
+    /// Modules that are not loaded and were reported.
+    missing: HashSet<&'static str>,
 }
 
 /// Lowers routes into the script that holds the tables of the top level.
@@ -72,6 +75,7 @@ pub(crate) fn lower(
         depth: 0,
         walk: Walk::default(),
         route: 0,
+        missing: HashSet::new(),
     };
     lowering.declare(routes);
     for (at, route) in routes.iter().enumerate() {

@@ -103,7 +103,12 @@ impl Lowering<'_> {
         let what = format!("${}", name.text);
         match self.world.catalog.variable(&name.text, &self.loaded) {
             Found::Yes(signature) => Ok(signature),
-            Found::NeedsModule(module) if self.world.is_assumed(module) => Err(Refused),
+            // One missing loadmodule is one cause.
+            Found::NeedsModule(module)
+                if self.world.is_assumed(module) || !self.missing.insert(module) =>
+            {
+                Err(Refused)
+            }
             Found::NeedsModule(module) => {
                 let message = format!("variable {what} belongs to a module that is not loaded");
                 let hint = format!("write loadmodule \"{module}.so\"");
