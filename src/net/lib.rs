@@ -1,1 +1,16 @@
-//! (skeleton)
+//! Sockets, the poll of a worker, and the only system calls of the data plane.
+//!
+//! [`Driver`] is rooms 1 and 8 of a worker: it gives received datagrams as `(region, datagrams)`
+//! and sends batches of `(bytes, targets)`. Knows no SIP, no transaction and no script; the load
+//! generator uses it as the gateway does.
+#![warn(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
+
+mod backlog;
+pub mod clock;
+pub mod driver;
+pub mod limits;
+pub mod pin;
+pub mod udp;
+
+pub use clock::Clock;
+pub use driver::Driver;

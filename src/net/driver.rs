@@ -1,0 +1,245 @@
+//! The driver of one worker: its sockets, its poll, its region.
+//!
+//! A turn of the shell around a worker is: [`poll`](Driver::poll); while
+//! [`receive`](Driver::receive) gives a batch, handle it and [`send`](Driver::send) what came of
+//! it. Only `poll` waits, and not while a socket may still hold datagrams. Nothing is allocated on
+//! the common path.
+//!
+//! Readiness is state. The poll is edge-triggered: it tells once that a socket became readable. It
+//! stays so for us, in the queue of readable sockets, until a short batch. The queue is served in
+//! turn, one batch each, so a socket that is always full starves nobody. Writability is asked for
+//! only while datagrams wait for it: otherwise each datagram sent would be an event.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::net::UdpSocket;
+use mio::{Events, Interest, Poll, Token, Waker};
+use sluice_base::{Datagram, SocketId, Target};
+
+use crate::backlog::Backlog;
+use crate::limits::BATCH;
+use crate::udp::mmsg::{Receiver, SendFailure, Sent, Transmitter, is_asynchronous};
+use crate::udp::socket::kernel_drops;
+
+/// One worker's sockets and poll. Made anywhere, then moved to the worker's thread.
+pub struct Driver {
+    poll: Poll,
+    events: Events,
+    waker: Arc<Waker>,
+    /// By [`SocketId`].
+    ports: Vec<Port>,
+    /// Ports that may hold datagrams, the next to be served first.
+    readable: VecDeque<usize>,
+    /// Ports whose send buffer turned out full since the last poll.
+    blocked: Vec<usize>,
+    receiver: Receiver,
+    transmitter: Transmitter,
+    /// Datagrams of one socket, gathered to be sent together.
+    run: Vec<(SocketAddr, Range<u32>)>,
+    counts: Counts,
+    failure: Option<SendFailure>,
+}
+
+/// What a driver did since it was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Datagrams received.
+    pub received: u64,
+    /// Receive calls that failed otherwise than by an empty socket.
+    pub receive_errors: u64,
+    /// Datagrams that the kernel took.
+    pub sent: u64,
+    /// Datagrams that failed: the system refused them, or their socket is not ours.
+    pub send_failed: u64,
+    /// Datagrams that had to wait for a full send buffer.
+    pub send_waited: u64,
+    /// Datagrams dropped because too many waited already.
+    pub send_dropped: u64,
+}
+
+struct Port {
+    io: UdpSocket,
+    /// Whether it is in the queue.
+    readable: bool,
+    backlog: Backlog,
+}
+
+const WAKER: Token = Token(usize::MAX);
+
+impl Driver {
+    /// A driver of these sockets; a socket's place is its [`SocketId`].
+    ///
+    /// # Errors
+    /// When the system gives no poll or refuses a socket.
+    pub fn new(sockets: Vec<UdpSocket>) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let mut ports = Vec::with_capacity(sockets.len());
+        for (at, mut io) in sockets.into_iter().enumerate() {
+            poll.registry().register(&mut io, Token(at), Interest::READABLE)?;
+            ports.push(Port { io, readable: false, backlog: Backlog::default() });
+        }
+        Ok(Self {
+            poll,
+            events: Events::with_capacity(BATCH),
+            waker,
+            readable: VecDeque::with_capacity(ports.len()),
+            blocked: Vec::with_capacity(ports.len()),
+            ports,
+            receiver: Receiver::new(),
+            transmitter: Transmitter::new(),
+            run: Vec::with_capacity(BATCH),
+            counts: Counts::default(),
+            failure: None,
+        })
+    }
+
+    /// Ends the sleep of [`poll`](Self::poll) from another thread.
+    pub fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.waker)
+    }
+
+    /// Learns which sockets became ready, and sends what waited for one. Waits for that, or for
+    /// the waker, up to `timeout` (`None`: for ever) - but not when a socket is readable already.
+    ///
+    /// # Errors
+    /// What the system said; an interruption by a signal is none.
+    pub fn poll(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        for at in self.blocked.drain(..) {
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            self.poll.registry().reregister(&mut self.ports[at].io, Token(at), interest)?;
+        }
+        let timeout = if self.readable.is_empty() { timeout } else { Some(Duration::ZERO) };
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            result => result?,
+        }
+        for event in &self.events {
+            let at = event.token().0;
+            let Some(port) = self.ports.get_mut(at) else { continue };
+            if (event.is_readable() || event.is_error()) && !port.readable {
+                port.readable = true;
+                self.readable.push_back(at);
+            }
+            if event.is_writable() && !port.backlog.is_empty() {
+                let (bytes, batch) = port.backlog.batch();
+                let sent = self.transmitter.send(port.io.as_fd(), bytes, batch);
+                port.backlog.settle(sent.settled);
+                account(&mut self.counts, &mut self.failure, sent);
+                if port.backlog.is_empty() {
+                    let (registry, token) = (self.poll.registry(), event.token());
+                    registry.reregister(&mut port.io, token, Interest::READABLE)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The next batch of a readable socket: the region and where its datagrams lie in it. `None`:
+    /// no socket is readable.
+    pub fn receive(&mut self) -> Option<(&[u8], &[Datagram])> {
+        while let Some(at) = self.readable.pop_front() {
+            let port = &mut self.ports[at];
+            let result = self.receiver.receive(port.io.as_fd(), SocketId(at as u16));
+            port.readable = match &result {
+                Ok(count) => *count == BATCH,
+                Err(error) => is_asynchronous(error),
+            };
+            if port.readable {
+                self.readable.push_back(at);
+            }
+            match result {
+                Ok(count) => {
+                    self.counts.received += count as u64;
+                    return Some(self.receiver.batch());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => self.counts.receive_errors += 1,
+            }
+        }
+        None
+    }
+
+    /// Sends datagrams, each a range of `bytes`, in order per socket. What a full send buffer turns
+    /// away is copied and sent when the socket is writable again, up to the limits of a backlog.
+    pub fn send(&mut self, bytes: &[u8], batch: impl IntoIterator<Item = (Target, Range<u32>)>) {
+        let mut socket = SocketId::default();
+        for (target, range) in batch {
+            if target.socket != socket {
+                self.flush(socket, bytes);
+                socket = target.socket;
+            }
+            if bytes.get(range.start as usize..range.end as usize).is_some() {
+                self.run.push((target.addr, range));
+            } else {
+                self.counts.send_failed += 1;
+            }
+        }
+        self.flush(socket, bytes);
+    }
+
+    /// What was done so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The last send that failed since this was asked, for the log.
+    pub fn take_failure(&mut self) -> Option<SendFailure> {
+        self.failure.take()
+    }
+
+    /// Datagrams that the kernel dropped because a receive buffer was full. A system call per
+    /// socket: to be sampled.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn kernel_drops(&self) -> io::Result<u64> {
+        self.ports.iter().map(|port| kernel_drops(&port.io).map(u64::from)).sum()
+    }
+
+    /// Sends the run by one socket.
+    fn flush(&mut self, socket: SocketId, bytes: &[u8]) {
+        if self.run.is_empty() {
+            return;
+        }
+        let at = usize::from(socket.0);
+        let Some(port) = self.ports.get_mut(at) else {
+            self.counts.send_failed += self.run.len() as u64;
+            return self.run.clear();
+        };
+        let mut sent = Sent::default();
+        if port.backlog.is_empty() {
+            sent = self.transmitter.send(port.io.as_fd(), bytes, &self.run);
+            if sent.settled < self.run.len() {
+                self.blocked.push(at);
+            }
+        }
+        for (to, range) in &self.run[sent.settled..] {
+            let data = bytes.get(range.start as usize..range.end as usize).unwrap_or_default();
+            if port.backlog.keep(*to, data) {
+                self.counts.send_waited += 1;
+            } else {
+                self.counts.send_dropped += 1;
+            }
+        }
+        self.run.clear();
+        account(&mut self.counts, &mut self.failure, sent);
+    }
+}
+
+fn account(counts: &mut Counts, failure: &mut Option<SendFailure>, sent: Sent) {
+    counts.sent += (sent.settled - sent.failed) as u64;
+    counts.send_failed += sent.failed as u64;
+    if sent.failure.is_some() {
+        *failure = sent.failure;
+    }
+}
+
+#[cfg(test)]
+mod tests;

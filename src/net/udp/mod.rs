@@ -1,0 +1,9 @@
+//! UDP: opening sockets, and receiving and sending in batches.
+
+mod memory;
+pub(crate) mod mmsg;
+mod name;
+pub mod socket;
+
+pub use mmsg::SendFailure;
+pub use socket::{Group, OpenError, UdpOptions, open_group};
