@@ -1,19 +1,86 @@
-//! Module `dispatcher` (skeleton).
+//! Module `dispatcher`: selects one of a set of destinations for a request (spec 3).
+//!
+//! The sets are a snapshot that workers read without a lock; states and counters are atomics that
+//! live on through reloads. What differs from OpenSIPS is in `README.md` beside this file.
 
-use sluice_engine::module::{Hooks, Module, Stateless};
+use std::any::Any;
+use std::sync::Arc;
+
+use sluice_base::WorkerId;
+use sluice_base::snapshot::{Reader, Snapshot};
+use sluice_engine::module::{Hooks, Module, Setup, SetupError, SharedState};
+
+mod algorithms;
+mod cursor;
+mod failover;
+mod flags;
+mod functions;
+mod glob;
+pub mod hash;
+mod limits;
+pub mod list;
+pub mod load;
+mod lookup;
+mod mi;
+mod params;
+pub mod select;
+pub mod sets;
+pub mod state;
+mod target;
+
+use load::ListFile;
+use params::Params;
+use sets::Sets;
 
 /// The definition table.
 pub static MODULE: Module = Module {
     name: "dispatcher",
     aliases: &[],
-    doc: "(skeleton)",
+    doc: "Selects destinations from sets: hashing, round robin, failover.",
     includes: &[],
-    params: &[],
-    functions: &[],
+    params: params::PARAMS,
+    functions: functions::FUNCTIONS,
     variables: &[],
     transformations: &[],
     statistics: &[],
-    commands: &[],
+    commands: mi::COMMANDS,
     hooks: Hooks::NONE,
-    start: Stateless::start,
+    start,
 };
+
+/// What workers and the control plane share.
+pub struct Dispatcher {
+    params: Params,
+    file: ListFile,
+    sets: Snapshot<Sets>,
+}
+
+/// A worker's part.
+struct Worker {
+    shared: Arc<Dispatcher>,
+    sets: Reader<Sets>,
+    /// Which of a destination's counters is its own.
+    lane: usize,
+}
+
+fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
+    let params = Params::read(setup)?;
+    let (path, at) = params.list_file.clone();
+    let file = ListFile {
+        path,
+        read_file: Arc::clone(&setup.read_file),
+        resolve: Arc::clone(&setup.resolve),
+    };
+    let sets = file.load(None, setup.warnings).map_err(|text| SetupError { at, text })?;
+    Ok(Arc::new(Dispatcher { params, file, sets: Snapshot::new(sets) }))
+}
+
+impl SharedState for Dispatcher {
+    fn worker(self: Arc<Self>, id: WorkerId) -> Box<dyn Any + Send> {
+        Box::new(Worker { sets: self.sets.reader(), shared: self, lane: usize::from(id.0) })
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

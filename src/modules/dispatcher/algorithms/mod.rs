@@ -1,0 +1,146 @@
+//! The selection algorithms (spec 3.2), one file each, by number.
+//!
+//! An algorithm looks at the message and says what to go by; [`super::select`] does the rest.
+
+mod auth_user;
+mod call_id;
+mod first;
+mod from_uri;
+mod hash_pvar;
+mod random;
+mod request_uri;
+mod round_robin;
+mod to_uri;
+
+use sluice_engine::{Ctx, Value};
+use sluice_sip::uri::{Scheme, Uri};
+
+use super::hash::hash;
+use super::select::Pick;
+
+/// What an algorithm knows of the call besides the message.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// Keys are the user part only (flag `u`).
+    pub user_only: bool,
+    /// The value of modparam `hash_pvar` for this message.
+    pub hash_pvar: Value,
+}
+
+/// An algorithm.
+pub trait Selection: Sync {
+    /// What to go by for this message.
+    ///
+    /// # Errors
+    /// Why nothing can be selected, for the log.
+    fn pick(&self, ctx: &mut Ctx<'_>, call: &Call) -> Result<Pick, &'static str>;
+}
+
+/// The number that stands for the word `X`: an algorithm that does not exist.
+const UNKNOWN: i64 = -1;
+
+/// Every algorithm, by number.
+static ALGORITHMS: [&dyn Selection; 9] = [
+    &call_id::CallId,
+    &from_uri::FromUri,
+    &to_uri::ToUri,
+    &request_uri::RequestUri,
+    &round_robin::RoundRobin,
+    &auth_user::AuthUser,
+    &random::Random,
+    &hash_pvar::HashPvar,
+    &first::First,
+];
+
+/// The algorithm of a number; an unknown one is [`first::First`], with a warning.
+///
+/// # Errors
+/// For 9 and 10, which come later.
+pub fn by_number(ctx: &Ctx<'_>, number: i64) -> Result<&'static dyn Selection, &'static str> {
+    if is_later(number) {
+        return Err("dispatcher: algorithms 9 and 10 come later");
+    }
+    let found = usize::try_from(number).ok().and_then(|at| ALGORITHMS.get(at));
+    Ok(*found.unwrap_or_else(|| {
+        ctx.complain("dispatcher: no such algorithm, the first destination is taken");
+        &ALGORITHMS[8]
+    }))
+}
+
+/// Reads an algorithm as a script writes it: a number, or the `X` of OpenSIPS' documentation.
+///
+/// # Errors
+/// What was expected.
+pub fn parse(text: &str) -> Result<i64, String> {
+    match text.trim() {
+        "X" | "x" => Ok(UNKNOWN),
+        text => match text.parse() {
+            Ok(number) if is_later(number) => {
+                Err(format!("dispatcher algorithm {number} comes later; 0 to 8 are here"))
+            }
+            Ok(number) => Ok(number),
+            Err(_) => Err(format!("an algorithm is a number from 0 to 8, not `{text}`")),
+        },
+    }
+}
+
+const fn is_later(number: i64) -> bool {
+    matches!(number, 9 | 10)
+}
+
+/// Hash of a URI: user part, and `host[:port]` where the port counts only if it is not the default.
+fn hash_uri(text: &[u8], call: &Call) -> Result<Pick, &'static str> {
+    let uri = Uri::parse(text).ok_or("dispatcher: the URI to hash is malformed")?;
+    let user = uri.user.unwrap_or_default();
+    let rest = if call.user_only { &[][..] } else { authority(&uri) };
+    Ok(Pick::Hash(hash(user, rest)))
+}
+
+/// `host`, or `host:port` as written when the port is not the scheme's default.
+fn authority<'a>(uri: &Uri<'a>) -> &'a [u8] {
+    let default = if uri.scheme == Scheme::Sips { 5061 } else { 5060 };
+    if uri.port.is_none_or(|port| port == default) {
+        return uri.host;
+    }
+    let start = uri.host.as_ptr() as usize - uri.text.as_ptr() as usize;
+    let port = start + uri.host.len() + 1;
+    let behind = uri.text.get(port..).unwrap_or_default();
+    let digits = behind.iter().take_while(|b| b.is_ascii_digit()).count();
+    uri.text.get(start..port + digits).unwrap_or(uri.host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALL: Call = Call { user_only: false, hash_pvar: Value::Null };
+
+    #[test]
+    fn a_uri_hashes_as_the_vectors_say() {
+        let cases = [
+            ("sip:alice@example.com", 1_442_294_598),
+            ("sip:alice@example.com:5060;x=y", 1_442_294_598),
+            ("sips:alice:pass@example.com:5061", 1_442_294_598),
+            ("sip:alice@example.com:5070", 4_164_596_482),
+            ("sip:alice@example.com:5070;transport=tcp?a=b", 4_164_596_482),
+        ];
+        for (uri, expected) in cases {
+            assert_eq!(hash_uri(uri.as_bytes(), &CALL), Ok(Pick::Hash(expected)), "{uri}");
+        }
+        let user_only = Call { user_only: true, ..CALL };
+        let of_user = hash_uri(b"sip:alice@example.com:5070", &user_only);
+        assert_eq!(of_user, Ok(Pick::Hash(1_834_153_949)));
+        assert!(hash_uri(b"nonsense", &CALL).is_err());
+    }
+
+    #[test]
+    fn algorithms_are_numbers_or_x() {
+        assert_eq!(parse("4"), Ok(4));
+        assert_eq!(parse(" 42 "), Ok(42));
+        assert_eq!(parse("X"), Ok(UNKNOWN));
+        assert!(parse("9").unwrap_err().contains("later"));
+        assert!(parse("10").unwrap_err().contains("later"));
+        assert!(parse("round-robin").unwrap_err().contains("0 to 8"));
+        assert!(parse("").is_err());
+    }
+}

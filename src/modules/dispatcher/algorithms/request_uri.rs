@@ -1,0 +1,15 @@
+//! Algorithm 3: hash over the Request-URI as the script has left it.
+
+use sluice_engine::Ctx;
+
+use super::{Call, Selection, hash_uri};
+use crate::dispatcher::select::Pick;
+use crate::dispatcher::target::request_uri;
+
+pub(super) struct RequestUri;
+
+impl Selection for RequestUri {
+    fn pick(&self, ctx: &mut Ctx<'_>, call: &Call) -> Result<Pick, &'static str> {
+        hash_uri(ctx.bytes(request_uri(ctx)), call)
+    }
+}

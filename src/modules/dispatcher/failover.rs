@@ -1,0 +1,128 @@
+//! The AVPs of a selection (spec 3.4): where the other destinations wait for `ds_next_dst`.
+//!
+//! AVPs are stacks, so what shall be taken last is pushed first. Texts are kept in the run, since a
+//! reload may take the snapshot away before the script asks for the next destination.
+
+use sluice_engine::run::AvpKey;
+use sluice_engine::{Ctx, Value};
+
+use super::flags::Flags;
+use super::select::candidates;
+use super::sets::{Destination, Set};
+
+/// The slots of the AVPs.
+#[derive(Clone, Copy, Debug)]
+pub struct Avps {
+    /// The destinations, the current one on top.
+    pub destination: u32,
+    /// The set they are of.
+    pub group: u32,
+    /// How many there are.
+    pub count: u32,
+    /// Attributes, one for each destination.
+    pub attrs: Option<u32>,
+    /// Attributes given by the script, one for each destination.
+    pub script_attrs: Option<u32>,
+}
+
+impl Avps {
+    /// Fills them after `chosen` has been selected from `set`.
+    pub fn fill(&self, ctx: &mut Ctx<'_>, set: &Set, chosen: usize, flags: Flags, results: usize) {
+        if !flags.append {
+            self.forget(ctx, flags.failover);
+        }
+        if flags.failover {
+            self.push_others(ctx, set, chosen, flags, results);
+        }
+        if let Some(destination) = set.get(chosen) {
+            if flags.failover {
+                let uri = Value::Text(ctx.keep(destination.uri.as_bytes()));
+                ctx.avp_push(AvpKey::Slot(self.destination), uri);
+            }
+            self.push_attrs(ctx, destination);
+        }
+        let count =
+            if flags.failover { ctx.avp_count(AvpKey::Slot(self.destination)) as i64 } else { 0 };
+        for (slot, number) in [(self.group, i64::from(set.id)), (self.count, count)] {
+            ctx.avp_remove(AvpKey::Slot(slot));
+            ctx.avp_push(AvpKey::Slot(slot), Value::Int(number));
+        }
+    }
+
+    /// Takes the current destination away and gives the next one's URI.
+    pub fn next(&self, ctx: &mut Ctx<'_>) -> Option<Value> {
+        ctx.avp_pop(AvpKey::Slot(self.destination))?;
+        for slot in [self.attrs, self.script_attrs].into_iter().flatten() {
+            ctx.avp_pop(AvpKey::Slot(slot));
+        }
+        self.current(ctx)
+    }
+
+    /// The current destination's URI.
+    pub fn current(&self, ctx: &Ctx<'_>) -> Option<Value> {
+        ctx.avp_newest(AvpKey::Slot(self.destination))
+    }
+
+    /// The set of the current destination.
+    pub fn set(&self, ctx: &Ctx<'_>) -> Option<i64> {
+        ctx.avp_newest(AvpKey::Slot(self.group))?.int()
+    }
+
+    /// Pushes a destination's attributes where the script wants them, empty ones too: each
+    /// destination has its own.
+    pub fn push_attrs(&self, ctx: &mut Ctx<'_>, destination: &Destination) {
+        if let Some(slot) = self.attrs {
+            let attrs = Value::Text(ctx.keep(destination.attrs.as_bytes()));
+            ctx.avp_push(AvpKey::Slot(slot), attrs);
+        }
+        if let Some(slot) = self.script_attrs {
+            let attrs = destination.live.script_attrs();
+            let attrs = ctx.keep(attrs.as_deref().map_or(&b""[..], |attrs| attrs.as_slice()));
+            ctx.avp_push(AvpKey::Slot(slot), Value::Text(attrs));
+        }
+    }
+
+    fn forget(&self, ctx: &mut Ctx<'_>, failover: bool) {
+        let destination = failover.then_some(self.destination);
+        for slot in [destination, self.attrs, self.script_attrs].into_iter().flatten() {
+            ctx.avp_remove(AvpKey::Slot(slot));
+        }
+    }
+
+    /// The default one first, then from the one before the chosen backwards round to the one behind
+    /// it; what `results` leaves out are those nearest before the chosen.
+    fn push_others(
+        &self,
+        ctx: &mut Ctx<'_>,
+        set: &Set,
+        chosen: usize,
+        flags: Flags,
+        results: usize,
+    ) {
+        let all = set.destinations.len();
+        let size = candidates(set, flags.default_last);
+        if size < all && chosen != size {
+            self.push(ctx, set, size);
+        }
+        let active = (0..size).filter(|at| set.is_active(*at)).count();
+        let mut left_out = active.saturating_sub(results);
+        for at in (1..all).map(|back| (chosen + all - back) % all) {
+            if at >= size || !set.is_active(at) {
+                continue;
+            }
+            if left_out > 0 {
+                left_out -= 1;
+            } else {
+                self.push(ctx, set, at);
+            }
+        }
+    }
+
+    fn push(&self, ctx: &mut Ctx<'_>, set: &Set, at: usize) {
+        if let Some(destination) = set.get(at) {
+            let uri = Value::Text(ctx.keep(destination.bare_uri.as_bytes()));
+            ctx.avp_push(AvpKey::Slot(self.destination), uri);
+            self.push_attrs(ctx, destination);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The script functions that select, go on to the next destination, and mark (spec 3.2 to 3.4).
+
+use std::any::Any;
+
+use sluice_engine::module::{Flow, Function};
+use sluice_engine::{Ctx, Value};
+use sluice_script::catalog::{ParamDef, ParamKind, Routes};
+
+use super::algorithms::{self, Call};
+use super::flags::{self, Flags};
+use super::state::State;
+use super::target::Target;
+use super::{Worker, limits, lookup, select};
+
+/// The table.
+pub static FUNCTIONS: &[Function] = &[
+    Function {
+        name: "ds_select_dst",
+        doc: "Selects a destination from a set by an algorithm and puts it into $du.",
+        params: SELECT_PARAMS,
+        hidden: &[("dispatcher", "hash_pvar")],
+        call: |ctx, state, args| select(ctx, state, args, Target::Destination),
+        ..REQUEST_FUNCTION
+    },
+    Function {
+        name: "ds_select_domain",
+        doc: "Selects a destination from a set, puts its host and port into the Request-URI.",
+        params: SELECT_PARAMS,
+        hidden: &[("dispatcher", "hash_pvar")],
+        call: |ctx, state, args| select(ctx, state, args, Target::Domain),
+        ..REQUEST_FUNCTION
+    },
+    Function {
+        name: "ds_next_dst",
+        doc: "Drops the current destination and puts the next one into $du.",
+        params: &[PARTITION],
+        call: |ctx, state, _| next(ctx, state, Target::Destination),
+        ..REQUEST_FUNCTION
+    },
+    Function {
+        name: "ds_next_domain",
+        doc: "Drops the current destination, puts the next one's host into the Request-URI.",
+        params: &[PARTITION],
+        call: |ctx, state, _| next(ctx, state, Target::Domain),
+        ..REQUEST_FUNCTION
+    },
+    Function {
+        name: "ds_mark_dst",
+        doc: "Marks the current destination active (a), inactive (i) or failed (p).",
+        params: &[optional("state", ParamKind::Word(mark)), PARTITION],
+        call: mark_destination,
+        ..REQUEST_FUNCTION
+    },
+    lookup::IS_IN_LIST,
+    lookup::COUNT,
+    lookup::PUSH_SCRIPT_ATTRS,
+    lookup::GET_SCRIPT_ATTRS,
+];
+
+/// What the module's functions have in common.
+pub(super) const REQUEST_FUNCTION: Function = Function {
+    name: "",
+    aliases: &[],
+    doc: "",
+    params: &[],
+    hidden: &[],
+    routes: Routes::REQUESTS,
+    suspends: false,
+    unknown: -1,
+    call: |_, _, _| Flow::FALSE,
+};
+
+pub(super) const NOT_STARTED: Flow = Flow::Fail("dispatcher: the module was not started");
+
+/// A parameter that must be given.
+pub(super) const fn required(name: &'static str, kind: ParamKind) -> ParamDef {
+    ParamDef { name, kind, optional: false }
+}
+
+/// A parameter that may be left out.
+pub(super) const fn optional(name: &'static str, kind: ParamKind) -> ParamDef {
+    ParamDef { name, kind, optional: true }
+}
+
+/// Partitions come later: only the default one may be named.
+pub(super) const PARTITION: ParamDef = optional("partition", ParamKind::Word(partition));
+
+const SELECT_PARAMS: &[ParamDef] = &[
+    required("set", ParamKind::Int),
+    required("algorithm", ParamKind::Word(algorithms::parse)),
+    optional("flags", ParamKind::Word(flags::parse)),
+    PARTITION,
+    optional("max_res", ParamKind::Int),
+];
+
+fn partition(name: &str) -> Result<i64, String> {
+    match name.trim() {
+        "" | "default" => Ok(0),
+        other => Err(format!("partitions come later: only `default` is here, not `{other}`")),
+    }
+}
+
+fn mark(letter: &str) -> Result<i64, String> {
+    let state = State::of_letter(letter.trim());
+    state.map(|state| i64::from(state.letter())).ok_or_else(|| {
+        format!("a state is a (active), i (inactive) or p (probing), not `{letter}`")
+    })
+}
+
+fn select(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: Target) -> Flow {
+    let (Some(worker), &[set, algorithm, flags, _, most, hash_pvar]) =
+        (state.downcast_mut::<Worker>(), args)
+    else {
+        return NOT_STARTED;
+    };
+    let params = &worker.shared.params;
+    if target == Target::Destination && ctx.run.destination.is_some() && !params.force_dst {
+        return Flow::FALSE;
+    }
+    let (of_call, results) = Flags::unpack(flags.int().unwrap_or(0));
+    let flags = params.flags.or(of_call);
+    let algorithm = algorithms::by_number(ctx, algorithm.int().unwrap_or(-1));
+    let call = Call { user_only: flags.user_only, hash_pvar };
+    let pick = match algorithm.and_then(|algorithm| algorithm.pick(ctx, &call)) {
+        Ok(pick) => pick,
+        Err(why) => return Flow::Fail(why),
+    };
+    let Some(set) = set.int().and_then(|id| worker.sets.get().get(id)) else { return Flow::FALSE };
+    let Some(chosen) = select::choose(set, pick, flags.default_last) else { return Flow::FALSE };
+    let Some(destination) = set.get(chosen) else { return Flow::FALSE };
+    let uri = ctx.keep(destination.uri.as_bytes());
+    if let Err(why) = target.set(ctx, uri, destination.target) {
+        return Flow::Fail(why);
+    }
+    destination.live.hit(worker.lane);
+    let most = most.int().and_then(|most| usize::try_from(most).ok()).filter(|most| *most > 0);
+    let results = most.or(results).unwrap_or(limits::RESULTS);
+    params.avps.fill(ctx, set, chosen, flags, results);
+    Flow::TRUE
+}
+
+fn next(ctx: &mut Ctx<'_>, state: &mut dyn Any, target: Target) -> Flow {
+    let Some(worker) = state.downcast_mut::<Worker>() else { return NOT_STARTED };
+    let avps = &worker.shared.params.avps;
+    let Some(uri) = avps.next(ctx) else { return Flow::FALSE };
+    let uri = ctx.to_text(uri);
+    let set = avps.set(ctx).and_then(|id| worker.sets.get().get(id));
+    let addr = set.and_then(|set| set.find(ctx.bytes(uri))).and_then(|d| d.target);
+    match target.set(ctx, uri, addr) {
+        Ok(()) => Flow::TRUE,
+        Err(why) => Flow::Fail(why),
+    }
+}
+
+fn mark_destination(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> Flow {
+    let Some(worker) = state.downcast_mut::<Worker>() else { return NOT_STARTED };
+    let params = &worker.shared.params;
+    let (Some(uri), Some(set)) = (params.avps.current(ctx), params.avps.set(ctx)) else {
+        return Flow::Fail("dispatcher: nothing to mark, select with flag f first");
+    };
+    let uri = ctx.to_text(uri);
+    let set = worker.sets.get().get(set);
+    let Some(destination) = set.and_then(|set| set.find(ctx.bytes(uri))) else {
+        return Flow::FALSE;
+    };
+    match args.first().and_then(|state| state.int()) {
+        Some(letter) if letter == i64::from(State::PROBING.letter()) => {
+            destination.live.fail(params.threshold);
+        }
+        Some(letter) if letter == i64::from(State::ACTIVE.letter()) => {
+            destination.live.set(State::ACTIVE);
+        }
+        _ => destination.live.set(State::INACTIVE),
+    }
+    Flow::TRUE
+}

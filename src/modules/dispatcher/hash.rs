@@ -1,0 +1,56 @@
+//! The dispatcher's hash (spec 3.2), bit for bit that of OpenSIPS, so that the same key goes to the
+//! same destination in a farm of both.
+//!
+//! Takes the one or two parts of a key, gives 32 bits, never 0: selection reads 0 as "no hash".
+//! Bytes count as signed, as on x86; that matters for bytes from 0x80 only.
+
+/// Hash of a key of two parts; a key of one part has an empty second one.
+pub fn hash(first: &[u8], second: &[u8]) -> u32 {
+    let sum = walk(walk(0, first), second);
+    let sum = sum.wrapping_add(sum >> 11).wrapping_add(sum >> 13).wrapping_add(sum >> 23);
+    sum.max(1)
+}
+
+fn walk(sum: u32, part: &[u8]) -> u32 {
+    let (groups, tail) = part.as_chunks::<4>();
+    let sum = groups.iter().fold(sum, |sum, group| step(sum, group));
+    step(sum, tail)
+}
+
+fn step(sum: u32, bytes: &[u8]) -> u32 {
+    let shift = |value: u32, byte: &u8| {
+        value.wrapping_mul(256).wrapping_add_signed(i32::from(byte.cast_signed()))
+    };
+    let value = bytes.iter().fold(0, shift);
+    sum.wrapping_add(value ^ (value >> 3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_vectors_of_the_specification_hold() {
+        let cases: [(&str, &str, u32); 8] = [
+            ("a84b4c76e66710@pc33.atlanta.com", "", 2_175_018_094),
+            ("1-2345@127.0.0.1", "", 3_393_457_118),
+            ("alice", "example.com", 1_442_294_598),
+            ("alice", "example.com:5070", 4_164_596_482),
+            ("alice", "", 1_834_153_949),
+            ("abc", "", 7_167_810),
+            ("abcd", "", 1_834_959_896),
+            ("", "", 1),
+        ];
+        for (first, second, expected) in cases {
+            assert_eq!(hash(first.as_bytes(), second.as_bytes()), expected, "{first} {second}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_signed() {
+        // 0xFF counts as -1: v = 0xFFFF_FFFF, v ^ (v >> 3) = 0xE000_0000.
+        let sum = 0xE000_0000_u32;
+        let expected = sum.wrapping_add(sum >> 11).wrapping_add(sum >> 13).wrapping_add(sum >> 23);
+        assert_eq!(hash(&[0xFF], b""), expected);
+    }
+}

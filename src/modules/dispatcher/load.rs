@@ -1,0 +1,282 @@
+//! From a list file to a snapshot: reads, resolves, and carries over what is live.
+//!
+//! Control plane only, at start and for `ds_reload`. Files are read and names resolved through what
+//! the program lends ([`ReadFile`], [`Resolve`]).
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use ahash::AHashMap;
+use sluice_engine::module::{ReadFile, Resolve};
+use sluice_sip::uri::{Scheme, Uri};
+
+use super::list::{self, Row};
+use super::sets::{Destination, Sets};
+use super::state::{Live, State};
+
+/// Where the sets come from.
+pub struct ListFile {
+    /// Its path as the script has it.
+    pub path: String,
+    /// Reads it.
+    pub read_file: ReadFile,
+    /// Resolves the names in it.
+    pub resolve: Resolve,
+}
+
+impl ListFile {
+    /// Makes the sets. Destinations that are in `old` too (same set, same URI in any case) keep
+    /// their live part.
+    ///
+    /// # Errors
+    /// Why the file cannot be read, or its first malformed line.
+    pub fn load(&self, old: Option<&Sets>, warnings: &mut Vec<String>) -> Result<Sets, String> {
+        let path = &self.path;
+        let bytes = (self.read_file)(path).map_err(|error| format!("{path}: {error}"))?;
+        let rows = list::parse(&bytes, path, warnings)?;
+        let mut loading = Loading {
+            path,
+            resolve: &self.resolve,
+            old: old.map(by_identity).unwrap_or_default(),
+            live: AHashMap::new(),
+            names: AHashMap::new(),
+            warnings,
+        };
+        Ok(Sets::new(rows.into_iter().map(|row| (row.set, loading.destination(row))).collect()))
+    }
+}
+
+/// Set and URI in lower case: what makes a destination the same one after a reload.
+type Identity = (u32, String);
+
+fn by_identity(sets: &Sets) -> AHashMap<Identity, &Destination> {
+    let all = sets.iter().flat_map(|set| set.destinations.iter().map(|d| (set.id, d)));
+    all.map(|(id, d)| ((id, d.uri.to_ascii_lowercase()), d)).collect()
+}
+
+/// One load under way.
+struct Loading<'a> {
+    path: &'a str,
+    resolve: &'a Resolve,
+    old: AHashMap<Identity, &'a Destination>,
+    /// Live parts of the destinations made so far: equal lines share one.
+    live: AHashMap<Identity, Arc<Live>>,
+    /// Names resolved so far.
+    names: AHashMap<String, Result<Vec<IpAddr>, String>>,
+    warnings: &'a mut Vec<String>,
+}
+
+impl Loading<'_> {
+    fn destination(&mut self, row: Row) -> Destination {
+        let identity = (row.set, row.uri.to_ascii_lowercase());
+        let old = self.old.get(&identity).copied();
+        let parts = Parts::of(&row.uri);
+        let (addresses, mut trouble) = match self.addresses(&parts.host) {
+            Ok(addresses) => (addresses, None),
+            Err(why) => match old.map(|old| old.addresses.to_vec()).filter(|a| !a.is_empty()) {
+                Some(kept) => {
+                    self.warn(&row, &format!("{why}; it keeps the addresses it had"));
+                    (kept, None)
+                }
+                None => (Vec::new(), Some(why)),
+            },
+        };
+        if !parts.udp {
+            trouble =
+                Some("only UDP destinations can be reached, other transports come later".into());
+        }
+        if let Some(why) = &trouble {
+            self.warn(&row, &format!("{why}; it begins inactive"));
+        }
+        let first = if trouble.is_some() { State::INACTIVE } else { row.state };
+        let live = self.live.entry(identity).or_insert_with(|| match old {
+            // One that was out for want of an address goes to work when it has one.
+            Some(old) if old.trouble.is_none() || trouble.is_some() => Arc::clone(&old.live),
+            _ => Arc::new(Live::new(first)),
+        });
+        let ip = addresses.first().filter(|_| parts.udp);
+        Destination {
+            bare_uri: parts.bare_uri.into(),
+            authority: parts.authority.into(),
+            weight: row.weight,
+            priority: row.priority,
+            attrs: row.attrs.into(),
+            target: ip.map(|ip| SocketAddr::new(*ip, parts.port)),
+            addresses: addresses.into(),
+            port: parts.port,
+            trouble,
+            live: Arc::clone(live),
+            uri: row.uri.into(),
+        }
+    }
+
+    fn warn(&mut self, row: &Row, what: &str) {
+        self.warnings.push(format!("{}:{}: {}: {what}", self.path, row.line, row.uri));
+    }
+
+    fn addresses(&mut self, host: &Host) -> Result<Vec<IpAddr>, String> {
+        match host {
+            Host::Literal(ip) => Ok(vec![*ip]),
+            Host::Name(name) => {
+                let resolve = self.resolve;
+                self.names.entry(name.clone()).or_insert_with(|| resolve(name)).clone()
+            }
+        }
+    }
+}
+
+/// The host of a destination.
+enum Host {
+    Literal(IpAddr),
+    Name(String),
+}
+
+/// What a destination's URI says.
+struct Parts {
+    bare_uri: String,
+    authority: String,
+    host: Host,
+    port: u16,
+    udp: bool,
+}
+
+impl Parts {
+    /// Of a URI that the list parser has passed.
+    fn of(text: &str) -> Self {
+        let scheme = text.split(':').next().unwrap_or_default();
+        let rest = text.get(scheme.len() + 1..).unwrap_or_default();
+        let bare = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+        let authority = bare.split([';', '?']).next().unwrap_or_default();
+        let uri = Uri::parse(text.as_bytes());
+        let host = match uri.and_then(|uri| uri.host_ip()) {
+            Some(ip) => Host::Literal(ip),
+            None => {
+                let host = uri.map_or(&b""[..], |uri| uri.host);
+                Host::Name(String::from_utf8_lossy(host).to_ascii_lowercase())
+            }
+        };
+        let transport = uri.and_then(|uri| uri.param("transport")).unwrap_or(b"udp");
+        let plain = uri.is_some_and(|uri| uri.scheme == Scheme::Sip);
+        Self {
+            bare_uri: format!("{scheme}:{bare}"),
+            authority: authority.to_owned(),
+            host,
+            port: uri.map_or(0, |uri| uri.port_or_default()),
+            udp: plain && transport.eq_ignore_ascii_case(b"udp"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    fn file(text: &'static str, known: bool) -> ListFile {
+        ListFile {
+            path: "d.list".into(),
+            read_file: Arc::new(move |_| Ok(text.as_bytes().to_vec())),
+            resolve: Arc::new(move |name| match known {
+                true => Ok(vec![IpAddr::from([10, 0, 0, 9]), IpAddr::from([10, 0, 0, 8])]),
+                false => Err(format!("{name}: no such name")),
+            }),
+        }
+    }
+
+    fn load(file: &ListFile, old: Option<&Sets>) -> (Sets, Vec<String>) {
+        let mut warnings = Vec::new();
+        let sets = file.load(old, &mut warnings).unwrap();
+        (sets, warnings)
+    }
+
+    fn nth(sets: &Sets, set: i64, index: usize) -> &Destination {
+        sets.get(set).unwrap().get(index).unwrap()
+    }
+
+    #[test]
+    fn a_destination_is_ready_to_use() {
+        let (sets, warnings) =
+            load(&file("3 sip:gw:pw@[::1]:5070;lr 0 4/1 x=y\n3 sip:10.0.0.1 0 5/2", true), None);
+        assert_eq!(warnings, [""; 0]);
+        let first = nth(&sets, 3, 0);
+        assert_eq!((&*first.uri, first.weight, first.priority), ("sip:10.0.0.1", 5, 2));
+        assert_eq!(first.target, Some("10.0.0.1:5060".parse().unwrap()));
+        let second = nth(&sets, 3, 1);
+        assert_eq!(&*second.uri, "sip:gw:pw@[::1]:5070;lr");
+        assert_eq!(&*second.bare_uri, "sip:[::1]:5070;lr");
+        assert_eq!(&*second.authority, "[::1]:5070");
+        assert_eq!(second.target, Some("[::1]:5070".parse().unwrap()));
+        assert_eq!((&*second.attrs, second.live.state()), ("x=y", State::ACTIVE));
+        assert!(sets.get(1).is_none() && sets.get(-1).is_none());
+    }
+
+    #[test]
+    fn a_name_that_does_not_resolve_begins_inactive_and_wakes_when_it_does() {
+        let text = "1 sip:gw.example.com:5070 p";
+        let (sets, warnings) = load(&file(text, false), None);
+        let expected = "d.list:1: sip:gw.example.com:5070: gw.example.com: no such name; \
+                        it begins inactive";
+        assert_eq!(warnings, [expected]);
+        let destination = nth(&sets, 1, 0);
+        assert_eq!(destination.live.state(), State::INACTIVE);
+        assert_eq!(destination.trouble.as_deref(), Some("gw.example.com: no such name"));
+        assert_eq!(destination.target, None);
+
+        let (sets, warnings) = load(&file(text, true), Some(&sets));
+        assert_eq!(warnings, [""; 0]);
+        let destination = nth(&sets, 1, 0);
+        assert_eq!(destination.live.state(), State::PROBING);
+        assert_eq!(destination.target, Some("10.0.0.9:5070".parse().unwrap()));
+        assert_eq!(destination.addresses.len(), 2);
+    }
+
+    #[test]
+    fn a_reload_keeps_states_counts_and_addresses() {
+        let (sets, _) = load(&file("1 sip:gw.example.com\n1 sip:10.0.0.1", true), None);
+        nth(&sets, 1, 0).live.set(State::INACTIVE);
+        nth(&sets, 1, 0).live.hit(3);
+        let swapped = file("1 sip:10.0.0.1\n1 SIP:GW.example.com\n2 sip:10.0.0.1", false);
+        let (next, warnings) = load(&swapped, Some(&sets));
+        assert_eq!(warnings.len(), 1);
+        assert!(warnings[0].ends_with("no such name; it keeps the addresses it had"));
+        let kept = nth(&next, 1, 1);
+        assert!(Arc::ptr_eq(&kept.live, &nth(&sets, 1, 0).live));
+        assert_eq!((kept.live.state(), kept.live.hits()), (State::INACTIVE, 1));
+        assert_eq!(kept.target, Some("10.0.0.9:5060".parse().unwrap()));
+        assert!(!Arc::ptr_eq(&nth(&next, 2, 0).live, &nth(&next, 1, 0).live));
+    }
+
+    #[test]
+    fn equal_lines_share_their_state() {
+        let (sets, _) = load(&file("1 sip:10.0.0.1\n1 sip:10.0.0.1", true), None);
+        nth(&sets, 1, 0).live.set(State::INACTIVE);
+        assert!(!nth(&sets, 1, 1).is_active());
+    }
+
+    #[test]
+    fn other_transports_begin_inactive() {
+        let (sets, warnings) = load(
+            &file(
+                "1 sip:10.0.0.1;transport=tcp\n1 sips:10.0.0.1\n1 sip:10.0.0.1;transport=UDP",
+                true,
+            ),
+            None,
+        );
+        assert_eq!(warnings.len(), 2);
+        let states: Vec<_> = (0..3).map(|at| nth(&sets, 1, at).live.state()).collect();
+        assert_eq!(states, [State::INACTIVE, State::INACTIVE, State::ACTIVE]);
+        assert_eq!(nth(&sets, 1, 1).port, 5061);
+        assert_eq!(nth(&sets, 1, 0).target, None);
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let missing = ListFile {
+            read_file: Arc::new(|_| Err(io::Error::from(io::ErrorKind::NotFound))),
+            ..file("", true)
+        };
+        let error = missing.load(None, &mut Vec::new()).unwrap_err();
+        assert_eq!(error, "d.list: entity not found");
+    }
+}

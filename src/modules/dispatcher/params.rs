@@ -1,0 +1,241 @@
+//! The module's parameters (spec 3.8) and what they amount to.
+
+use sluice_engine::module::{ParamEntry, Setup, SetupError};
+use sluice_script::Script;
+use sluice_script::catalog::{SettingKind, Status};
+use sluice_script::ir::Setting;
+use sluice_script::source::Location;
+
+use super::failover::Avps;
+use super::flags::{self, Flags};
+
+/// What the parameters of a script amount to.
+#[derive(Debug)]
+pub struct Params {
+    /// Path of the list file and where the script gives it.
+    pub list_file: (String, Option<Location>),
+    /// Flags that every selection has besides its own.
+    pub flags: Flags,
+    /// Whether a selection may replace a `$du` that is set already.
+    pub force_dst: bool,
+    /// The AVPs that a selection fills.
+    pub avps: Avps,
+    /// What receives the set in which `ds_is_in_list` found an address.
+    pub setid: Option<Variable>,
+    /// Failures that make a destination probing.
+    pub threshold: u32,
+}
+
+/// A variable that a parameter names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Variable {
+    /// `$avp(name)` by slot.
+    Avp(u32),
+    /// `$var(name)` by slot.
+    Var(u32),
+}
+
+const LIST_FILE: &str = "/etc/opensips/dispatcher.list";
+
+impl Params {
+    /// Reads them; names of AVPs are interned.
+    ///
+    /// # Errors
+    /// A parameter that names no variable.
+    pub fn read(setup: &mut Setup<'_>) -> Result<Self, SetupError> {
+        let list_file = setup.text("list_file").unwrap_or(LIST_FILE).to_owned();
+        let at = setup.param("list_file").map(|(_, at)| at);
+        let mut set = Flags::of_modparam(setup.int("flags", 0));
+        set.default_last = setup.int("use_default", 0) != 0;
+        let setid = match text(setup, "setid_pvar") {
+            None => None,
+            Some((name, at)) => Some(variable(setup.script, &name).ok_or(SetupError {
+                at: Some(at),
+                text: format!("setid_pvar is $avp(name) or $var(name), not `{name}`"),
+            })?),
+        };
+        Ok(Self {
+            list_file: (list_file, at),
+            flags: set,
+            force_dst: setup.int("force_dst", 1) != 0,
+            avps: Avps {
+                destination: avp_or(setup, "dst_avp", "ds_dst_failover")?,
+                group: avp_or(setup, "grp_avp", "ds_grp_failover")?,
+                count: avp_or(setup, "cnt_avp", "ds_cnt_failover")?,
+                attrs: avp(setup, "attrs_avp")?,
+                script_attrs: avp(setup, "script_attrs_avp")?,
+            },
+            setid,
+            threshold: u32::try_from(setup.int("ds_probing_threshold", 3)).unwrap_or(3),
+        })
+    }
+}
+
+fn text(setup: &Setup<'_>, name: &str) -> Option<(String, Location)> {
+    let at = setup.param(name)?.1;
+    Some((setup.text(name)?.trim().to_owned(), at))
+}
+
+fn avp_or(setup: &mut Setup<'_>, param: &str, default: &str) -> Result<u32, SetupError> {
+    Ok(avp(setup, param)?.unwrap_or_else(|| setup.script.avps.intern(default)))
+}
+
+/// The slot of an AVP parameter: `$avp(name)`, `$(avp(name))`, or the bare name of 1.x.
+fn avp(setup: &mut Setup<'_>, param: &str) -> Result<Option<u32>, SetupError> {
+    let Some((value, at)) = text(setup, param) else { return Ok(None) };
+    let bare = !value.is_empty() && !value.contains(['$', '(', ')', ' ']);
+    let name = if bare { Some(value.as_str()) } else { inner(&value, "avp") };
+    match name {
+        Some(name) => Ok(Some(setup.script.avps.intern(name))),
+        None => Err(SetupError {
+            at: Some(at),
+            text: format!("{param} is an AVP, `$avp(name)`, not `{value}`"),
+        }),
+    }
+}
+
+fn variable(script: &mut Script, text: &str) -> Option<Variable> {
+    match inner(text, "avp") {
+        Some(name) => Some(Variable::Avp(script.avps.intern(name))),
+        None => inner(text, "var").map(|name| Variable::Var(script.vars.intern(name))),
+    }
+}
+
+/// `name` of `$class(name)` or `$(class(name))`.
+fn inner<'a>(text: &'a str, class: &str) -> Option<&'a str> {
+    let text = text.strip_prefix('$')?;
+    let text = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')).unwrap_or(text);
+    let name = text.strip_prefix(class)?.strip_prefix('(')?.strip_suffix(')')?;
+    (!name.is_empty() && !name.contains(['(', ')', '$'])).then_some(name)
+}
+
+/// The table.
+pub static PARAMS: &[ParamEntry] = &[
+    honoured("list_file", TEXT, "File of destinations; default /etc/opensips/dispatcher.list"),
+    checked("flags", flags::check_modparam, "1 = hash the user part only, 2 = failover; default 0"),
+    honoured("force_dst", INT, "1 = replace a $du that is set, 0 = fail then; default 1"),
+    honoured("use_default", INT, "1 = the last destination only if no other; default 0"),
+    honoured("hash_pvar", TEXT, "Format whose text algorithm 7 hashes; no default"),
+    honoured("dst_avp", TEXT, "AVP of the destinations; default $avp(ds_dst_failover)"),
+    honoured("grp_avp", TEXT, "AVP of the set; default $avp(ds_grp_failover)"),
+    honoured("cnt_avp", TEXT, "AVP of their number; default $avp(ds_cnt_failover)"),
+    honoured("attrs_avp", TEXT, "AVP of the destination's attributes; no default"),
+    honoured("script_attrs_avp", TEXT, "AVP of the script's attributes; no default"),
+    honoured("setid_pvar", TEXT, "Gets the set where ds_is_in_list found it; no default"),
+    ParamEntry {
+        aliases: &["ds_probing_threshhold"],
+        ..checked("ds_probing_threshold", check_positive, "Failures until probing; default 3")
+    },
+    checked("ds_ping_interval", check_no_probing, "Seconds between probes; 0 (off) only"),
+    ignored("ds_ping_method", TEXT, NO_PROBING, "Method of probes"),
+    ignored("ds_ping_from", TEXT, NO_PROBING, "From of probes"),
+    ignored("ds_ping_maxfwd", INT, NO_PROBING, "Max-Forwards of probes"),
+    ignored("ds_probing_mode", INT, NO_PROBING, "1 = probe all destinations"),
+    ignored("options_reply_codes", TEXT, NO_PROBING, "Replies to probes that are good"),
+    ignored("ds_probing_sock", TEXT, NO_PROBING, "Socket of probes"),
+    ignored("ds_probing_list", EITHER, NO_PROBING, "Sets to be probed"),
+    ignored("sock_avp", TEXT, "a list file names no sockets", "AVP of the sockets"),
+    ignored("persistent_state", INT, "a list file is never written back", "Keep states"),
+    ignored("pvar_algo_pattern", TEXT, NO_SORTING, "Variable that algorithm 9 sorts by"),
+    ignored("algo_route", TEXT, NO_SORTING, "Route that algorithm 10 sorts by"),
+    ignored("table_name", TEXT, NO_TABLE, "Table of destinations"),
+    ignored("setid_col", TEXT, NO_TABLE, "Column"),
+    ignored("destination_col", TEXT, NO_TABLE, "Column"),
+    ignored("socket_col", TEXT, NO_TABLE, "Column"),
+    ignored("state_col", TEXT, NO_TABLE, "Column"),
+    ignored("flags_col", TEXT, NO_TABLE, "Column"),
+    ignored("weight_col", TEXT, NO_TABLE, "Column"),
+    ignored("priority_col", TEXT, NO_TABLE, "Column"),
+    ignored("attrs_col", TEXT, NO_TABLE, "Column"),
+    ignored("description_col", TEXT, NO_TABLE, "Column"),
+    ignored("probe_mode_col", TEXT, NO_TABLE, "Column"),
+    later("db_url", TEXT, "Database of destinations"),
+    later("partition", TEXT, "A further group of sets"),
+    later("ds_define_blacklist", TEXT, "A blacklist of a set's addresses"),
+    later("fetch_freeswitch_stats", INT, "Weights from FreeSWITCH"),
+    later("max_freeswitch_weight", INT, "Greatest weight from FreeSWITCH"),
+    later("cluster_id", INT, "Cluster that states are shared in"),
+    later("cluster_sharing_tag", TEXT, "Sharing tag of the cluster"),
+    later("cluster_probing_mode", TEXT, "Who probes in the cluster"),
+];
+
+const INT: SettingKind = SettingKind::Int;
+const TEXT: SettingKind = SettingKind::Text;
+const EITHER: SettingKind = SettingKind::Either;
+
+const NO_PROBING: &str = "only probing reads it, which comes later; ds_ping_interval is 0";
+const NO_SORTING: &str = "only algorithms 9 and 10 read it, which come later and are refused";
+const NO_TABLE: &str = "only a database's table has it, and db_url comes later";
+
+const fn entry(
+    name: &'static str,
+    kind: SettingKind,
+    status: Status,
+    doc: &'static str,
+) -> ParamEntry {
+    ParamEntry { name, aliases: &[], doc, kind, status, check: None }
+}
+
+const fn honoured(name: &'static str, kind: SettingKind, doc: &'static str) -> ParamEntry {
+    entry(name, kind, Status::Honoured, doc)
+}
+
+const fn ignored(
+    name: &'static str,
+    kind: SettingKind,
+    why: &'static str,
+    doc: &'static str,
+) -> ParamEntry {
+    entry(name, kind, Status::Ignored(why), doc)
+}
+
+const fn later(name: &'static str, kind: SettingKind, doc: &'static str) -> ParamEntry {
+    entry(name, kind, Status::Later, doc)
+}
+
+/// An honoured number with a check.
+const fn checked(
+    name: &'static str,
+    check: fn(&Setting) -> Result<(), String>,
+    doc: &'static str,
+) -> ParamEntry {
+    ParamEntry { check: Some(check), ..honoured(name, INT, doc) }
+}
+
+fn check_no_probing(value: &Setting) -> Result<(), String> {
+    match value {
+        Setting::Int(0) => Ok(()),
+        _ => Err("probing of destinations comes later: only 0 (off, the default)".to_owned()),
+    }
+}
+
+fn check_positive(value: &Setting) -> Result<(), String> {
+    match value {
+        Setting::Int(1..=0xFFFF) => Ok(()),
+        _ => Err("a number from 1 to 65535".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_read_in_both_forms() {
+        let mut script = Script::default();
+        assert_eq!(variable(&mut script, "$avp(set)"), Some(Variable::Avp(0)));
+        assert_eq!(variable(&mut script, "$(avp(set))"), Some(Variable::Avp(0)));
+        assert_eq!(variable(&mut script, "$var(set)"), Some(Variable::Var(0)));
+        assert_eq!(script.avps.name(0), Some("set"));
+        for wrong in ["set", "$ru", "$avp()", "$avp(a", "$hdr(x)", "$avp($var(x))"] {
+            assert_eq!(variable(&mut script, wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn probing_is_refused_and_off_is_fine() {
+        assert_eq!(check_no_probing(&Setting::Int(0)), Ok(()));
+        assert!(check_no_probing(&Setting::Int(30)).unwrap_err().contains("later"));
+        assert!(check_positive(&Setting::Int(0)).is_err());
+    }
+}

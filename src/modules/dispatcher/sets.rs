@@ -1,0 +1,155 @@
+//! Destination sets: an immutable snapshot whose destinations share their live parts with the
+//! snapshots before and after.
+//!
+//! Made on the control plane, read by the workers; nothing here allocates, locks or writes while
+//! selecting.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use super::cursor::Cursor;
+use super::state::Live;
+
+/// All sets, sorted by number.
+#[derive(Debug)]
+pub struct Sets(Box<[Set]>);
+
+/// The destinations of one number, in order of priority.
+#[derive(Debug)]
+pub struct Set {
+    /// Its number.
+    pub id: u32,
+    /// Highest priority first, else in order of the list. Never empty.
+    pub destinations: Box<[Destination]>,
+    /// Sums of the weights up to and with each destination.
+    sums: Box<[u64]>,
+    /// Where round robin stands.
+    pub cursor: Cursor,
+}
+
+/// One destination.
+#[derive(Debug)]
+pub struct Destination {
+    /// As configured.
+    pub uri: Box<str>,
+    /// The same without user part: what failover AVPs hold (spec 3.4).
+    pub bare_uri: Box<str>,
+    /// Its `host[:port]`, which `ds_select_domain` puts into the Request-URI.
+    pub authority: Box<str>,
+    /// Its share.
+    pub weight: u32,
+    /// Higher goes first.
+    pub priority: i32,
+    /// Opaque text for the script; may be empty.
+    pub attrs: Box<str>,
+    /// What the host stands for.
+    pub addresses: Box<[IpAddr]>,
+    /// Its port, or its transport's default.
+    pub port: u16,
+    /// Where datagrams for it go; `None` when unresolved or not reached by UDP.
+    pub target: Option<SocketAddr>,
+    /// Why it cannot be reached.
+    pub trouble: Option<String>,
+    /// What changes.
+    pub live: Arc<Live>,
+}
+
+impl Sets {
+    /// From destinations with their sets' numbers, in order of the list.
+    pub fn new(mut rows: Vec<(u32, Destination)>) -> Self {
+        rows.sort_by_key(|(id, d)| (*id, std::cmp::Reverse(d.priority)));
+        let mut sets: Vec<(u32, Vec<Destination>)> = Vec::new();
+        for (id, destination) in rows {
+            match sets.last_mut() {
+                Some((last, all)) if *last == id => all.push(destination),
+                _ => sets.push((id, vec![destination])),
+            }
+        }
+        Self(sets.into_iter().map(|(id, all)| Set::new(id, all)).collect())
+    }
+
+    /// The set of a number.
+    #[inline]
+    pub fn get(&self, id: i64) -> Option<&Set> {
+        let id = u32::try_from(id).ok()?;
+        self.0.binary_search_by_key(&id, |set| set.id).ok().and_then(|at| self.0.get(at))
+    }
+
+    /// All sets by ascending number.
+    pub fn iter(&self) -> std::slice::Iter<'_, Set> {
+        self.0.iter()
+    }
+
+    /// The set of a number, or all for `None`.
+    pub fn some(&self, id: Option<i64>) -> &[Set] {
+        match id {
+            Some(id) => self.get(id).map(std::slice::from_ref).unwrap_or_default(),
+            None => &self.0,
+        }
+    }
+}
+
+impl Set {
+    fn new(id: u32, destinations: Vec<Destination>) -> Self {
+        let add = |sum: &mut u64, d: &Destination| {
+            *sum += u64::from(d.weight);
+            Some(*sum)
+        };
+        Self {
+            id,
+            sums: destinations.iter().scan(0, add).collect(),
+            cursor: Cursor::new(destinations.len()),
+            destinations: destinations.into(),
+        }
+    }
+
+    /// The one at an index.
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<&Destination> {
+        self.destinations.get(index)
+    }
+
+    /// Whether the one at an index may be selected.
+    #[inline]
+    pub fn is_active(&self, index: usize) -> bool {
+        self.get(index).is_some_and(Destination::is_active)
+    }
+
+    /// The first of the first `size` whose weight, added to those before, exceeds `hash` modulo
+    /// their sum; without weights the one at `hash` modulo `size` (spec 3.2, step 4).
+    #[inline]
+    pub fn by_weight(&self, hash: u32, size: usize) -> usize {
+        let sums = self.sums.get(..size).unwrap_or_default();
+        match sums.last() {
+            Some(&total) if total > 0 => {
+                let share = u64::from(hash) % total;
+                sums.partition_point(|sum| *sum <= share)
+            }
+            _ => hash as usize % size.max(1),
+        }
+    }
+
+    /// The one with this URI, full or bare, in any case.
+    pub fn find(&self, uri: &[u8]) -> Option<&Destination> {
+        self.destinations.iter().find(|d| d.is_called(uri))
+    }
+}
+
+impl Destination {
+    /// Whether it may be selected.
+    #[inline]
+    pub fn is_active(&self) -> bool {
+        self.live.is_active()
+    }
+
+    /// Whether this is its URI, full or bare, in any case.
+    pub fn is_called(&self, uri: &[u8]) -> bool {
+        self.uri.as_bytes().eq_ignore_ascii_case(uri)
+            || self.bare_uri.as_bytes().eq_ignore_ascii_case(uri)
+    }
+
+    /// Whether it has this address and port; port 0 on either side matches any (spec 3.6).
+    pub fn is_at(&self, ip: IpAddr, port: u16) -> bool {
+        (port == 0 || self.port == 0 || self.port == port) && self.addresses.contains(&ip)
+    }
+}

@@ -1,0 +1,186 @@
+//! The live part of a destination: what changes without a reload.
+//!
+//! Only atomics: workers read it at every selection, and none waits for another. A reload hands the
+//! same live part on to the destination's new snapshot, so that no packet sees a state reset.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use arc_swap::ArcSwapOption;
+use crossbeam::utils::CachePadded;
+
+use super::limits::HIT_LANES;
+
+/// The states of a destination (spec 3.3), as the bits that OpenSIPS and list files use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct State(u8);
+
+impl State {
+    /// May be selected.
+    pub const ACTIVE: Self = Self(0);
+    /// Taken out by hand.
+    pub const INACTIVE: Self = Self(1);
+    /// Taken out after failures.
+    pub const PROBING: Self = Self(2);
+
+    /// From the flags of a list file: bit 1 inactive, bit 2 probing; others mean nothing.
+    pub const fn of_bits(bits: u32) -> Self {
+        Self((bits & 3) as u8)
+    }
+
+    /// From the letter `a`, `i` or `p`.
+    pub fn of_letter(letter: &str) -> Option<Self> {
+        match letter {
+            "a" | "A" => Some(Self::ACTIVE),
+            "i" | "I" => Some(Self::INACTIVE),
+            "p" | "P" => Some(Self::PROBING),
+            _ => None,
+        }
+    }
+
+    /// As `ds_list` prints it; inactive outranks probing.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ACTIVE => "Active",
+            Self::PROBING => "Probing",
+            _ => "Inactive",
+        }
+    }
+
+    /// `a`, `i` or `p`.
+    pub const fn letter(self) -> u8 {
+        match self {
+            Self::ACTIVE => b'a',
+            Self::PROBING => b'p',
+            _ => b'i',
+        }
+    }
+}
+
+/// State, failures, hits and script attributes of one destination.
+#[derive(Debug)]
+pub struct Live {
+    state: AtomicU8,
+    failures: AtomicU32,
+    script_attrs: ArcSwapOption<Vec<u8>>,
+    /// By worker, each in its own cache line: counting must not slow the other workers down.
+    hits: [CachePadded<AtomicU64>; HIT_LANES],
+}
+
+impl Live {
+    /// In a first state, without hits.
+    pub fn new(state: State) -> Self {
+        Self {
+            state: AtomicU8::new(state.0),
+            failures: AtomicU32::new(0),
+            script_attrs: ArcSwapOption::const_empty(),
+            hits: Default::default(),
+        }
+    }
+
+    /// Its state now.
+    pub fn state(&self) -> State {
+        State(self.state.load(Ordering::Relaxed))
+    }
+
+    /// Whether it may be selected.
+    #[inline]
+    pub fn is_active(&self) -> bool {
+        self.state() == State::ACTIVE
+    }
+
+    /// Puts it into a state by hand; earlier failures are forgotten.
+    pub fn set(&self, state: State) {
+        self.failures.store(0, Ordering::Relaxed);
+        self.state.store(state.0, Ordering::Relaxed);
+    }
+
+    /// Counts a failure (`ds_mark_dst("p")`): the `threshold`th makes an active destination
+    /// probing. One that is inactive stays so: OpenSIPS would put it back to work.
+    pub fn fail(&self, threshold: u32) {
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if failures < threshold {
+            return;
+        }
+        let (active, probing) = (State::ACTIVE.0, State::PROBING.0);
+        let order = Ordering::Relaxed;
+        if self.state.compare_exchange(active, probing, order, order).is_ok() {
+            self.failures.store(0, order);
+        }
+    }
+
+    /// Counts a selection.
+    #[inline]
+    pub fn hit(&self, lane: usize) {
+        self.hits[lane % HIT_LANES].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Selections by all workers.
+    pub fn hits(&self) -> u64 {
+        self.hits.iter().map(|lane| lane.load(Ordering::Relaxed)).sum()
+    }
+
+    /// What `ds_push_script_attrs` gave it last.
+    pub fn script_attrs(&self) -> Option<Arc<Vec<u8>>> {
+        self.script_attrs.load_full()
+    }
+
+    /// Replaces its script attributes.
+    pub fn set_script_attrs(&self, attrs: &[u8]) {
+        self.script_attrs.store(Some(Arc::new(attrs.to_vec())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_and_letters_name_the_same_states() {
+        for (bits, letter, word) in [(0, "a", "Active"), (1, "i", "Inactive"), (2, "p", "Probing")]
+        {
+            let state = State::of_bits(bits);
+            assert_eq!(State::of_letter(letter), Some(state));
+            assert_eq!((state.word(), state.letter()), (word, letter.as_bytes()[0]));
+        }
+        assert_eq!(State::of_bits(3).word(), "Inactive");
+        assert_eq!(State::of_bits(8), State::ACTIVE);
+    }
+
+    #[test]
+    fn failures_lead_to_probing_at_the_threshold() {
+        let live = Live::new(State::ACTIVE);
+        live.fail(3);
+        live.fail(3);
+        assert!(live.is_active());
+        live.fail(3);
+        assert_eq!(live.state(), State::PROBING);
+    }
+
+    #[test]
+    fn an_inactive_destination_is_not_woken_by_failures() {
+        let live = Live::new(State::INACTIVE);
+        for _ in 0..5 {
+            live.fail(3);
+        }
+        assert_eq!(live.state(), State::INACTIVE);
+    }
+
+    #[test]
+    fn setting_a_state_forgets_failures() {
+        let live = Live::new(State::ACTIVE);
+        live.fail(2);
+        live.set(State::ACTIVE);
+        live.fail(2);
+        assert!(live.is_active());
+    }
+
+    #[test]
+    fn hits_of_all_lanes_count() {
+        let live = Live::new(State::ACTIVE);
+        for lane in 0..3 * HIT_LANES {
+            live.hit(lane);
+        }
+        assert_eq!(live.hits(), 3 * HIT_LANES as u64);
+    }
+}
