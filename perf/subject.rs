@@ -1,0 +1,168 @@
+//! What is measured: how each forwarder is started, alone on its processor, and stopped.
+//!
+//! All of them listen on the same address and send to the same destinations.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+
+use crate::usage;
+
+/// The address that every subject listens on.
+pub const LISTEN: &str = "127.0.0.1:5080";
+/// Its port.
+pub const LISTEN_PORT: u16 = 5080;
+/// Where every subject sends to.
+pub const DESTINATION_PORTS: [u16; 4] = [5071, 5072, 5073, 5074];
+
+/// How long a subject may take to open its socket, and to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A forwarder to measure.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, ValueEnum)]
+pub enum Subject {
+    /// No SIP at all: what everything is a multiple of.
+    Reference,
+    /// The same in C.
+    ReferenceC,
+    /// Kamailio of Debian.
+    Kamailio,
+    /// Sluice.
+    Sluice,
+}
+
+/// A subject that runs; stopped when dropped.
+pub struct Running {
+    child: Child,
+}
+
+impl Subject {
+    /// Its name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reference => "reference",
+            Self::ReferenceC => "reference-c",
+            Self::Kamailio => "kamailio",
+            Self::Sluice => "sluice",
+        }
+    }
+
+    /// Starts it on one processor and waits until its socket is open. What it says goes to a log
+    /// in the working directory.
+    ///
+    /// # Errors
+    /// When it cannot be started, ends at once, or opens no socket in time.
+    pub fn start(self, place: &Place) -> Result<Running> {
+        if usage::is_open(LISTEN_PORT)? {
+            bail!("{LISTEN} is taken: something else listens there");
+        }
+        let log_path = place.work.join(format!("{}.log", self.name()));
+        let log = fs::File::create(&log_path)?;
+        let (program, arguments) = self.command(place)?;
+        // setpriv: should this program die, the subject is told to end too.
+        let child = Command::new("taskset")
+            .args(["-c", &place.processor.to_string(), "setpriv", "--pdeathsig", "TERM"])
+            .arg(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .context("cannot run taskset (util-linux)")?;
+        let mut running = Running { child };
+        let begun = Instant::now();
+        while !usage::is_open(LISTEN_PORT)? {
+            if running.child.try_wait()?.is_some() || begun.elapsed() > PATIENCE {
+                bail!("{} did not start; see {}", self.name(), log_path.display());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(running)
+    }
+
+    /// The program and its arguments.
+    fn command(self, place: &Place) -> Result<(PathBuf, Vec<String>)> {
+        let listen = format!("udp:{LISTEN}");
+        Ok(match self {
+            Self::Reference => (place.programs.join("reference"), addresses()),
+            Self::ReferenceC => (place.work.join("reference-c"), addresses()),
+            Self::Kamailio => {
+                let script = place.script("peers/kamailio.cfg")?;
+                let work = place.work.display().to_string();
+                // Debian's default allocator is for debugging; fm is the fast one. The pools are
+                // set in advance, so they are no larger than this work needs.
+                let fixed =
+                    "-n 1 -x fm -X fm -m 64 -M 8 -b 4194304 -DD -E".split(' ').map(str::to_owned);
+                let named = ["-f", &script, "-l", &listen, "-w", &work, "-Y", &work];
+                let named = named.map(str::to_owned).into_iter();
+                (PathBuf::from("kamailio"), named.chain(fixed).collect())
+            }
+            Self::Sluice => {
+                let script = place.script("sluice/opensips.cfg")?;
+                let arguments = ["-f", &script, "-l", &listen, "-n", "1"].map(str::to_owned);
+                (place.programs.join("sluice"), arguments.into())
+            }
+        })
+    }
+}
+
+/// The arguments of a forwarder that does no SIP.
+fn addresses() -> Vec<String> {
+    let to = DESTINATION_PORTS.map(|port| format!("127.0.0.1:{port}"));
+    std::iter::once(LISTEN.to_owned()).chain(to).collect()
+}
+
+impl Running {
+    /// The process, first of its tree.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Running {
+    /// Asks it to end, and ends it when it does not.
+    fn drop(&mut self) {
+        let asked = Command::new("kill").arg(self.child.id().to_string()).status();
+        let begun = Instant::now();
+        while asked.is_ok() && begun.elapsed() < PATIENCE {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // It may be gone by now: then there is nothing to end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Where things are, and which processor the subject gets.
+pub struct Place {
+    /// The folder `perf`.
+    pub sources: PathBuf,
+    /// Where the programs of this workspace are.
+    pub programs: PathBuf,
+    /// Where scripts and logs of a run are written.
+    pub work: PathBuf,
+    /// The subject's processor.
+    pub processor: usize,
+}
+
+impl Place {
+    /// Writes a script and its destination list into the working directory, and gives its path.
+    fn script(&self, name: &str) -> Result<String> {
+        let list = self.work.join("dispatcher.list");
+        let rows = DESTINATION_PORTS.map(|port| format!("1 sip:127.0.0.1:{port}\n"));
+        fs::write(&list, rows.concat())?;
+        let source = self.sources.join(name);
+        let text = fs::read_to_string(&source)
+            .with_context(|| format!("cannot read {}", source.display()))?;
+        let script = self.work.join(Path::new(name).file_name().context("a file name")?);
+        fs::write(&script, text.replace("LIST", &list.display().to_string()))?;
+        Ok(script.display().to_string())
+    }
+}
