@@ -99,17 +99,28 @@ pub struct Ctx<'a> {
     pub now: Now,
 }
 
+/// The bytes of a text, where a part of the context is lent out already.
+#[inline]
+pub(crate) fn bytes_in<'a>(
+    text: Text,
+    message: Message<'a>,
+    arena: &'a [u8],
+    shared: &'a Shared,
+) -> &'a [u8] {
+    let buffer: &[u8] = match text.source {
+        Source::Message => message.bytes,
+        Source::Arena => arena,
+        Source::Constant => &shared.script.pool,
+    };
+    let start = text.start as usize;
+    buffer.get(start..start + text.len as usize).unwrap_or_default()
+}
+
 impl Ctx<'_> {
     /// The bytes of a text.
     #[inline]
     pub fn bytes(&self, text: Text) -> &[u8] {
-        let buffer: &[u8] = match text.source {
-            Source::Message => self.message.bytes,
-            Source::Arena => &self.run.arena,
-            Source::Constant => &self.shared.script.pool,
-        };
-        let start = text.start as usize;
-        buffer.get(start..start + text.len as usize).unwrap_or_default()
+        bytes_in(text, self.message, &self.run.arena, self.shared)
     }
 
     /// Puts bytes into the arena.

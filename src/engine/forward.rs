@@ -12,9 +12,8 @@ use sluice_sip::via::Via;
 use sluice_sip::write::{ViaMarks, remove_top_via};
 use sluice_sip::{Kind, Message, Place, StartLine};
 
-use crate::context::Ctx;
+use crate::context::{Ctx, bytes_in};
 use crate::counter::Counter;
-use crate::value::Source;
 
 /// The hash behind our branches; any number will do, it only must not change (16.11).
 const BRANCH_SEED: OwnerSeed = OwnerSeed(0x5AC1_7E5B_0C4F_93D7);
@@ -100,14 +99,8 @@ pub(crate) fn via_marks(ctx: &Ctx<'_>, via: &Via<'_>) -> ViaMarks {
 
 fn put_ruri(ctx: &mut Ctx<'_>) {
     let (Some(changed), Some(span)) = (ctx.run.ruri, ctx.message.uri()) else { return };
-    let start = changed.start as usize;
-    let range = start..start + changed.len as usize;
-    let buffer = match changed.source {
-        Source::Message => ctx.message.bytes,
-        Source::Arena => &ctx.run.arena,
-        Source::Constant => &ctx.shared.script.pool,
-    };
-    ctx.run.patches.replace(span, buffer.get(range).unwrap_or_default());
+    let text = bytes_in(changed, ctx.message, &ctx.run.arena, ctx.shared);
+    ctx.run.patches.replace(span, text);
 }
 
 /// Our Via, in front of the first one received.

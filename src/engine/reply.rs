@@ -13,9 +13,10 @@ use sluice_sip::uri::default_port;
 use sluice_sip::via::Via;
 use sluice_sip::write::{Reply, ViaMarks};
 
-use crate::context::{Ctx, Shared};
+use crate::context::{Ctx, Shared, bytes_in};
 use crate::forward::{hex, reply_addr, via_marks};
 use crate::run::Branch;
+use crate::value::Text;
 
 /// What became of a reply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,7 +30,7 @@ pub enum Sent {
 }
 
 /// Answers the request with `code` (100 to 699) and a reason phrase.
-pub fn send(ctx: &mut Ctx<'_>, code: u16, reason: &[u8]) -> Sent {
+pub fn send(ctx: &mut Ctx<'_>, code: u16, reason: Text) -> Sent {
     if ctx.message.method() == Method::Ack {
         return Sent::Ack;
     }
@@ -43,10 +44,10 @@ pub fn send(ctx: &mut Ctx<'_>, code: u16, reason: &[u8]) -> Sent {
     let tag = own_tag(ctx);
     let own_lines = ctx.run.reply_lines.len();
     push_lines(ctx, code, socket);
-    let Ctx { message, run, local, .. } = ctx;
+    let Ctx { message, run, local, shared, .. } = ctx;
     let reply = Reply {
         status: code,
-        phrase: one_line(reason),
+        phrase: one_line(bytes_in(reason, *message, &run.arena, shared)),
         to_tag: (code > 100).then_some(&tag),
         via: marks,
         lines: &run.reply_lines,

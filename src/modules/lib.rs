@@ -15,6 +15,7 @@ pub mod proto_udp;
 pub mod signaling;
 pub mod sipmsgops;
 pub mod sl;
+mod table;
 pub mod textops;
 
 /// The core: globals, core functions, core variables, transformations. Always loaded.

@@ -1,4 +1,12 @@
-//! Module `core` (skeleton).
+//! Module `core`: what every script has without loading anything. Globals, core functions, core
+//! variables, transformations (spec 1.3, 1.9, 2).
+
+mod calendar;
+mod functions;
+mod globals;
+mod limits;
+mod uri;
+mod variables;
 
 use sluice_engine::module::{Hooks, Module, Stateless};
 
@@ -6,11 +14,11 @@ use sluice_engine::module::{Hooks, Module, Stateless};
 pub static MODULE: Module = Module {
     name: "core",
     aliases: &[],
-    doc: "(skeleton)",
+    doc: "Globals, functions, variables and transformations that need no module.",
     includes: &[],
-    params: &[],
-    functions: &[],
-    variables: &[],
+    params: globals::ALL,
+    functions: &functions::ALL,
+    variables: &variables::ALL,
     transformations: &[],
     statistics: &[],
     commands: &[],

@@ -1,15 +1,20 @@
-//! Module `signaling` (skeleton).
+//! Module `signaling`: one function that answers, whatever kind of request handling is in use
+//! (spec 9.3). Without transactions that is a stateless reply of `sl`.
 
-use sluice_engine::module::{Hooks, Module, Stateless};
+use sluice_engine::module::{Function, Hooks, Module, Stateless};
+use sluice_script::catalog::Routes;
+
+use crate::sl::api;
+use crate::table::function;
 
 /// The definition table.
 pub static MODULE: Module = Module {
     name: "signaling",
     aliases: &[],
-    doc: "(skeleton)",
+    doc: "Answers requests, with or without a transaction.",
     includes: &[],
     params: &[],
-    functions: &[],
+    functions: FUNCTIONS,
     variables: &[],
     transformations: &[],
     statistics: &[],
@@ -17,3 +22,11 @@ pub static MODULE: Module = Module {
     hooks: Hooks::NONE,
     start: Stateless::start,
 };
+
+const FUNCTIONS: &[Function] = &[function(
+    "send_reply",
+    "Answers the request; an ACK is never answered.",
+    api::REPLY,
+    Routes::REQUEST,
+    |ctx, _, args| api::answer(ctx, args).1,
+)];

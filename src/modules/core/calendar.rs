@@ -1,0 +1,159 @@
+//! Calendar time without a clock and without a time zone table: all times are UTC.
+//!
+//! Takes seconds since 1970, gives text. Known patterns are those of strftime that need no locale.
+
+use sluice_sip::digits::push_u64;
+
+const DAYS: [&str; 7] =
+    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// A moment, taken apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Civil {
+    seconds: u64,
+    year: u64,
+    /// 0 to 11.
+    month: usize,
+    /// 1 to 31.
+    day: u64,
+    /// 0 is Sunday.
+    weekday: usize,
+    /// 1 to 366.
+    day_of_year: u64,
+}
+
+impl Civil {
+    /// The moment `seconds` after 1970-01-01 UTC.
+    pub fn of(seconds: u64) -> Self {
+        let days = seconds / 86_400;
+        // Years that begin in March make the leap day the last day.
+        let shifted = days + 719_468;
+        let (era, in_era) = (shifted / 146_097, shifted % 146_097);
+        let in_era_years = (in_era - in_era / 1_460 + in_era / 36_524 - in_era / 146_096) / 365;
+        let from_march = in_era - (365 * in_era_years + in_era_years / 4 - in_era_years / 100);
+        let march_month = (5 * from_march + 2) / 153;
+        let day = from_march - (153 * march_month + 2) / 5 + 1;
+        let month = ((march_month + 2) % 12) as usize;
+        let year = era * 400 + in_era_years + u64::from(month < 2);
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let day_of_year =
+            if month < 2 { from_march - 305 } else { from_march + 60 + u64::from(leap) };
+        let weekday = ((days + 4) % 7) as usize;
+        Self { seconds, year, month, day, weekday, day_of_year }
+    }
+
+    /// Appends the text of a pattern; letters that are not known stay as they are.
+    pub fn format(&self, pattern: &[u8], out: &mut Vec<u8>) {
+        let mut bytes = pattern.iter();
+        while let Some(byte) = bytes.next() {
+            if *byte != b'%' {
+                out.push(*byte);
+                continue;
+            }
+            match bytes.next() {
+                Some(letter) => self.letter(*letter, out),
+                None => out.push(b'%'),
+            }
+        }
+    }
+
+    fn letter(&self, letter: u8, out: &mut Vec<u8>) {
+        let (weekday, month) = (DAYS[self.weekday], MONTHS[self.month]);
+        let hour = self.seconds / 3_600 % 24;
+        let hour12 = (hour + 11) % 12 + 1;
+        match letter {
+            b'a' => out.extend_from_slice(&weekday.as_bytes()[..3]),
+            b'A' => out.extend_from_slice(weekday.as_bytes()),
+            b'b' | b'h' => out.extend_from_slice(&month.as_bytes()[..3]),
+            b'B' => out.extend_from_slice(month.as_bytes()),
+            b'c' => self.format(b"%a %b %e %H:%M:%S %Y", out),
+            b'C' => padded(out, self.year / 100, 2, b'0'),
+            b'd' => padded(out, self.day, 2, b'0'),
+            b'D' | b'x' => self.format(b"%m/%d/%y", out),
+            b'e' => padded(out, self.day, 2, b' '),
+            b'F' => self.format(b"%Y-%m-%d", out),
+            b'H' => padded(out, hour, 2, b'0'),
+            b'I' => padded(out, hour12, 2, b'0'),
+            b'j' => padded(out, self.day_of_year, 3, b'0'),
+            b'k' => padded(out, hour, 2, b' '),
+            b'l' => padded(out, hour12, 2, b' '),
+            b'm' => padded(out, self.month as u64 + 1, 2, b'0'),
+            b'M' => padded(out, self.seconds / 60 % 60, 2, b'0'),
+            b'n' => out.push(b'\n'),
+            b'p' => out.extend_from_slice(if hour < 12 { b"AM" } else { b"PM" }),
+            b'r' => self.format(b"%I:%M:%S %p", out),
+            b'R' => self.format(b"%H:%M", out),
+            b's' => push_u64(out, self.seconds),
+            b'S' => padded(out, self.seconds % 60, 2, b'0'),
+            b't' => out.push(b'\t'),
+            b'T' | b'X' => self.format(b"%H:%M:%S", out),
+            b'u' => push_u64(out, (self.weekday as u64 + 6) % 7 + 1),
+            b'w' => push_u64(out, self.weekday as u64),
+            b'y' => padded(out, self.year % 100, 2, b'0'),
+            b'Y' => push_u64(out, self.year),
+            b'z' => out.extend_from_slice(b"+0000"),
+            b'Z' => out.extend_from_slice(b"UTC"),
+            b'%' => out.push(b'%'),
+            other => out.extend_from_slice(&[b'%', other]),
+        }
+    }
+}
+
+fn padded(out: &mut Vec<u8>, number: u64, width: usize, pad: u8) {
+    let start = out.len();
+    push_u64(out, number);
+    let missing = width.saturating_sub(out.len() - start);
+    out.splice(start..start, std::iter::repeat_n(pad, missing));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Civil;
+
+    fn format(seconds: u64, pattern: &str) -> String {
+        let mut out = Vec::new();
+        Civil::of(seconds).format(pattern.as_bytes(), &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn days_that_calendars_get_wrong() {
+        for (seconds, text) in [
+            (0, "1970-01-01 Thu 001"),
+            (951_782_400, "2000-02-29 Tue 060"),
+            (951_868_800, "2000-03-01 Wed 061"),
+            (978_220_800, "2000-12-31 Sun 366"),
+            (4_107_542_400, "2100-03-01 Mon 060"),
+            (1_795_392_000, "2026-11-23 Mon 327"),
+        ] {
+            assert_eq!(format(seconds, "%F %a %j"), text);
+        }
+    }
+
+    #[test]
+    fn every_letter() {
+        let seen = format(
+            1_795_392_000 + 13 * 3_600 + 5 * 60 + 9,
+            "%A %B %c|%C%y %D %e %I %k %l %M %p %r %R %T %u %w %Y %z %Z %% %Q %h%n%t%s%",
+        );
+        assert_eq!(
+            seen,
+            "Monday November Mon Nov 23 13:05:09 2026|2026 11/23/26 23 01 13  1 05 PM \
+             01:05:09 PM 13:05 13:05:09 1 1 2026 +0000 UTC % %Q Nov\n\t1795439109%"
+        );
+    }
+}

@@ -1,0 +1,84 @@
+//! `xlog`, `xdbg` and `log`: lines of the script's own (spec 1.5), through `tracing` with the
+//! target "script".
+
+use sluice_engine::module::Function;
+use sluice_engine::{Ctx, Flow, Text, Value};
+use sluice_script::catalog::{ParamDef, ParamKind, Routes};
+
+use crate::table::{function, optional, param};
+
+/// One parameter is the text; of two the first is the level.
+const TEXT: &[ParamDef] =
+    &[param("level or text", ParamKind::Any), optional("text", ParamKind::Text)];
+const SOLE: &[ParamDef] = &[param("text", ParamKind::Text)];
+
+const NOTICE: i64 = 2;
+const DEBUG: i64 = 4;
+
+pub(super) const LIST: &[Function] = &[
+    function(
+        "xlog",
+        "Logs a text, at notice or at a given level.",
+        TEXT,
+        Routes::ANY,
+        |ctx, _, args| log(ctx, args, NOTICE),
+    ),
+    function("xdbg", "Logs a text at debug.", SOLE, Routes::ANY, |ctx, _, args| {
+        log(ctx, args, DEBUG)
+    }),
+    function(
+        "log",
+        "Logs a text, at debug or at a given level (1.x).",
+        TEXT,
+        Routes::ANY,
+        |ctx, _, args| log(ctx, args, DEBUG),
+    ),
+];
+
+fn log(ctx: &mut Ctx<'_>, args: &[Value], default: i64) -> Flow {
+    let (level, text) = match args {
+        [level, text] if !text.is_null() => (level_of(ctx, *level), *text),
+        [text, ..] => (Some(default), *text),
+        [] => return Flow::FALSE,
+    };
+    let Some(level) = level else { return Flow::Fail("no such log level") };
+    // A line that is filtered out is still true.
+    if level > i64::from(ctx.shared.settings.xlog_level) {
+        return Flow::TRUE;
+    }
+    let text = ctx.to_text(text);
+    if text.len as usize > ctx.shared.settings.xlog_buf_size {
+        return Flow::Fail("the text is longer than xlog_buf_size");
+    }
+    emit(ctx, level, text);
+    Flow::TRUE
+}
+
+/// The third letter of `L_WARN` decides; a number is the level itself.
+fn level_of(ctx: &Ctx<'_>, level: Value) -> Option<i64> {
+    if let Some(number) = level.int() {
+        return Some(number);
+    }
+    let text = ctx.bytes(level.text()?);
+    match text.get(2) {
+        Some(b'A') => Some(-3),
+        Some(b'C') => Some(-2),
+        Some(b'E') => Some(-1),
+        Some(b'W') => Some(1),
+        Some(b'N') => Some(NOTICE),
+        Some(b'I') => Some(3),
+        Some(b'D') => Some(DEBUG),
+        _ => std::str::from_utf8(text).ok()?.parse().ok(),
+    }
+}
+
+fn emit(ctx: &Ctx<'_>, level: i64, text: Text) {
+    let text = String::from_utf8_lossy(ctx.bytes(text));
+    let text = text.trim_end_matches('\n');
+    match level {
+        ..=-1 => tracing::error!(target: "script", "{text}"),
+        0..=1 => tracing::warn!(target: "script", "{text}"),
+        2..=3 => tracing::info!(target: "script", "{text}"),
+        _ => tracing::debug!(target: "script", "{text}"),
+    }
+}

@@ -1,0 +1,16 @@
+//! The functions of the core (spec 1.9), one file per subject.
+
+pub(super) mod flags;
+mod forward;
+mod log;
+mod socket;
+mod uri;
+
+use sluice_engine::module::Function;
+
+use crate::table::{concat, total};
+
+const LISTS: &[&[Function]] = &[forward::LIST, log::LIST, uri::LIST, flags::LIST, socket::LIST];
+
+/// All of them.
+pub(super) static ALL: [Function; total(LISTS)] = concat(LISTS);

@@ -1,0 +1,156 @@
+//! The global parameters (spec 1.3), old and new names. What nothing reads is listed with the
+//! reason; nothing is accepted and then not done.
+
+use sluice_engine::module::ParamEntry;
+use sluice_script::catalog::SettingKind::{Either, Int, Text, Word};
+use sluice_script::catalog::Status::{Honoured, Ignored, Later};
+use sluice_script::catalog::{SettingKind, Status};
+
+use crate::table::setting;
+
+const NO_POOLS: Status = Ignored("Sluice has no memory pools");
+const FOREGROUND: Status = Ignored("Sluice stays in the foreground; the service manager forks");
+const PRIVILEGES: Status = Ignored("the service manager sets user, group and directories");
+const NO_TCP: Status = Ignored("only UDP is served, so it changes nothing");
+const NO_TLS: Status = Ignored("TLS is not served, so it changes nothing");
+const STDERR: Status =
+    Ignored("the log goes to standard error, where the service manager reads it");
+const NO_DEBUG: Status = Ignored("a debugging aid of OpenSIPS' processes");
+const NO_PROCESSES: Status = Ignored("Sluice has one thread per CPU and no other workers");
+
+/// All of them.
+pub(super) static ALL: &[ParamEntry] = &[
+    // --- log
+    on("log_level", &["debug"], "Threshold of the program's log, -3 to 4; 2.", Int),
+    on("xlog_level", &[], "Threshold of xlog(), -3 to 4; 2.", Int),
+    on("xlog_buf_size", &[], "Longest text of one xlog(), bytes; 4096.", Int),
+    off("debug_mode", &[], "Development mode.", Int, NO_DEBUG),
+    off("stderror_enabled", &["log_stderror"], "Log to standard error.", Int, STDERR),
+    off("syslog_enabled", &[], "Log to syslog.", Int, STDERR),
+    off("syslog_facility", &["log_facility"], "Facility of syslog.", Word, STDERR),
+    off("syslog_name", &["log_name"], "Name in syslog.", Either, STDERR),
+    off("syslog_level", &["stderror_level"], "Level of one log target.", Int, STDERR),
+    off("log_prefix", &[], "Text before each line.", Either, STDERR),
+    off("log_msg_buf_size", &[], "Longest line of the log.", Int, STDERR),
+    off("stderror_log_format", &["syslog_log_format"], "Format of lines.", Either, STDERR),
+    off("stderror_level_filter", &["syslog_level_filter"], "Filter of a target.", Int, STDERR),
+    off("xlog_print_level", &[], "Level of lines made by xlog itself.", Int, STDERR),
+    off("xlog_force_color", &[], "Colours in xlog texts.", Int, STDERR),
+    // --- workers and process
+    on("udp_workers", &["children"], "Number of workers, at most one per CPU; all CPUs.", Int),
+    off("tcp_workers", &["tcp_children"], "TCP workers.", Int, NO_PROCESSES),
+    off("timer_workers", &[], "Timer workers.", Int, NO_PROCESSES),
+    off("auto_scaling_profile", &[], "Growing and shrinking of workers.", Word, NO_PROCESSES),
+    off("fork", &[], "Run in the background.", Int, FOREGROUND),
+    off("pidfile", &[], "File of the process number.", Text, FOREGROUND),
+    off("user", &["uid"], "User to run as.", Either, PRIVILEGES),
+    off("group", &["gid"], "Group to run as.", Either, PRIVILEGES),
+    off("chroot", &[], "Root directory.", Either, PRIVILEGES),
+    off("wdir", &["workdir"], "Working directory.", Either, PRIVILEGES),
+    off("disable_core_dump", &[], "No core dumps.", Int, PRIVILEGES),
+    off("open_files_limit", &[], "Limit of open files.", Int, PRIVILEGES),
+    off("mpath", &[], "Directory of modules.", Text, Ignored("all modules are built in")),
+    // --- sockets and names
+    on("socket", &["listen"], "A listening socket, `udp:HOST[:PORT] [as HOST[:PORT]]`.", Word),
+    on("port", &[], "Port of sockets that name none (1.x); 5060.", Int),
+    on("alias", &[], "A host, or `proto:host:port`, that is us.", Word),
+    on("auto_aliases", &[], "Names of the sockets' addresses are us, too; 0.", Int),
+    on("advertised_address", &[], "Host of our Via.", Word),
+    on("advertised_port", &[], "Port of our Via.", Int),
+    off("mhomed", &[], "Ask the kernel for the sending socket.", Int, MHOMED),
+    off("tos", &[], "Type of service of sent packets.", Word, TOS),
+    off("reuse_port", &[], "SO_REUSEPORT.", Int, Ignored("every socket has it")),
+    off("maxbuffer", &[], "Most bytes of a socket's buffer.", Int, BUFFERS),
+    off("poll_method", &["udp_poll_method"], "How sockets are waited for.", Word, EPOLL),
+    off("mcast_loopback", &["mcast_ttl"], "Multicast.", Int, Ignored("no multicast is joined")),
+    // --- SIP
+    on("check_via", &[], "Replies whose top Via is not ours are dropped; 0.", Int),
+    on("server_signature", &[], "Whether local replies have a Server header; 1.", Int),
+    on("server_header", &[], "The Server header of local replies, name included.", Text),
+    off("user_agent_header", &[], "User-Agent of local requests.", Text, NO_LOCAL),
+    on("sip_warning", &[], "Warning 392 in local replies; 0.", Int),
+    on("reply_to_via", &[], "Local replies go to the Via's address (1.x); 0.", Int),
+    on("disable_stateless_fwd", &[], "Drop replies; 1 when the script has no forward().", Int),
+    on("disable_503_translation", &[], "A forwarded 503 stays 503; 0.", Int),
+    on("max_while_loops", &[], "Most rounds of one while; 10000.", Int),
+    off("dns", &[], "Look up Via hosts before adding received.", Int, VIA_DNS),
+    off("rev_dns", &[], "Look up source addresses for received.", Int, VIA_DNS),
+    // --- name resolution and databases
+    off("dns_try_ipv6", &[], "Ask for AAAA.", Int, RESOLVER),
+    off("dns_try_naptr", &[], "Ask for NAPTR.", Int, RESOLVER),
+    off("dns_retr_time", &["dns_retr_no", "dns_servers_no"], "Retries.", Int, RESOLVER),
+    off("dns_use_search_list", &[], "Use the search list.", Int, RESOLVER),
+    off("disable_dns_failover", &[], "No further targets after a failure.", Int, FAILOVER),
+    off("disable_dns_blacklist", &[], "No list of failed targets.", Int, FAILOVER),
+    off("db_version_table", &[], "Table of table versions.", Text, Later),
+    off("db_default_url", &[], "Database of modules without their own.", Text, Later),
+    off("db_max_async_connections", &[], "Connections for queries.", Int, NO_DATABASE),
+    off("query_buffer_size", &["query_flush_time"], "Grouping of inserts.", Int, NO_DATABASE),
+    off("avp_aliases", &[], "Short names of AVPs (1.x).", Text, Later),
+    // --- memory and debugging of OpenSIPS' processes
+    off("memdump", &["memlog", "mem-group", "mem_warming"], "Memory pools.", Either, NO_POOLS),
+    off("shm_hash_split_percentage", &["shm_secondary_hash_size"], "Memory pools.", Int, NO_POOLS),
+    off(
+        "shm_memlog_size",
+        &["event_shm_threshold", "event_pkg_threshold"],
+        "Memory pools.",
+        Int,
+        NO_POOLS,
+    ),
+    off("pv_print_buf_size", &[], "Longest text with variables.", Int, NO_POOLS),
+    off(
+        "exec_msg_threshold",
+        &["exec_dns_threshold", "tcp_threshold"],
+        "Warnings about slow steps.",
+        Int,
+        NO_DEBUG,
+    ),
+    off("restart_persistency_size", &["mem_warming_percentage"], "Memory pools.", Int, NO_POOLS),
+    off("enable_asserts", &["abort_on_assert"], "assert() in scripts.", Int, Later),
+    // --- TCP and TLS
+    off("disable_tcp", &[], "No TCP (1.x).", Int, NO_TCP),
+    off("tcp_connect_timeout", &["tcp_connection_lifetime"], "TCP time-outs.", Int, NO_TCP),
+    off("tcp_max_connections", &["tcp_accept_aliases"], "TCP connections.", Int, NO_TCP),
+    off("tcp_keepalive", &["tcp_keepcount", "tcp_keepidle"], "TCP keep-alive.", Int, NO_TCP),
+    off("tcp_keepinterval", &["tcp_max_msg_time"], "TCP time-outs.", Int, NO_TCP),
+    off("tcp_no_new_conn_bflag", &["tcp_no_new_conn_rplflag"], "TCP flags.", Either, NO_TCP),
+    off("tcp_listen_backlog", &["tcp_socket_backlog"], "TCP backlog.", Int, NO_TCP),
+    off("tcp_parallel_handling", &["tcp_async"], "TCP handling.", Int, NO_TCP),
+    off("disable_tls", &[], "No TLS (1.x).", Int, NO_TLS),
+    off("tls_method", &["tls_ciphers_list"], "TLS version (1.x).", Word, NO_TLS),
+    off("tls_certificate", &["tls_private_key", "tls_ca_list"], "TLS files.", Text, NO_TLS),
+    off("tls_verify_client", &["tls_verify_server", "tls_verify"], "TLS.", Int, NO_TLS),
+    off("tls_require_client_certificate", &["tls_require_certificate"], "TLS.", Int, NO_TLS),
+    off("tls_port_no", &["tls_handshake_timeout", "tls_send_timeout"], "TLS.", Int, NO_TLS),
+];
+
+const MHOMED: Status =
+    Ignored("a message leaves by the socket it came by, else by the first that fits");
+const TOS: Status = Ignored("packets keep the system's type of service");
+const BUFFERS: Status = Ignored("buffers are sized by the number of workers");
+const EPOLL: Status = Ignored("each worker waits by epoll");
+const NO_LOCAL: Status = Ignored("no module sends requests of its own yet");
+const VIA_DNS: Status =
+    Ignored("received= is added whenever the Via's host is not the source address");
+const RESOLVER: Status = Ignored("A and AAAA are asked, with a deadline of 2 s");
+const FAILOVER: Status = Ignored("the first address is used");
+const NO_DATABASE: Status = Ignored("no module asks a database yet");
+
+const fn on(
+    name: &'static str,
+    aliases: &'static [&'static str],
+    doc: &'static str,
+    kind: SettingKind,
+) -> ParamEntry {
+    setting(name, aliases, doc, kind, Honoured)
+}
+
+const fn off(
+    name: &'static str,
+    aliases: &'static [&'static str],
+    doc: &'static str,
+    kind: SettingKind,
+    status: Status,
+) -> ParamEntry {
+    setting(name, aliases, doc, kind, status)
+}

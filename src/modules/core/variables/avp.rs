@@ -1,0 +1,155 @@
+//! `$avp` (spec 2.3), `$var` (spec 1.11), `$param` and `$return`.
+
+use sluice_engine::context::Kept;
+use sluice_engine::module::{Name, Subject, Variable};
+use sluice_engine::run::AvpKey;
+use sluice_engine::{Ctx, Text, Value};
+use sluice_script::catalog::SubKind;
+use sluice_script::ir::{Assign, Index};
+
+use super::headers::join;
+use crate::table::{variable, writable};
+
+pub(super) const LIST: &[Variable] = &[
+    Variable {
+        sub: SubKind::Avp,
+        indexed: true,
+        ..writable("avp", &[], "A stack of values of the message; reads give the newest.", get, set)
+    },
+    Variable {
+        sub: SubKind::Var,
+        ..writable(
+            "var",
+            &[],
+            "A variable of the worker; outlives the message.",
+            |ctx, _, subject| get_var(ctx, subject),
+            |ctx, _, subject, _, value| set_var(ctx, subject, value),
+        )
+    },
+    Variable {
+        sub: SubKind::Text { optional: false },
+        ..variable("param", &[], "The i-th argument of the route, from 1.", |ctx, _, subject| {
+            let base = ctx.run.param_base as usize;
+            let at = number(ctx, subject).and_then(|n| n.checked_sub(1));
+            let params = ctx.run.params.get(base..).unwrap_or_default();
+            at.and_then(|at| params.get(at)).copied().unwrap_or_default()
+        })
+    },
+    Variable {
+        sub: SubKind::Text { optional: false },
+        ..variable(
+            "return",
+            &[],
+            "The i-th extra value of the last return, from 0.",
+            |ctx, _, s| {
+                let at = number(ctx, s);
+                at.and_then(|at| ctx.run.returns.get(at)).copied().unwrap_or_default()
+            },
+        )
+    },
+];
+
+fn key(subject: Subject) -> Option<AvpKey> {
+    match subject.name {
+        Name::Slot(slot) => Some(AvpKey::Slot(slot)),
+        Name::Text(text) => Some(AvpKey::Text(text)),
+        Name::None => None,
+    }
+}
+
+fn get(ctx: &mut Ctx<'_>, _: &mut dyn std::any::Any, subject: Subject) -> Value {
+    let Some(key) = key(subject) else { return Value::Null };
+    let at = match subject.index {
+        Index::None => 0,
+        Index::At(at) => at,
+        Index::All => return all(ctx, key),
+        Index::Append | Index::Dynamic => return Value::Null,
+    };
+    ctx.avp_get(key, at).unwrap_or_default()
+}
+
+/// `[*]`: all values, newest first.
+fn all(ctx: &mut Ctx<'_>, key: AvpKey) -> Value {
+    let values: Vec<Value> = (0..).map_while(|at| ctx.avp_get(key, at)).collect();
+    let texts: Vec<Text> = values.into_iter().map(|value| ctx.to_text(value)).collect();
+    join(ctx, &texts)
+}
+
+fn set(
+    ctx: &mut Ctx<'_>,
+    _: &mut dyn std::any::Any,
+    subject: Subject,
+    op: Assign,
+    value: Value,
+) -> Result<(), &'static str> {
+    let key = key(subject).ok_or("an AVP has a name")?;
+    match (op, subject.index, value) {
+        (Assign::Replace, Index::None | Index::All, _) => {
+            ctx.avp_remove(key);
+            if value != Value::Null {
+                ctx.avp_push(key, value);
+            }
+        }
+        (_, Index::None, Value::Null) => {
+            ctx.avp_pop(key);
+        }
+        (_, Index::None, _) => ctx.avp_push(key, value),
+        (_, Index::All, Value::Null) => {
+            ctx.avp_remove(key);
+        }
+        (_, Index::At(at), Value::Null) => {
+            ctx.avp_take(key, at);
+        }
+        (_, Index::At(at), _) if ctx.avp_replace(key, at, value) => {}
+        (_, Index::At(_), _) => return Err("the AVP has no value at that index"),
+        (_, Index::Append, Value::Null) => return Err("NULL cannot be appended"),
+        (_, Index::Append, _) => ctx.avp_append(key, value),
+        (_, Index::All | Index::Dynamic, _) => return Err("[*] takes NULL only"),
+    }
+    Ok(())
+}
+
+fn get_var(ctx: &mut Ctx<'_>, subject: Subject) -> Value {
+    let Name::Slot(slot) = subject.name else { return Value::Null };
+    match ctx.local.vars.get(slot as usize) {
+        Some(Kept::Int(n)) => Value::Int(*n),
+        Some(Kept::Text(bytes)) => {
+            let start = ctx.run.arena.len() as u32;
+            ctx.run.arena.extend_from_slice(bytes);
+            let len = ctx.run.arena.len() as u32 - start;
+            Value::Text(Text { source: sluice_engine::Source::Arena, start, len })
+        }
+        Some(Kept::Null) | None => Value::Null,
+    }
+}
+
+fn set_var(ctx: &mut Ctx<'_>, subject: Subject, value: Value) -> Result<(), &'static str> {
+    let Name::Slot(slot) = subject.name else {
+        return Err("the script names no such $var; a name made at run time needs one");
+    };
+    let kept = ctx.local.vars.get_mut(slot as usize);
+    let mut kept = std::mem::take(kept.ok_or("no such $var")?);
+    match (value, value.text()) {
+        // A number face wins over the text it was read from only where there is no text.
+        (_, Some(text)) => {
+            let mut bytes = match kept {
+                Kept::Text(bytes) => bytes,
+                Kept::Null | Kept::Int(_) => Vec::new(),
+            };
+            bytes.clear();
+            bytes.extend_from_slice(ctx.bytes(text));
+            kept = Kept::Text(bytes);
+        }
+        (value, None) => kept = value.int().map_or(Kept::Null, Kept::Int),
+    }
+    if let Some(place) = ctx.local.vars.get_mut(slot as usize) {
+        *place = kept;
+    }
+    Ok(())
+}
+
+/// The number in parentheses.
+fn number(ctx: &Ctx<'_>, subject: Subject) -> Option<usize> {
+    let Name::Text(text) = subject.name else { return None };
+    std::str::from_utf8(ctx.bytes(text)).ok()?.trim().parse().ok()
+}

@@ -1,0 +1,83 @@
+//! From, To and other headers that hold one name-addr, by part.
+
+use sluice_engine::module::Variable;
+use sluice_engine::{Ctx, Text, Value};
+use sluice_sip::Kind;
+use sluice_sip::nameaddr::{NameAddr, items};
+
+use super::of_message;
+use crate::core::uri::{Part, read};
+use crate::table::variable;
+
+pub(super) const LIST: &[Variable] = &[
+    variable("fu", &["from"], "URI of From.", |ctx, _, _| uri(ctx, Kind::From)),
+    variable("fU", &["from.user"], "User of From's URI.", |ctx, _, _| {
+        part(ctx, Kind::From, Part::User)
+    }),
+    variable("fd", &["from.domain"], "Host of From's URI.", |ctx, _, _| {
+        part(ctx, Kind::From, Part::Host)
+    }),
+    variable("fn", &[], "Display name of From, with its quotes.", |ctx, _, _| {
+        of_message(ctx, address(ctx, Kind::From).and_then(|from| from.name))
+    }),
+    variable("ft", &[], "Tag of From.", |ctx, _, _| tag(ctx, Kind::From)),
+    variable("tu", &["to"], "URI of To.", |ctx, _, _| uri(ctx, Kind::To)),
+    variable("tU", &["to.user"], "User of To's URI.", |ctx, _, _| part(ctx, Kind::To, Part::User)),
+    variable("td", &["to.domain"], "Host of To's URI.", |ctx, _, _| {
+        part(ctx, Kind::To, Part::Host)
+    }),
+    variable("tn", &[], "Display name of To, with its quotes.", |ctx, _, _| {
+        of_message(ctx, address(ctx, Kind::To).and_then(|to| to.name))
+    }),
+    variable("tt", &[], "Tag of To; NULL without one.", |ctx, _, _| tag(ctx, Kind::To)),
+    variable("rt", &[], "URI of Refer-To.", |ctx, _, _| uri(ctx, Kind::ReferTo)),
+    variable("re", &[], "URI of Remote-Party-ID.", |ctx, _, _| uri(ctx, Kind::RemotePartyId)),
+    variable("ai", &[], "URI of P-Asserted-Identity.", |ctx, _, _| {
+        uri(ctx, Kind::PAssertedIdentity)
+    }),
+    variable("pu", &[], "URI of P-Preferred-Identity.", |ctx, _, _| {
+        uri(ctx, Kind::PPreferredIdentity)
+    }),
+    variable("pU", &[], "User of P-Preferred-Identity's URI.", |ctx, _, _| {
+        part(ctx, Kind::PPreferredIdentity, Part::User)
+    }),
+    variable("pd", &[], "Host of P-Preferred-Identity's URI.", |ctx, _, _| {
+        part(ctx, Kind::PPreferredIdentity, Part::Host)
+    }),
+    variable("pn", &[], "Display name of P-Preferred-Identity.", |ctx, _, _| {
+        of_message(ctx, address(ctx, Kind::PPreferredIdentity).and_then(|id| id.name))
+    }),
+    variable("di", &[], "URI of Diversion.", |ctx, _, _| uri(ctx, Kind::Diversion)),
+    variable("dip", &[], "Parameter `privacy` of Diversion.", |ctx, _, _| {
+        of_message(ctx, address(ctx, Kind::Diversion).and_then(|by| by.param("privacy")))
+    }),
+    variable("dir", &[], "Parameter `reason` of Diversion.", |ctx, _, _| {
+        of_message(ctx, address(ctx, Kind::Diversion).and_then(|by| by.param("reason")))
+    }),
+];
+
+/// The first address of the first field of a kind.
+fn address<'a>(ctx: &Ctx<'a>, kind: Kind) -> Option<NameAddr<'a>> {
+    match kind {
+        Kind::From => ctx.message.from(),
+        Kind::To => ctx.message.to(),
+        _ => items(ctx.message.value(kind)?).next().and_then(NameAddr::parse),
+    }
+}
+
+fn uri_text(ctx: &Ctx<'_>, kind: Kind) -> Option<Text> {
+    address(ctx, kind).map(|address| ctx.of_message(address.uri))
+}
+
+fn uri(ctx: &Ctx<'_>, kind: Kind) -> Value {
+    uri_text(ctx, kind).map_or(Value::Null, Value::Text)
+}
+
+fn part(ctx: &mut Ctx<'_>, kind: Kind, part: Part) -> Value {
+    read(ctx, uri_text(ctx, kind), part)
+}
+
+fn tag(ctx: &Ctx<'_>, kind: Kind) -> Value {
+    let tag = address(ctx, kind).and_then(|address| address.tag());
+    of_message(ctx, tag.filter(|tag| !tag.is_empty()))
+}
