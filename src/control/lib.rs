@@ -34,12 +34,12 @@ impl Control {
     ///
     /// # Errors
     /// When the thread or its runtime cannot be made.
-    pub fn start(dns: Dns, wakers: Vec<Waker>) -> io::Result<Self> {
+    pub fn start(dns: Arc<Dns>, wakers: Vec<Waker>) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (jobs, queue) = mpsc::channel(limits::JOBS);
         let thread = Builder::new()
             .name("control".into())
-            .spawn(move || runtime.block_on(serve(queue, Arc::new(dns), wakers.into())))?;
+            .spawn(move || runtime.block_on(serve(queue, dns, wakers.into())))?;
         Ok(Self { jobs, thread })
     }
 

@@ -1,2 +1,28 @@
-//! (skeleton)
-fn main() {}
+//! The program `sluice`: reads the command line and hands over.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use sluice::cli::{Cli, Command};
+use sluice::{commands, registry, serve};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Some(Command::Doc(options)) => {
+            commands::doc::run(&options, &registry()).map(|()| ExitCode::SUCCESS)
+        }
+        None if cli.gateway.help => {
+            Cli::command().print_help().map(|()| ExitCode::SUCCESS).map_err(Into::into)
+        }
+        None if cli.gateway.version => {
+            println!("sluice {}", env!("CARGO_PKG_VERSION"));
+            Ok(ExitCode::SUCCESS)
+        }
+        None => serve::command::run(&cli.gateway),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("sluice: {error:#}");
+        ExitCode::from(255)
+    })
+}

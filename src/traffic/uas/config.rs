@@ -46,9 +46,7 @@ impl UasConfig {
     /// # Errors
     /// The first setting that cannot.
     pub fn check(&self) -> Result<(), TrafficError> {
-        let addresses = 1..=limits::DESTINATIONS;
-        let wildcard = self.listen.iter().any(|address| address.ip().is_unspecified());
-        if !addresses.contains(&self.listen.len()) || wildcard {
+        if !(1..=limits::DESTINATIONS).contains(&self.listen.len()) {
             return Err(TrafficError::Destinations);
         }
         if !(200..700).contains(&self.invite_status) {

@@ -1,0 +1,106 @@
+//! `sluice doc [MODULE]`: the definition tables, printed.
+
+use std::fmt::Write;
+
+use anyhow::{Result, bail};
+use sluice_engine::module::{Module, ParamEntry};
+use sluice_engine::registry::Registry;
+use sluice_script::catalog::{ParamDef, ParamKind, SettingKind, Status};
+
+/// Arguments of `sluice doc`.
+#[derive(clap::Args, Debug)]
+pub struct Options {
+    /// A module; without it, the list of modules
+    pub module: Option<String>,
+}
+
+/// Prints to standard output.
+///
+/// # Errors
+/// When there is no such module.
+pub fn run(options: &Options, registry: &Registry) -> Result<()> {
+    let text = match &options.module {
+        None => list(registry),
+        Some(name) => {
+            let named = |m: &&&Module| m.name == name || m.aliases.contains(&name.as_str());
+            match registry.modules().iter().find(named) {
+                Some(module) => page(module),
+                None => bail!("no module {name}; `sluice doc` lists them"),
+            }
+        }
+    };
+    print!("{text}");
+    Ok(())
+}
+
+fn list(registry: &Registry) -> String {
+    registry.modules().iter().fold(String::new(), |mut text, module| {
+        let _ = writeln!(text, "{:<14} {}", module.name, module.doc);
+        text
+    })
+}
+
+fn page(module: &Module) -> String {
+    let mut text = format!("{}: {}\n", module.name, module.doc);
+    for included in module.includes {
+        let _ = writeln!(text, "  offers everything of {} too", included.name);
+    }
+    section(&mut text, "Parameters", module.params, parameter);
+    section(&mut text, "Functions", module.functions, |f| {
+        (signature(f.name, f.params), f.doc.into())
+    });
+    section(&mut text, "Variables", module.variables, |v| (format!("${}", v.name), v.doc.into()));
+    section(&mut text, "Transformations", module.transformations, |t| {
+        (format!("{{{}.{}}}", t.class, t.name), t.doc.into())
+    });
+    section(&mut text, "Statistics", module.statistics, |s| (s.name.into(), s.doc.into()));
+    section(&mut text, "Management commands", module.commands, |c| {
+        (format!("{} {}", c.name, c.params.join(" ")), c.doc.into())
+    });
+    text
+}
+
+fn section<T>(text: &mut String, title: &str, entries: &[T], line: fn(&T) -> (String, String)) {
+    if entries.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{title}");
+    for entry in entries {
+        let (name, doc) = line(entry);
+        let _ = writeln!(text, "  {name}\n      {doc}");
+    }
+}
+
+fn parameter(entry: &ParamEntry) -> (String, String) {
+    let kind = match entry.kind {
+        SettingKind::Int => "int",
+        SettingKind::Text => "string",
+        SettingKind::Either => "int or string",
+        SettingKind::Word => "word",
+    };
+    let doc = match entry.status {
+        Status::Honoured => entry.doc.to_owned(),
+        Status::Ignored(why) => format!("{} Ignored: {why}", entry.doc),
+        Status::Later => format!("{} Comes later.", entry.doc),
+    };
+    (format!("{} ({kind})", entry.name), doc)
+}
+
+fn signature(name: &str, params: &[ParamDef]) -> String {
+    let mut text = format!("{name}(");
+    for (at, param) in params.iter().enumerate() {
+        let kind = match param.kind {
+            ParamKind::Int => "int",
+            ParamKind::Text | ParamKind::Literal => "string",
+            ParamKind::Any => "int or string",
+            ParamKind::Output => "variable",
+            ParamKind::Regex => "regex",
+            ParamKind::Word(_) => "word",
+            ParamKind::Flag => "flag",
+        };
+        let (open, close) = if param.optional { ("[", "]") } else { ("", "") };
+        let comma = if at == 0 { "" } else { ", " };
+        let _ = write!(text, "{open}{comma}{} {kind}{close}", param.name);
+    }
+    text + ")"
+}

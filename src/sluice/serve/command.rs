@@ -1,0 +1,165 @@
+//! `sluice -f FILE`: checks or runs a script in the foreground until it is told to end.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use nix::unistd::{Gid, Group, Uid, User};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use sluice_control::Dns;
+use sluice_engine::registry::Registry;
+use sluice_engine::sockets::Sockets;
+use sluice_script::Script;
+use sluice_script::ir::Setting;
+
+use super::listen::sockets;
+use super::script::Origin;
+use super::{Gateway, Tuning, log};
+use crate::cli;
+
+/// Runs or checks as the options say.
+///
+/// # Errors
+/// Everything that keeps the gateway from starting, with its place.
+pub fn run(options: &cli::Gateway) -> Result<ExitCode> {
+    note_options(options);
+    let registry = crate::registry();
+    let origin = Origin {
+        path: options.script.clone(),
+        preprocessor: options.preprocessor.clone(),
+        strict: options.strict,
+    };
+    let Some(mut script) = compile(&origin, &registry)? else { return Ok(ExitCode::from(255)) };
+    if options.check_via {
+        let at = Default::default();
+        script.globals.push(sluice_script::ir::Global {
+            name: "check_via",
+            value: Setting::Int(1),
+            at,
+        });
+    }
+    let dns = Dns::from_system();
+    let resolve = |name: &str| dns.addresses_now(name);
+    let sockets = sockets(&script, &options.listen, &resolve)?;
+    if options.check || options.check_routes {
+        print_check(&sockets);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let _guard = log::start(log_level(&script, options.debug));
+    let mut signals = Signals::new([SIGTERM, SIGINT]).context("signals")?;
+    let tuning = Tuning {
+        workers: options.workers.or_else(|| workers(&script)),
+        receive_buffer: options.buffer,
+    };
+    let gateway = Gateway::start(script, registry, sockets, dns, &origin, tuning)?;
+    confine(options)?;
+    write_ids(options)?;
+    tracing::info!(target: "core", "{} workers, {}", gateway.workers(), gateway.listening());
+    if let Some(signal) = signals.forever().next() {
+        tracing::info!(target: "core", "signal {signal}, ending");
+    }
+    gateway.stop();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Compiles and prints the diagnostics; `None` when there are errors.
+pub(crate) fn compile(origin: &Origin, registry: &Registry) -> Result<Option<Script>> {
+    let compiled = origin.compile(registry)?;
+    if !compiled.diagnostics.is_empty() {
+        let color = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        eprint!("{}", compiled.render(color));
+    }
+    Ok(compiled.script)
+}
+
+fn note_options(options: &cli::Gateway) {
+    if options.shared_memory.is_some() || options.private_memory.is_some() {
+        eprintln!("sluice: note: -m and -M have no effect, there are no memory pools");
+    }
+    if options.dns || options.rev_dns {
+        eprintln!("sluice: note: -r and -R have no effect, Via hosts are compared as text");
+    }
+}
+
+/// spec 1.2: sockets and aliases on standard output, then the line that people grep for.
+fn print_check(sockets: &Sockets) {
+    println!("Listening on");
+    for listen in &sockets.listen {
+        println!("             {}", listen.text);
+    }
+    println!("Aliases:");
+    for alias in &sockets.aliases {
+        let port = if alias.port == 0 { "*".to_owned() } else { alias.port.to_string() };
+        println!("             {}:{port}", alias.host);
+    }
+    println!("config file ok, exiting...");
+}
+
+fn log_level(script: &Script, more: u8) -> tracing::Level {
+    let written =
+        script.globals.iter().rev().find_map(|global| match (global.name, &global.value) {
+            ("log_level", Setting::Int(n)) => Some(*n),
+            ("debug_mode", Setting::Int(1)) => Some(4),
+            _ => None,
+        });
+    log::level(written.unwrap_or(2) + i64::from(more))
+}
+
+fn workers(script: &Script) -> Option<u8> {
+    script.globals.iter().rev().find_map(|global| match (global.name, &global.value) {
+        ("udp_workers", Setting::Int(n)) => Some((*n).clamp(1, 63) as u8),
+        _ => None,
+    })
+}
+
+/// Confines the process once sockets are open: chroot, then group, then user.
+fn confine(options: &cli::Gateway) -> Result<()> {
+    let gid = options.group.as_deref().map(group).transpose()?;
+    let uid = options.user.as_deref().map(user).transpose()?;
+    if let Some(dir) = &options.chroot {
+        nix::unistd::chroot(dir).with_context(|| format!("-t {}", dir.display()))?;
+        std::env::set_current_dir("/").context("-t")?;
+    }
+    if let Some(dir) = &options.work_dir {
+        std::env::set_current_dir(dir).with_context(|| format!("-w {}", dir.display()))?;
+    }
+    if let Some(gid) = gid {
+        nix::unistd::setgroups(&[gid]).context("-g")?;
+        nix::unistd::setgid(gid).context("-g")?;
+    }
+    if let Some(uid) = uid {
+        nix::unistd::setuid(uid).context("-u")?;
+    }
+    Ok(())
+}
+
+fn group(name: &str) -> Result<Gid> {
+    if let Ok(number) = name.parse() {
+        return Ok(Gid::from_raw(number));
+    }
+    match Group::from_name(name).context("-g")? {
+        Some(group) => Ok(group.gid),
+        None => bail!("-g {name}: no such group"),
+    }
+}
+
+fn user(name: &str) -> Result<Uid> {
+    if let Ok(number) = name.parse() {
+        return Ok(Uid::from_raw(number));
+    }
+    match User::from_name(name).context("-u")? {
+        Some(user) => Ok(user.uid),
+        None => bail!("-u {name}: no such user"),
+    }
+}
+
+fn write_ids(options: &cli::Gateway) -> Result<()> {
+    let files =
+        [(&options.pid_file, nix::unistd::getpid()), (&options.group_file, nix::unistd::getpgrp())];
+    for (file, id) in files {
+        if let Some(file) = file {
+            std::fs::write(file, format!("{id}\n")).with_context(|| file.display().to_string())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,264 @@
+//! Our sockets: from `-l`, from `listen`/`socket` globals, or every local address.
+
+use std::net::{IpAddr, SocketAddr};
+
+use sluice_engine::sockets::{Alias, Listen, Proto, Sockets};
+use sluice_script::Script;
+use sluice_script::ir::Setting;
+
+/// Resolves a host name at start.
+pub type Resolve<'a> = &'a dyn Fn(&str) -> Result<Vec<IpAddr>, String>;
+
+/// A refused socket or alias: the text as written, and why.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{text}: {why}")]
+pub struct Refused {
+    /// As written.
+    pub text: String,
+    /// What is wrong.
+    pub why: String,
+}
+
+/// The socket table of a script; `given` are those of the command line, which go first and, if
+/// there is any, replace the script's.
+///
+/// # Errors
+/// The first that cannot be understood or resolved.
+pub fn sockets(
+    script: &Script,
+    given: &[String],
+    resolve: Resolve<'_>,
+) -> Result<Sockets, Refused> {
+    let globals = Globals::of(script);
+    let mut sockets = Sockets::default();
+    let written: Vec<&str> = if given.is_empty() {
+        globals.listen.clone()
+    } else {
+        given.iter().map(String::as_str).collect()
+    };
+    for text in &written {
+        for listen in listen(text, &globals, resolve)? {
+            let twice = sockets.find(listen.proto, listen.addr).is_some();
+            if !twice {
+                sockets.listen.push(listen);
+            }
+        }
+    }
+    if written.is_empty() {
+        sockets.listen = everywhere(&globals)?;
+    }
+    for text in &globals.aliases {
+        sockets.aliases.push(alias(text)?);
+    }
+    Ok(sockets)
+}
+
+struct Globals<'a> {
+    listen: Vec<&'a str>,
+    aliases: Vec<&'a str>,
+    port: u16,
+    advertised_address: Option<&'a str>,
+    advertised_port: Option<u16>,
+}
+
+impl<'a> Globals<'a> {
+    fn of(script: &'a Script) -> Self {
+        let mut globals = Self {
+            listen: Vec::new(),
+            aliases: Vec::new(),
+            port: Proto::Udp.default_port(),
+            advertised_address: None,
+            advertised_port: None,
+        };
+        for global in &script.globals {
+            match (global.name, &global.value) {
+                ("socket", Setting::Text(t) | Setting::Word(t)) => globals.listen.push(t),
+                ("alias", Setting::Text(t) | Setting::Word(t)) => {
+                    globals.aliases.extend(t.split_whitespace());
+                }
+                ("port", Setting::Int(n)) => globals.port = port(*n).unwrap_or(globals.port),
+                ("advertised_address", Setting::Text(t) | Setting::Word(t)) => {
+                    globals.advertised_address = Some(t);
+                }
+                ("advertised_port", Setting::Int(n)) => globals.advertised_port = port(*n),
+                _ => {}
+            }
+        }
+        globals
+    }
+}
+
+fn port(n: i64) -> Option<u16> {
+    u16::try_from(n).ok().filter(|port| *port > 0)
+}
+
+/// `[proto:]host[:port] [as host[:port]] [use_workers N] [tag NAME] ...`; a host may be `*`, an
+/// interface, a name or an address.
+fn listen(text: &str, globals: &Globals<'_>, resolve: Resolve<'_>) -> Result<Vec<Listen>, Refused> {
+    let refuse = |why: String| Refused { text: text.to_owned(), why };
+    let mut words = text.split_whitespace();
+    let (proto, host, given_port) = endpoint(words.next().unwrap_or_default()).map_err(refuse)?;
+    proto.ok_or_else(|| refuse("only udp is there yet".into()))?;
+    let (mut advertised, mut tag) = (None, None);
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or_else(|| refuse(format!("`{word}` needs a value")));
+        match word {
+            "as" => {
+                let (host, port) = host_port(value()?).map_err(refuse)?;
+                advertised = Some((host.to_owned(), port));
+            }
+            "tag" => tag = Some(value()?.to_owned()),
+            "use_workers" | "use_children" | "use_auto_scaling_profile" | "tos" => {
+                value()?;
+            }
+            "anycast" | "frag" | "reuse_port" | "accept_subdomain" => {}
+            other => return Err(refuse(format!("unknown word `{other}`"))),
+        }
+    }
+    let port = given_port.unwrap_or(globals.port);
+    let addresses = addresses(host, resolve).map_err(refuse)?;
+    Ok(addresses
+        .into_iter()
+        .map(|ip| entry(host, SocketAddr::new(ip, port), advertised.clone(), tag.clone(), globals))
+        .collect())
+}
+
+fn entry(
+    host: &str,
+    addr: SocketAddr,
+    advertised: Option<(String, Option<u16>)>,
+    tag: Option<String>,
+    globals: &Globals<'_>,
+) -> Listen {
+    let proto = Proto::Udp;
+    let advertised = advertised.or_else(|| {
+        globals.advertised_address.map(|host| (host.to_owned(), globals.advertised_port))
+    });
+    // spec 11: the port is printed when it is not the default, and always for advertised ones.
+    let sent_by = match &advertised {
+        Some((host, port)) => format!("{host}:{}", port.unwrap_or(addr.port())),
+        None if addr.port() == proto.default_port() => SocketHost(addr.ip()).to_string(),
+        None => addr.to_string(),
+    };
+    let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let text = format!("{}:{addr}", proto.lower());
+    Listen { proto, addr, name, advertised, tag, text, sent_by }
+}
+
+/// An address as a SIP host: IPv6 in brackets.
+struct SocketHost(IpAddr);
+
+impl std::fmt::Display for SocketHost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            IpAddr::V4(ip) => ip.fmt(f),
+            IpAddr::V6(ip) => write!(f, "[{ip}]"),
+        }
+    }
+}
+
+/// `[proto:]host[:port]`; the transport is `None` when it is one that is not built.
+fn endpoint(text: &str) -> Result<(Option<Proto>, &str, Option<u16>), String> {
+    let (proto, rest) = match text.split_once(':') {
+        Some(("udp" | "UDP", rest)) => (Some(Proto::Udp), rest),
+        Some((word, rest)) if ["tcp", "tls", "sctp", "ws", "wss"].contains(&word) => (None, rest),
+        _ => (Some(Proto::Udp), text),
+    };
+    let (host, port) = host_port(rest)?;
+    Ok((proto, host, port))
+}
+
+/// `host[:port]`, where an IPv6 address may stand without brackets if no port follows.
+fn host_port(text: &str) -> Result<(&str, Option<u16>), String> {
+    if text.is_empty() {
+        return Err("no host".into());
+    }
+    let bare_v6 = text.parse::<std::net::Ipv6Addr>().is_ok();
+    let end_of_v6 = if text.starts_with('[') { text.find(']') } else { None };
+    let split = match end_of_v6 {
+        Some(end) => text[end..].find(':').map(|at| at + end),
+        None if bare_v6 => None,
+        None => text.rfind(':'),
+    };
+    let Some(at) = split else { return Ok((text, None)) };
+    let digits = &text[at + 1..];
+    let number = digits.parse::<u16>().ok().filter(|port| *port > 0);
+    match number {
+        Some(port) => Ok((&text[..at], Some(port))),
+        None => Err(format!("impossible port `{digits}` (1 to 65535)")),
+    }
+}
+
+fn addresses(host: &str, resolve: Resolve<'_>) -> Result<Vec<IpAddr>, String> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(ip) = bare.parse() {
+        return Ok(vec![ip]);
+    }
+    let interfaces = if_addrs::get_if_addrs().map_err(|error| error.to_string())?;
+    let named = |i: &&if_addrs::Interface| host == "*" || i.name == host;
+    let local: Vec<IpAddr> =
+        interfaces.iter().filter(named).map(if_addrs::Interface::ip).filter(usable).collect();
+    if local.is_empty() { resolve(host) } else { Ok(local) }
+}
+
+/// Link-local IPv6 addresses need a scope that SIP cannot say.
+fn usable(ip: &IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(_) => true,
+        IpAddr::V6(ip) => !ip.is_unicast_link_local(),
+    }
+}
+
+fn everywhere(globals: &Globals<'_>) -> Result<Vec<Listen>, Refused> {
+    let nobody = |_: &str| Err("no local address".to_owned());
+    listen("udp:*", globals, &nobody)
+}
+
+fn alias(text: &str) -> Result<Alias, Refused> {
+    let refuse = |why: String| Refused { text: text.to_owned(), why };
+    let (proto, host, port) = endpoint(text).map_err(refuse)?;
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    let named = text.split_once(':').is_some_and(|(word, _)| word.eq_ignore_ascii_case("udp"));
+    Ok(Alias { proto: proto.filter(|_| named), host, port: port.unwrap_or(0) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nobody(name: &str) -> Result<Vec<IpAddr>, String> {
+        Err(format!("{name}: unknown"))
+    }
+
+    fn one(text: &str) -> Listen {
+        let sockets = sockets(&Script::default(), &[text.to_owned()], &nobody);
+        sockets.expect("a socket").listen.remove(0)
+    }
+
+    fn why(text: &str) -> String {
+        sockets(&Script::default(), &[text.to_owned()], &nobody).expect_err("refused").why
+    }
+
+    #[test]
+    fn forms_of_a_socket() {
+        assert_eq!(one("127.0.0.1").text, "udp:127.0.0.1:5060");
+        assert_eq!(one("127.0.0.1").sent_by, "127.0.0.1");
+        assert_eq!(one("udp:127.0.0.1:5080").sent_by, "127.0.0.1:5080");
+        assert_eq!(one("udp:[::1]:5080").text, "udp:[::1]:5080");
+        assert_eq!(one("::1").sent_by, "[::1]");
+        let advertised = one("udp:127.0.0.1:5080 as sip.example.com use_workers 4 tag lan");
+        assert_eq!(advertised.sent_by, "sip.example.com:5080");
+        assert_eq!(advertised.tag.as_deref(), Some("lan"));
+        assert_eq!(one("lo:5070").addr.port(), 5070);
+    }
+
+    #[test]
+    fn what_is_no_socket_is_said() {
+        assert_eq!(why("udp:127.0.0.1:0"), "impossible port `0` (1 to 65535)");
+        assert_eq!(why("127.0.0.1:99999"), "impossible port `99999` (1 to 65535)");
+        assert_eq!(why("tcp:127.0.0.1:5060"), "only udp is there yet");
+        assert_eq!(why("nowhere.invalid"), "nowhere.invalid: unknown");
+        assert_eq!(why("127.0.0.1 as"), "`as` needs a value");
+        assert_eq!(why("127.0.0.1 loudly"), "unknown word `loudly`");
+    }
+}

@@ -1,0 +1,223 @@
+//! The gateway: from a compiled script to running workers, and back to nothing.
+
+pub mod command;
+pub mod listen;
+pub mod log;
+pub mod script;
+mod shell;
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{Builder, JoinHandle};
+
+use anyhow::{Context, Result, anyhow};
+use sluice_base::counters::CellsReader;
+use sluice_base::histogram::{Collector, histogram};
+use sluice_base::{OwnerSeed, WorkerId};
+use sluice_control::{Control, Dns, Waker};
+use sluice_engine::counter::Counter;
+use sluice_engine::module::{CommandError, SetupError};
+use sluice_engine::program::{Environment, Program};
+use sluice_engine::registry::Registry;
+use sluice_engine::sockets::Sockets;
+use sluice_net::Clock;
+use sluice_net::driver::Driver;
+use sluice_net::pin::available_cpus;
+use sluice_net::udp::socket::{UdpOptions, open_group};
+use sluice_script::Script;
+
+use script::Origin;
+use shell::Shell;
+
+/// The ownership hash of calls: the same in every process, so that a restart moves no call.
+const OWNERS: OwnerSeed = OwnerSeed(0);
+
+/// The longest turn that the histogram tells apart, in microseconds.
+const LONGEST_TURN_US: u64 = 10_000_000;
+
+/// What the command line or the script says about size.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tuning {
+    /// Workers; at most one per CPU of the process' mask, which is also the default.
+    pub workers: Option<u8>,
+    /// Receive buffer of each socket, bytes.
+    pub receive_buffer: Option<usize>,
+}
+
+/// A running gateway.
+pub struct Gateway {
+    program: Program,
+    threads: Vec<JoinHandle<()>>,
+    control: Control,
+    stop: Arc<AtomicBool>,
+    wakers: Vec<Waker>,
+    monitors: Vec<Monitor>,
+}
+
+/// What can be seen of a worker from outside.
+pub struct Monitor {
+    /// Its counters.
+    pub counters: CellsReader,
+    /// How long its turns take, microseconds.
+    pub turns: Collector,
+}
+
+impl Gateway {
+    /// Opens the sockets, starts the modules and the workers.
+    ///
+    /// # Errors
+    /// Sockets that cannot be opened, modules that refuse; each with its place in the script.
+    pub fn start(
+        script: Script,
+        registry: Arc<Registry>,
+        sockets: Sockets,
+        dns: Dns,
+        origin: &Origin,
+        tuning: Tuning,
+    ) -> Result<Self> {
+        let cpus = available_cpus();
+        let most = cpus.len().clamp(1, 63) as u8;
+        let workers = tuning.workers.unwrap_or(most).clamp(1, most);
+        let dns = Arc::new(dns);
+        let environment = environment(origin, Arc::clone(&dns));
+        let files = script.files.clone();
+        let mut drivers = open(&sockets, workers, tuning)?;
+        let mut warnings = Vec::new();
+        let program = Program::start(script, registry, sockets, &environment, &mut warnings)
+            .map_err(|errors| refusal(&files, &errors))?;
+        for warning in &warnings {
+            tracing::warn!(target: "core", "{warning}");
+        }
+        let clock = Clock::start();
+        let now = clock.now();
+        let random = now.wall_us ^ u64::from(std::process::id()) << 40;
+        let made = program.workers(workers, OWNERS, random, now);
+        let wakers: Vec<Waker> = drivers.iter().map(waker).collect();
+        let control = Control::start(dns, wakers.clone())?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let (mut threads, mut monitors) = (Vec::new(), Vec::new());
+        for (id, made) in made.into_iter().enumerate() {
+            let (turns, collector) = histogram(LONGEST_TURN_US, 2)?;
+            let shell = Shell {
+                id: WorkerId(id as u8),
+                cpu: cpus.get(id).copied(),
+                worker: made.worker,
+                wake: made.wake,
+                driver: drivers.remove(0),
+                jobs: control.jobs(),
+                wakers: wakers.clone(),
+                clock,
+                turns,
+                stop: Arc::clone(&stop),
+            };
+            let name = format!("worker-{id}");
+            threads.push(Builder::new().name(name).spawn(move || shell.run())?);
+            monitors.push(Monitor { counters: made.counters, turns: collector });
+        }
+        Ok(Self { program, threads, control, stop, wakers, monitors })
+    }
+
+    /// How many workers run.
+    pub fn workers(&self) -> usize {
+        self.threads.len()
+    }
+
+    /// What can be seen of each worker.
+    pub fn monitors(&mut self) -> &mut [Monitor] {
+        &mut self.monitors
+    }
+
+    /// A counter, summed over the workers.
+    pub fn count(&self, counter: Counter) -> u64 {
+        self.monitors.iter().map(|monitor| monitor.counters.get(counter.cell())).sum()
+    }
+
+    /// Our sockets, for a log line.
+    pub fn listening(&self) -> String {
+        let listen = &self.program.shared().sockets.listen;
+        listen.iter().fold("listening on".to_owned(), |mut line, socket| {
+            let _ = write!(line, " {}", socket.text);
+            line
+        })
+    }
+
+    /// Runs a management command by its old name (`ds_list`).
+    ///
+    /// # Errors
+    /// The command's refusal; 404 for an unknown one.
+    pub fn manage(
+        &self,
+        command: &str,
+        params: &[Option<&str>],
+    ) -> Result<serde_json::Value, CommandError> {
+        for module in self.program.registry().modules() {
+            if let Some(found) = module.commands.iter().find(|c| c.name == command)
+                && let Some(state) = self.program.state(module.name)
+            {
+                return (found.run)(state.as_ref(), params);
+            }
+        }
+        Err(CommandError { code: 404, text: format!("no command {command}") })
+    }
+
+    /// Ends the workers after their current turn, then the control plane.
+    pub fn stop(self) {
+        self.stop.store(true, Ordering::Release);
+        for wake in &self.wakers {
+            wake();
+        }
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!(target: "core", "a worker ended by a panic");
+            }
+        }
+        self.control.stop();
+    }
+}
+
+fn environment(origin: &Origin, dns: Arc<Dns>) -> Environment {
+    let origin = origin.clone();
+    Environment {
+        read_file: Arc::new(move |path: &str| origin.read_beside(path)),
+        resolve: Arc::new(move |name: &str| dns.addresses_now(name)),
+    }
+}
+
+/// One driver per worker, each with its own socket for every listening address.
+fn open(sockets: &Sockets, workers: u8, tuning: Tuning) -> Result<Vec<Driver>> {
+    let mut options = UdpOptions::default();
+    if let Some(bytes) = tuning.receive_buffer {
+        options.receive_buffer = bytes;
+    }
+    let mut of_workers: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
+    for listen in &sockets.listen {
+        let group = open_group(listen.addr, usize::from(workers), &options)?;
+        for (of_worker, socket) in of_workers.iter_mut().zip(group.sockets) {
+            of_worker.push(socket);
+        }
+    }
+    let drivers = of_workers.into_iter().map(Driver::new);
+    drivers.collect::<std::io::Result<_>>().context("worker's poll")
+}
+
+fn waker(driver: &Driver) -> Waker {
+    let waker = driver.waker();
+    Arc::new(move || {
+        if let Err(error) = waker.wake() {
+            tracing::error!(target: "core", "a worker cannot be woken: {error}");
+        }
+    })
+}
+
+/// The modules' refusals, with the script's lines where they name one.
+fn refusal(files: &[String], errors: &[(&'static str, SetupError)]) -> anyhow::Error {
+    let line = |(module, error): &(&'static str, SetupError)| match error.at {
+        Some(at) => {
+            let file = files.get(usize::from(at.file)).map_or("", String::as_str);
+            format!("{file}:{}:{}: {module}: {error}", at.line, at.column)
+        }
+        None => format!("{module}: {error}"),
+    };
+    anyhow!(errors.iter().map(line).collect::<Vec<_>>().join("\n"))
+}

@@ -1,0 +1,108 @@
+//! The shell around a worker (rooms 1 and 8): poll, receive, turn, send. The only place where a
+//! worker's thread makes system calls or reads a clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sluice_base::histogram::Recorder;
+use sluice_base::wake::Wake;
+use sluice_base::{Now, WorkerId};
+use sluice_control::{Jobs, Waker};
+use sluice_engine::limits;
+use sluice_engine::output::Output;
+use sluice_engine::worker::{Batch, Worker};
+use sluice_net::Clock;
+use sluice_net::driver::Driver;
+use sluice_net::pin::pin_to;
+
+/// The longest sleep: a stop is noticed at the latest then, even if its wake-up were lost.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
+/// Everything that one worker's thread owns.
+pub(super) struct Shell {
+    pub id: WorkerId,
+    pub cpu: Option<usize>,
+    pub worker: Worker,
+    pub wake: Arc<Wake>,
+    pub driver: Driver,
+    pub jobs: Jobs,
+    pub wakers: Vec<Waker>,
+    pub clock: Clock,
+    pub turns: Recorder,
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Shell {
+    /// Runs until told to stop.
+    pub fn run(mut self) {
+        if let Some(cpu) = self.cpu
+            && let Err(error) = pin_to(cpu)
+        {
+            tracing::warn!(target: "core", "worker {}: {error}", self.id.0);
+        }
+        let mut output = Output::with_capacity(limits::OUTPUT_BYTES, limits::BATCH);
+        let mut answered = false;
+        while !self.stop.load(Ordering::Acquire) {
+            self.sleep(answered);
+            answered = false;
+            let mut turned = false;
+            while let Some((region, datagrams)) = self.driver.receive() {
+                let begin = self.clock.now();
+                let batch = Batch { region, datagrams };
+                let sleeping = self.worker.turn(begin, batch, &mut output);
+                answered |= self.flush(begin, sleeping, &mut output);
+                turned = true;
+            }
+            if !turned {
+                let begin = self.clock.now();
+                let sleeping = self.worker.turn(begin, Batch::EMPTY, &mut output);
+                answered |= self.flush(begin, sleeping, &mut output);
+            }
+            self.turns.publish();
+        }
+    }
+
+    /// Waits for datagrams, mail or the next timer - not at all when something is there already.
+    fn sleep(&mut self, answered: bool) {
+        let timeout =
+            if answered || self.worker.has_more() { Duration::ZERO } else { self.until_due() };
+        let timeout = if self.wake.try_sleep() { timeout } else { Duration::ZERO };
+        if let Err(error) = self.driver.poll(Some(timeout)) {
+            tracing::error!(target: "core", "worker {}: poll: {error}", self.id.0);
+        }
+        self.wake.take();
+    }
+
+    fn until_due(&self) -> Duration {
+        match self.worker.next_due_ms() {
+            Some(due_ms) => {
+                let millis = due_ms.saturating_sub(self.clock.now().mono_ms());
+                Duration::from_millis(millis).min(LONGEST_SLEEP)
+            }
+            None => LONGEST_SLEEP,
+        }
+    }
+
+    /// Sends what the turn left; whether an answer is in the mailbox already.
+    fn flush(&mut self, begin: Now, sleeping: u64, output: &mut Output) -> bool {
+        let mut left = sleeping;
+        while left != 0 {
+            if let Some(wake) = self.wakers.get(left.trailing_zeros() as usize) {
+                wake();
+            }
+            left &= left - 1;
+        }
+        if !output.sends.is_empty() {
+            let sends = output.sends.drain(..).map(|send| (send.target, send.range));
+            self.driver.send(&output.bytes, sends);
+        }
+        let mut answered = false;
+        for request in output.jobs.drain(..) {
+            answered |= self.jobs.send(request);
+        }
+        output.clear();
+        self.turns.record(self.clock.now().mono_us - begin.mono_us);
+        answered
+    }
+}

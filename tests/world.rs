@@ -1,0 +1,258 @@
+//! A world of workers without sockets and clocks: a script in, datagrams in, datagrams out.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use sluice_base::counters::CellsReader;
+use sluice_base::{Datagram, Now, OwnerSeed, SocketId};
+use sluice_engine::Output;
+use sluice_engine::counter::Counter;
+use sluice_engine::job::{Answer, Job, Mail, Request};
+use sluice_engine::module::SetupError;
+use sluice_engine::program::{Environment, Program};
+use sluice_engine::registry::Registry;
+use sluice_engine::sockets::{Listen, Proto, Sockets};
+use sluice_engine::worker::{Batch, Worker};
+use sluice_script::{Compiled, Loader, Options, SourceText, compile};
+
+/// A datagram that a worker sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sent {
+    /// The socket it left by.
+    pub socket: SocketId,
+    /// Where to.
+    pub to: SocketAddr,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl Sent {
+    /// The bytes as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    /// The first line.
+    pub fn first_line(&self) -> String {
+        self.text().lines().next().unwrap_or_default().to_owned()
+    }
+}
+
+/// What a world is built from.
+#[derive(Clone, Default)]
+pub struct Plan {
+    /// Files that the script or its modules read, by path.
+    pub files: HashMap<String, Vec<u8>>,
+    /// Names that resolve, and to what.
+    pub names: HashMap<String, Vec<std::net::IpAddr>>,
+    /// How many workers; 0 means one.
+    pub workers: u8,
+    /// Listening addresses; none means 127.0.0.1:5060.
+    pub listen: Vec<SocketAddr>,
+}
+
+impl Plan {
+    /// Adds a file.
+    pub fn file(mut self, path: &str, text: impl AsRef<[u8]>) -> Self {
+        self.files.insert(path.to_owned(), text.as_ref().to_vec());
+        self
+    }
+
+    /// Adds a name.
+    pub fn name(mut self, name: &str, address: &str) -> Self {
+        let address = address.parse().expect("an address");
+        self.names.entry(name.to_owned()).or_default().push(address);
+        self
+    }
+
+    /// Builds the world around a script.
+    ///
+    /// # Panics
+    /// When the script does not load or a module does not start.
+    pub fn run(self, script: &str) -> World {
+        match self.try_run(script) {
+            Ok(world) => world,
+            Err(why) => panic!("{why}"),
+        }
+    }
+
+    /// Builds the world around a script; the error is the diagnostics or the modules' refusals.
+    pub fn try_run(self, script: &str) -> Result<World, String> {
+        let registry = registry();
+        let compiled = compile_text(script, &registry, self.files.clone());
+        let rendered = compiled.render(false);
+        let script = compiled.script.ok_or(rendered)?;
+        let (files, names) = (self.files, self.names);
+        let environment = Environment {
+            read_file: Arc::new(move |path: &str| {
+                files.get(path).cloned().ok_or_else(|| std::io::ErrorKind::NotFound.into())
+            }),
+            resolve: Arc::new(move |name: &str| {
+                names.get(name).cloned().ok_or_else(|| format!("{name}: no such name"))
+            }),
+        };
+        let mut warnings = Vec::new();
+        let sockets = sockets(&self.listen);
+        let program = Program::start(script, registry, sockets, &environment, &mut warnings)
+            .map_err(|errors| refusals(&errors))?;
+        let now = Now { mono_us: 1_000_000, wall_us: 1_800_000_000_000_000 };
+        let made = program.workers(self.workers.max(1), OwnerSeed(0), 42, now);
+        let (mut workers, mut counters) = (Vec::new(), Vec::new());
+        for made in made {
+            workers.push(made.worker);
+            counters.push(made.counters);
+        }
+        Ok(World { program, workers, counters, now, warnings, jobs: Vec::new() })
+    }
+}
+
+/// All tables as the program has them.
+pub fn registry() -> Arc<Registry> {
+    let (core, modules) = (sluice_modules::CORE, sluice_modules::MODULES);
+    Arc::new(Registry::new(core, modules, sluice_modules::KNOWN))
+}
+
+/// Compiles a script against the real tables; includes come from `files`.
+pub fn compile_text(
+    script: &str,
+    registry: &Registry,
+    files: HashMap<String, Vec<u8>>,
+) -> Compiled {
+    struct Files(HashMap<String, Vec<u8>>);
+    impl Loader for Files {
+        fn read(&mut self, path: &str, _: &str) -> std::io::Result<SourceText> {
+            let text = self.0.get(path).cloned();
+            let text = text.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound))?;
+            Ok(SourceText { name: path.to_owned(), text })
+        }
+    }
+    let main = SourceText { name: "test.cfg".to_owned(), text: script.as_bytes().to_vec() };
+    compile(main, &mut Files(files), registry, Options { strict: false })
+}
+
+fn refusals(errors: &[(&'static str, SetupError)]) -> String {
+    errors.iter().map(|(module, error)| format!("{module}: {error}\n")).collect()
+}
+
+fn sockets(listen: &[SocketAddr]) -> Sockets {
+    let default = [SocketAddr::from(([127, 0, 0, 1], 5060))];
+    let listen = if listen.is_empty() { &default[..] } else { listen };
+    let entry = |addr: &SocketAddr| Listen {
+        proto: Proto::Udp,
+        addr: *addr,
+        name: addr.ip().to_string(),
+        advertised: None,
+        tag: None,
+        text: format!("udp:{addr}"),
+        sent_by: match addr.port() {
+            5060 => addr.to_string().trim_end_matches(":5060").to_owned(),
+            _ => addr.to_string(),
+        },
+    };
+    Sockets { listen: listen.iter().map(entry).collect(), aliases: Vec::new() }
+}
+
+/// Workers under virtual time.
+pub struct World {
+    /// The started program.
+    pub program: Program,
+    /// Its workers.
+    pub workers: Vec<Worker>,
+    /// The workers' counters.
+    pub counters: Vec<CellsReader>,
+    /// The moment; moves only by [`World::pass`].
+    pub now: Now,
+    /// What modules warned of at start.
+    pub warnings: Vec<String>,
+    /// Jobs that nobody has answered yet.
+    pub jobs: Vec<Request>,
+}
+
+impl World {
+    /// A world of one worker that listens on 127.0.0.1:5060.
+    pub fn of(script: &str) -> Self {
+        Plan::default().run(script)
+    }
+
+    /// A datagram from `peer` arrives at worker 0; everything that follows at once is returned.
+    pub fn receive(&mut self, peer: &str, bytes: impl AsRef<[u8]>) -> Vec<Sent> {
+        self.receive_at(0, peer, bytes)
+    }
+
+    /// As [`World::receive`], at a given worker.
+    pub fn receive_at(&mut self, worker: usize, peer: &str, bytes: impl AsRef<[u8]>) -> Vec<Sent> {
+        let bytes = bytes.as_ref();
+        let datagram = Datagram {
+            socket: SocketId(0),
+            peer: peer.parse().expect("an address"),
+            offset: 0,
+            len: u16::try_from(bytes.len()).expect("a datagram"),
+        };
+        let mut sent = self.turn(worker, Batch { region: bytes, datagrams: &[datagram] });
+        for other in 0..self.workers.len() {
+            sent.extend(self.turn(other, Batch::EMPTY));
+        }
+        sent
+    }
+
+    /// Time passes, in steps of a millisecond; what is sent meanwhile is returned.
+    pub fn pass(&mut self, millis: u64) -> Vec<Sent> {
+        let mut sent = Vec::new();
+        for _ in 0..millis {
+            self.now.mono_us += 1_000;
+            self.now.wall_us += 1_000;
+            for worker in 0..self.workers.len() {
+                sent.extend(self.turn(worker, Batch::EMPTY));
+            }
+        }
+        sent
+    }
+
+    /// Answers the oldest job.
+    pub fn answer(&mut self, answer: Answer) -> Vec<Sent> {
+        let request = self.jobs.remove(0);
+        let worker = usize::from(request.worker.0);
+        let _asleep = request.reply.complete(Mail { key: request.key, answer });
+        self.turn(worker, Batch::EMPTY)
+    }
+
+    /// What the oldest unanswered job asks.
+    pub fn asked(&self) -> Option<&Job> {
+        self.jobs.first().map(|request| &request.job)
+    }
+
+    /// A counter, summed over the workers.
+    pub fn count(&self, counter: Counter) -> u64 {
+        self.counters.iter().map(|cells| cells.get(counter.cell())).sum()
+    }
+
+    /// A cell by its number, summed over the workers: refusals and modules' statistics.
+    pub fn cell(&self, cell: usize) -> u64 {
+        self.counters.iter().map(|cells| cells.get(cell)).sum()
+    }
+
+    fn turn(&mut self, worker: usize, batch: Batch<'_>) -> Vec<Sent> {
+        let mut output = Output::default();
+        self.workers[worker].turn(self.now, batch, &mut output);
+        self.jobs.append(&mut output.jobs);
+        let bytes = &output.bytes;
+        let sent = output.sends.iter().map(|send| Sent {
+            socket: send.target.socket,
+            to: send.target.addr,
+            bytes: bytes[send.range.start as usize..send.range.end as usize].to_vec(),
+        });
+        sent.collect()
+    }
+}
+
+/// A request for tests: `first` is its first line, `more` further header lines with line ends.
+pub fn request(first: &str, more: &str) -> String {
+    let method = first.split(' ').next().unwrap_or_default();
+    format!(
+        "{first}\r\nVia: SIP/2.0/UDP 127.0.0.1:5099;branch=z9hG4bK-1\r\n\
+         From: <sip:caller@example.com>;tag=f1\r\nTo: <sip:callee@example.com>\r\n\
+         Call-ID: 1-2345@127.0.0.1\r\nCSeq: 1 {method}\r\nMax-Forwards: 70\r\n{more}\
+         Content-Length: 0\r\n\r\n"
+    )
+}
