@@ -182,6 +182,15 @@ impl World {
 
     /// As [`World::receive`], at a given worker.
     pub fn receive_at(&mut self, worker: usize, peer: &str, bytes: impl AsRef<[u8]>) -> Vec<Sent> {
+        let mut sent = self.land(worker, peer, bytes);
+        for other in 0..self.workers.len() {
+            sent.extend(self.take_turn(other));
+        }
+        sent
+    }
+
+    /// A datagram arrives at a worker, and only this worker takes a turn.
+    pub fn land(&mut self, worker: usize, peer: &str, bytes: impl AsRef<[u8]>) -> Vec<Sent> {
         let bytes = bytes.as_ref();
         let datagram = Datagram {
             socket: SocketId(0),
@@ -189,11 +198,12 @@ impl World {
             offset: 0,
             len: u16::try_from(bytes.len()).expect("a datagram"),
         };
-        let mut sent = self.turn(worker, Batch { region: bytes, datagrams: &[datagram] });
-        for other in 0..self.workers.len() {
-            sent.extend(self.turn(other, Batch::EMPTY));
-        }
-        sent
+        self.turn(worker, Batch { region: bytes, datagrams: &[datagram] })
+    }
+
+    /// One worker takes a turn without datagrams: mail, timers, what others passed on.
+    pub fn take_turn(&mut self, worker: usize) -> Vec<Sent> {
+        self.turn(worker, Batch::EMPTY)
     }
 
     /// Time passes, in steps of a millisecond; what is sent meanwhile is returned.
