@@ -2,6 +2,7 @@
 //!
 //! Knows no SIP, does no I/O and reads no clock ([`time`] only defines what a turn is told).
 #![deny(unsafe_code)]
+#![warn(clippy::undocumented_unsafe_blocks)]
 
 pub mod counters;
 pub mod histogram;

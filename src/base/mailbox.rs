@@ -37,7 +37,7 @@ impl<T> Mailbox<T> {
     }
 
     /// The place of one answer; `None` when all are taken.
-    pub fn reserve(&self) -> Option<Reservation<T>> {
+    pub fn reserve(&mut self) -> Option<Reservation<T>> {
         // Only the owner adds, so what is free now stays free until the fetch_add.
         if self.inner.taken.load(Ordering::Acquire) == self.inner.capacity {
             return None;

@@ -94,7 +94,7 @@ impl Producer {
             // SAFETY: has_free() found the words `tail .. tail + padding + need` free.
             unsafe { self.shared.write_padding(self.tail) };
         }
-        let start = self.tail + padding;
+        let start = self.tail.wrapping_add(padding);
         // SAFETY: as above; `start` lies at least `need` words before the buffer's end.
         unsafe { self.shared.write_record(start, Datagram { offset: 0, len, ..meta }, bytes) };
         self.tail = start.wrapping_add(need);

@@ -92,8 +92,8 @@ impl Wheel {
 
     /// Ends a timer before it fires. False: it fired or was cancelled before.
     pub fn cancel(&mut self, timer: TimerId) -> bool {
-        let known = self.nodes.get(timer.node as usize);
-        if !known.is_some_and(|node| node.generation == timer.generation && node.list != FREE) {
+        let node = self.nodes.get(timer.node as usize);
+        if node.is_none_or(|node| node.generation != timer.generation) {
             return false;
         }
         self.release(timer.node);

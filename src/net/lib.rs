@@ -3,7 +3,7 @@
 //! [`Driver`] is rooms 1 and 8 of a worker: it gives received datagrams as `(region, datagrams)`
 //! and sends batches of `(bytes, targets)`. Knows no SIP, no transaction and no script; the load
 //! generator uses it as the gateway does.
-#![warn(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
+#![warn(clippy::undocumented_unsafe_blocks)]
 
 mod backlog;
 pub mod clock;

@@ -1,7 +1,5 @@
 //! What can go wrong before an agent runs. While it runs, trouble is counted, not raised.
 
-use std::net::SocketAddr;
-
 /// Why an agent could not be made or had to end.
 #[derive(Debug, thiserror::Error)]
 pub enum TrafficError {
@@ -17,11 +15,17 @@ pub enum TrafficError {
     /// The histograms refuse their bounds.
     #[error("histogram: {0}")]
     Histogram(#[from] hdrhistogram::CreationError),
-    /// No source port, or too many.
-    #[error("a caller needs 1 to {} source addresses", crate::limits::SOURCES)]
+    /// No source address, too many, a wildcard (Via must name it), or one of the other family.
+    #[error(
+        "a caller needs 1 to {} source addresses of its target's family, none a wildcard",
+        crate::limits::SOURCES
+    )]
     Sources,
-    /// No address to answer on, or too many.
-    #[error("an answering agent needs 1 to {} addresses", crate::limits::DESTINATIONS)]
+    /// No address to answer on, too many, or a wildcard (Contact must name it).
+    #[error(
+        "an answering agent needs 1 to {} addresses, none a wildcard",
+        crate::limits::DESTINATIONS
+    )]
     Destinations,
     /// The wanted message size is less than the message needs without padding, or too large.
     #[error(
@@ -47,13 +51,8 @@ pub enum TrafficError {
     #[error("the order table has at most {} entries", crate::limits::ORDER_ENTRIES)]
     OrderEntries,
     /// A socket could not be opened.
-    #[error("cannot open {address}: {source}")]
-    Bind {
-        /// The address asked for.
-        address: SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Open(#[from] sluice_net::udp::OpenError),
     /// The sockets failed as a whole.
     #[error("sockets failed: {0}")]
     Io(#[from] std::io::Error),

@@ -25,10 +25,13 @@
 //!
 //! # Rooms
 //!
-//! - [`uac`]: the caller.
+//! - [`uac`]: the caller. [`uac::UacConfig`] says what, [`uac::Uac::bind`] opens the sockets,
+//!   [`uac::Uac::run`] blocks the calling thread until all calls have ended.
 //! - [`uas`]: answers on one or many addresses; can be told to be absent.
+//! - [`agents`]: one caller and its destinations wired up, for the demo and for tests.
 //! - [`report`]: what both tell.
-//! - The rest are the pure parts: [`schedule`], [`calls`], [`template`], [`glance`], [`order`].
+//! - The rest are the pure parts: [`schedule`], [`calls`], [`template`], [`glance`], [`order`],
+//!   [`pace`].
 //!
 //! Both agents are machines without I/O inside, driven in virtual time by their tests. Replies and
 //! requests that are only counted get a quick look ([`glance`]); whatever an answer is made from
@@ -38,18 +41,23 @@
 //! but for the text and the sockets.
 #![forbid(unsafe_code)]
 
+pub mod agents;
 pub mod calls;
 pub mod error;
 pub mod glance;
 pub mod limits;
 pub mod order;
 pub mod outbox;
+pub mod pace;
 pub mod report;
 pub mod schedule;
+mod sockets;
 pub mod template;
 pub mod uac;
 pub mod uas;
 
+#[cfg(test)]
+mod loopback_tests;
 #[cfg(test)]
 mod world_tests;
 

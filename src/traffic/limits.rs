@@ -38,3 +38,12 @@ pub const ROUTES: usize = 16;
 
 /// Share of busy time above which a generator cannot vouch for its schedule.
 pub const BUSY: f64 = 0.9;
+
+/// The longest sleep of an agent in microseconds: stopping takes no longer.
+pub const SLEEP_US: u64 = 20_000;
+
+/// How long an answering agent that was told to stop still answers what is queued.
+pub const DRAIN_US: u64 = 1_000_000;
+
+/// Calls in a row from one source address, so that a batch is not cut into single sends.
+pub const STRETCH: u64 = 16;

@@ -126,6 +126,8 @@ pub struct UacReport {
     pub lag: Percentiles,
     /// Share of the sending time in which the thread had work, 0 to 1.
     pub busy: f64,
+    /// Replies that the kernel dropped because the caller did not fetch them in time.
+    pub kernel_drops: u64,
     /// The generator was the limit: the figures say nothing about the server.
     pub limited: bool,
 }
@@ -215,6 +217,10 @@ pub struct UasReport {
     pub send_errors: u64,
     /// Share of the time in which the thread had work, 0 to 1.
     pub busy: f64,
+    /// Requests that the kernel dropped because the agent did not fetch them in time.
+    pub kernel_drops: u64,
+    /// The agent was the limit: it lost requests or was too busy to be trusted.
+    pub limited: bool,
 }
 
 impl UasReport {

@@ -13,9 +13,14 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// `rate` calls a second (at least one) from `start_us` on, `total` of them.
-    pub fn new(start_us: u64, rate: u32, total: u64) -> Self {
-        Self { start_us, rate: u64::from(rate.max(1)), total }
+    /// `rate` calls a second (at least one) from time 0 on, `total` of them.
+    pub fn new(rate: u32, total: u64) -> Self {
+        Self { start_us: 0, rate: u64::from(rate.max(1)), total }
+    }
+
+    /// Makes the first call due at `start_us`. Before the first one is begun.
+    pub fn start(&mut self, start_us: u64) {
+        self.start_us = start_us;
     }
 
     /// When call `number` is due.
@@ -51,7 +56,8 @@ mod tests {
 
     #[test]
     fn the_first_call_is_due_at_the_start() {
-        let schedule = Schedule::new(500, 10, 100);
+        let mut schedule = Schedule::new(10, 100);
+        schedule.start(500);
         assert_eq!((schedule.due(499), schedule.due(500)), (0, 1));
         assert_eq!((schedule.due(100_499), schedule.due(100_500)), (1, 2));
     }
@@ -59,7 +65,8 @@ mod tests {
     #[test]
     fn due_and_due_at_agree_at_every_rate() {
         for rate in [1, 3, 7, 999, 30_000, 1_000_003] {
-            let schedule = Schedule::new(17, rate, u64::MAX);
+            let mut schedule = Schedule::new(rate, u64::MAX);
+            schedule.start(17);
             for number in (0..5_000).chain(1 << 40..(1 << 40) + 100) {
                 let at = schedule.due_at_us(number);
                 assert!(schedule.due(at) > number, "{rate} {number}");
@@ -70,13 +77,13 @@ mod tests {
 
     #[test]
     fn a_day_has_no_drift() {
-        let schedule = Schedule::new(0, 30_000, u64::MAX);
+        let schedule = Schedule::new(30_000, u64::MAX);
         assert_eq!(schedule.due_at_us(30_000 * 86_400), 86_400 * 1_000_000);
     }
 
     #[test]
     fn the_total_is_kept_and_can_be_cut() {
-        let mut schedule = Schedule::new(0, 1_000, 50);
+        let mut schedule = Schedule::new(1_000, 50);
         assert_eq!(schedule.due(10_000_000), 50);
         schedule.end(10_000);
         assert_eq!((schedule.total(), schedule.due(20_000)), (11, 11));

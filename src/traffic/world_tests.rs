@@ -27,7 +27,7 @@ impl World {
     fn new(uac: UacConfig, uas: UasConfig) -> Self {
         let source: SocketAddr = "127.0.0.1:6060".parse().unwrap();
         let answerer = Answerer::new(&uas, &[uac.target]);
-        let caller = Caller::new(&uac, &[source], 0).unwrap();
+        let caller = Caller::new(&uac, &[source]).unwrap();
         Self { caller, answerer, source, now_us: 0, present: true, wire: Vec::new() }
     }
 
@@ -153,7 +153,7 @@ fn a_refusal_is_acknowledged_on_its_own_branch() {
 #[test]
 fn record_route_becomes_route_in_reverse() {
     let mut caller =
-        Caller::new(&config(Mode::Call, 1), &["127.0.0.1:6060".parse().unwrap()], 0).unwrap();
+        Caller::new(&config(Mode::Call, 1), &["127.0.0.1:6060".parse().unwrap()]).unwrap();
     let mut out = Outbox::with_capacity(1 << 16, 64);
     caller.advance(0, &mut out);
     let invite = String::from_utf8(out.bytes.clone()).unwrap();
@@ -257,7 +257,7 @@ fn sizes_are_exact_and_requests_are_sip() {
         }
     }
     let tiny = UacConfig { size: Some(100), ..UacConfig::default() };
-    assert!(Caller::new(&tiny, &tiny.sources, 0).is_err());
+    assert!(Caller::new(&tiny, &tiny.sources).is_err());
 }
 
 #[test]

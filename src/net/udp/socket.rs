@@ -63,8 +63,8 @@ pub enum OpenError {
 /// Opens `count` sockets that share `addr`; the kernel spreads senders over them.
 ///
 /// # Errors
-/// [`OpenError`], also when another program of ours listens there: SO_REUSEPORT alone would let
-/// it in silently and give each of us a part of the calls.
+/// [`OpenError`], also when another Sluice listens there, or another group that covers the address:
+/// SO_REUSEPORT alone would let us in silently and give each a part of the calls.
 pub fn open_group(
     addr: SocketAddr,
     count: usize,

@@ -39,7 +39,8 @@ impl Mode {
 pub struct UacConfig {
     /// Where every request is sent, also those within a dialog (as to an outbound proxy).
     pub target: SocketAddr,
-    /// Source addresses, taken by turns; port 0 lets the system choose.
+    /// Source addresses, taken by turns, [`limits::STRETCH`] calls each; port 0 lets the system
+    /// choose. Calls with the same Call-ID have the same source.
     pub sources: Vec<SocketAddr>,
     /// What one call is.
     pub mode: Mode,
@@ -110,7 +111,11 @@ impl UacConfig {
         if !patience.contains(&self.timeout_ms) || self.outstanding() > limits::OUTSTANDING {
             return Err(TrafficError::Timeout);
         }
-        if !(1..=limits::SOURCES).contains(&self.sources.len()) {
+        let unusable = |source: &SocketAddr| {
+            source.ip().is_unspecified() || source.is_ipv4() != self.target.is_ipv4()
+        };
+        let sources = 1..=limits::SOURCES;
+        if !sources.contains(&self.sources.len()) || self.sources.iter().any(unusable) {
             return Err(TrafficError::Sources);
         }
         let shared = self.call_ids.is_some();

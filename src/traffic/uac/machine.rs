@@ -18,6 +18,7 @@ use crate::limits;
 use crate::outbox::Outbox;
 use crate::report::{CallCounts, histogram};
 use crate::schedule::Schedule;
+use crate::template::Numbers;
 
 /// T1 of RFC 3261 17.1.1.1.
 const T1_US: u64 = 500_000;
@@ -49,15 +50,11 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// A caller that sends from `sources` (by [`SocketId`]) and begins at `start_us`.
+    /// A caller that sends from `sources`, which are by [`SocketId`].
     ///
     /// # Errors
     /// Settings that do not fit together.
-    pub fn new(
-        config: &UacConfig,
-        sources: &[SocketAddr],
-        start_us: u64,
-    ) -> Result<Self, TrafficError> {
+    pub fn new(config: &UacConfig, sources: &[SocketAddr]) -> Result<Self, TrafficError> {
         config.check()?;
         let total = config.calls.unwrap_or(u64::MAX);
         let requests = sources.iter().map(|source| Requests::new(config, *source));
@@ -65,7 +62,7 @@ impl Caller {
             mode: config.mode,
             target: config.target,
             timeout_us: config.timeout_ms * 1_000,
-            schedule: Schedule::new(start_us, config.rate, total),
+            schedule: Schedule::new(config.rate, total),
             calls: Calls::new(config.outstanding()),
             repeats: vec![0; usize::from(config.retransmissions)],
             numbering: Numbering::new(config.seed, config.call_ids),
@@ -178,8 +175,8 @@ impl Caller {
             return;
         }
         let reply = Message { bytes, index: &self.index };
-        let (target, requests) = self.way_of(number);
         let numbers = self.numbering.of(number);
+        let (target, requests) = self.way_of(&numbers);
         if status >= 300 {
             out.send(target, |out| requests.write_refused(&numbers, &reply, out));
             return;
@@ -240,14 +237,14 @@ impl Caller {
     }
 
     fn send_first(&self, number: u64, out: &mut Outbox) {
-        let (target, requests) = self.way_of(number);
         let numbers = self.numbering.of(number);
+        let (target, requests) = self.way_of(&numbers);
         out.send(target, |out| requests.first.write(&numbers, out));
     }
 
-    /// The socket that a call uses all along, and its texts.
-    fn way_of(&self, number: u64) -> (Target, &Requests) {
-        let at = (number % self.requests.len() as u64) as usize;
+    /// The socket of all that is sent with a Call-ID, and its texts.
+    fn way_of(&self, numbers: &Numbers) -> (Target, &Requests) {
+        let at = (numbers.call_id / limits::STRETCH) as usize % self.requests.len();
         let target = Target { socket: SocketId(at as u16), addr: self.target };
         (target, &self.requests[at])
     }

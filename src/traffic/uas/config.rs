@@ -46,7 +46,9 @@ impl UasConfig {
     /// # Errors
     /// The first setting that cannot.
     pub fn check(&self) -> Result<(), TrafficError> {
-        if !(1..=limits::DESTINATIONS).contains(&self.listen.len()) {
+        let addresses = 1..=limits::DESTINATIONS;
+        let wildcard = self.listen.iter().any(|address| address.ip().is_unspecified());
+        if !addresses.contains(&self.listen.len()) || wildcard {
             return Err(TrafficError::Destinations);
         }
         if !(200..700).contains(&self.invite_status) {
