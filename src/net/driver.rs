@@ -1,9 +1,9 @@
 //! The driver of one worker: its sockets, its poll, its region.
 //!
-//! A turn of the shell around a worker is: [`poll`](Driver::poll); while
-//! [`receive`](Driver::receive) gives a batch, handle it and [`send`](Driver::send) what came of
-//! it. Only `poll` waits, and not while a socket may still hold datagrams. Nothing is allocated on
-//! the common path.
+//! The shell around a worker goes round: [`poll`](Driver::poll), one
+//! [`receive`](Driver::receive), handle the batch, [`send`](Driver::send) what came of it. Only
+//! `poll` waits, and not while a socket may still hold datagrams; without it a flood on one socket
+//! would hide the others and the waker. Nothing is allocated on the common path.
 //!
 //! Readiness is state. The poll is edge-triggered: it tells once that a socket became readable. It
 //! stays so for us, in the queue of readable sockets, until a short batch. The queue is served in
@@ -23,7 +23,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use sluice_base::{Datagram, SocketId, Target};
 
 use crate::backlog::Backlog;
-use crate::limits::BATCH;
+use crate::limits::{BATCH, SOCKETS_MAX};
 use crate::udp::mmsg::{Receiver, SendFailure, Sent, Transmitter, is_asynchronous};
 use crate::udp::socket::kernel_drops;
 
@@ -76,8 +76,11 @@ impl Driver {
     /// A driver of these sockets; a socket's place is its [`SocketId`].
     ///
     /// # Errors
-    /// When the system gives no poll or refuses a socket.
+    /// When the system gives no poll or refuses a socket, or there are more than [`SOCKETS_MAX`].
     pub fn new(sockets: Vec<UdpSocket>) -> io::Result<Self> {
+        if sockets.len() > SOCKETS_MAX {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let mut ports = Vec::with_capacity(sockets.len());

@@ -22,3 +22,6 @@ pub const RECEIVE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
 /// Send buffer asked of the kernel: several turns' worth.
 pub const SEND_BUFFER_BYTES: usize = 1024 * 1024;
+
+/// Sockets of one driver: a `SocketId` has 16 bits.
+pub const SOCKETS_MAX: usize = 1 << 16;
