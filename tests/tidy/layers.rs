@@ -1,6 +1,6 @@
 //! Which crate may name which, and that modules meet only through `api`.
 
-use crate::repository::{File, finds, holds};
+use crate::repository::{File, files, finds, holds, none};
 
 /// A member and the workspace crates that it may depend on (ARCHITECTURE.md, "Rooms").
 const LAYERS: &[(&str, &[&str])] = &[
@@ -76,6 +76,26 @@ fn has_the_right(file: &File) -> Vec<String> {
         .collect()
 }
 
+/// Dependencies that no source of their member names.
+fn unused(files: &[File]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for manifest in files {
+        let Some(member) = member(manifest) else { continue };
+        let folder = manifest.path.trim_end_matches("Cargo.toml");
+        // Live tests are targets of the program's package.
+        let live = if member == "sluice" { "tests/live/" } else { folder };
+        let own = |file: &&File| file.path.starts_with(folder) || file.path.starts_with(live);
+        let sources: Vec<&File> = files.iter().filter(own).filter(|file| file.is_rust()).collect();
+        for (at, name) in dependencies(&manifest.text) {
+            let path = format!("{}::", name.replace('-', "_"));
+            if !sources.iter().any(|file| file.text.contains(&path)) {
+                problems.push(manifest.problem(at, &format!("{member} does not use {name}")));
+            }
+        }
+    }
+    problems
+}
+
 /// A module folder names another one only by `crate::other::api` or by its table.
 fn modules_meet_at_api(file: &File) -> Vec<String> {
     let Some((own, _)) = file.path.strip_prefix("src/modules/").and_then(|p| p.split_once('/'))
@@ -120,6 +140,17 @@ fn rights_are_held_by_few() {
     let sockets = "[dependencies]\nmio.workspace = true\n";
     finds(has_the_right, &[("src/modules/Cargo.toml", sockets), ("src/sip/Cargo.toml", sockets)]);
     holds(has_the_right);
+}
+
+#[test]
+fn dependencies_are_used() {
+    let planted = [
+        File::planted("src/net/Cargo.toml", "[dependencies]\nmio = \"1\"\nsluice-base = \"1\"\n"),
+        File::planted("src/net/lib.rs", "use mio::Poll;\n"),
+        File::planted("src/sip/lib.rs", "use sluice_base::Span;\n"),
+    ];
+    assert_eq!(unused(&planted).len(), 1);
+    none(unused(&files()));
 }
 
 #[test]
