@@ -101,7 +101,7 @@ pub struct Ctx<'a> {
 
 /// The bytes of a text, where a part of the context is lent out already.
 #[inline]
-pub(crate) fn bytes_in<'a>(
+pub fn bytes_in<'a>(
     text: Text,
     message: Message<'a>,
     arena: &'a [u8],

@@ -7,6 +7,7 @@
 use std::net::SocketAddr;
 
 use sluice_base::{OwnerSeed, SocketId, Target};
+use sluice_sip::digits::push_u64;
 use sluice_sip::uri::literal_addr;
 use sluice_sip::via::Via;
 use sluice_sip::write::{ViaMarks, remove_top_via};
@@ -33,6 +34,7 @@ pub fn request(ctx: &mut Ctx<'_>, addr: SocketAddr) -> bool {
     put_ruri(ctx);
     put_via(ctx, field.line.start, socket, branch);
     via_marks(ctx, &via).patch(&ctx.message, &mut ctx.run.patches);
+    put_length(ctx);
     write(ctx, Target { socket, addr });
     ctx.run.patches.rewind(mark);
     true
@@ -69,6 +71,7 @@ fn try_reply(ctx: &mut Ctx<'_>) -> Option<()> {
     {
         ctx.run.patches.replace(code, b"500");
     }
+    put_length(ctx);
     write(ctx, Target { socket, addr });
     Some(())
 }
@@ -101,6 +104,16 @@ fn put_ruri(ctx: &mut Ctx<'_>) {
     let (Some(changed), Some(span)) = (ctx.run.ruri, ctx.message.uri()) else { return };
     let text = bytes_in(changed, ctx.message, &ctx.run.arena, ctx.shared);
     ctx.run.patches.replace(span, text);
+}
+
+/// Content-Length, when the script has changed the body's length.
+fn put_length(ctx: &mut Ctx<'_>) {
+    if ctx.run.body_delta == 0 {
+        return;
+    }
+    let Some(field) = ctx.message.field(Kind::ContentLength) else { return };
+    let length = ctx.message.body().len() as i64 + ctx.run.body_delta;
+    ctx.run.patches.replace_with(field.value, |out| push_u64(out, length.max(0) as u64));
 }
 
 /// Our Via, in front of the first one received.

@@ -105,6 +105,8 @@ pub struct RunState {
     pub local_rport: bool,
     /// Changes of the message.
     pub patches: Patches,
+    /// By how many bytes the patches change the body's length.
+    pub body_delta: i64,
     /// Lines for local replies (`append_to_reply`).
     pub reply_lines: Vec<u8>,
     /// AVPs, newest last.
@@ -145,6 +147,7 @@ impl RunState {
             force_rport: false,
             local_rport: false,
             patches: Patches::default(),
+            body_delta: 0,
             reply_lines: Vec::with_capacity(256),
             avps: Vec::with_capacity(32),
             branches: Vec::with_capacity(12),
@@ -172,6 +175,7 @@ impl RunState {
         self.force_rport = false;
         self.local_rport = false;
         self.patches.clear();
+        self.body_delta = 0;
         self.reply_lines.clear();
         self.avps.clear();
         self.branches.clear();

@@ -37,8 +37,20 @@ pub fn compile(pattern: &[u8]) -> Result<Regex, BadRegex> {
     compile_with(pattern, Lines::Ignored)
 }
 
+/// Compiles a regex of a module function: `^` and `$` fit at each line (spec 1.8, 9.2).
+///
+/// # Errors
+/// The place in the pattern and the reason.
+pub fn compile_lines(pattern: &[u8], ignore_case: bool) -> Result<Regex, BadRegex> {
+    build(pattern, Lines::Matter, ignore_case)
+}
+
 /// Compiles a pattern.
 pub(crate) fn compile_with(pattern: &[u8], lines: Lines) -> Result<Regex, BadRegex> {
+    build(pattern, lines, true)
+}
+
+fn build(pattern: &[u8], lines: Lines, ignore_case: bool) -> Result<Regex, BadRegex> {
     let mut translator = Translator {
         pattern,
         at: 0,
@@ -51,7 +63,7 @@ pub(crate) fn compile_with(pattern: &[u8], lines: Lines) -> Result<Regex, BadReg
     translator.run()?;
     let matter = lines == Lines::Matter;
     RegexBuilder::new(&translator.out)
-        .case_insensitive(true)
+        .case_insensitive(ignore_case)
         .unicode(false)
         .multi_line(matter)
         .dot_matches_new_line(!matter)

@@ -1,5 +1,11 @@
 //! The modules' tables, driven in a world of workers without sockets and clocks.
-#![allow(clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
+mod cfgutils;
+mod core;
 mod language;
+mod maxfwd;
+mod sl;
+mod text;
 mod turn;
+mod world;

@@ -88,7 +88,7 @@ pub(super) static ALL: &[ParamEntry] = &[
     off("query_buffer_size", &["query_flush_time"], "Grouping of inserts.", Int, NO_DATABASE),
     off("avp_aliases", &[], "Short names of AVPs (1.x).", Text, Later),
     // --- memory and debugging of OpenSIPS' processes
-    off("memdump", &["memlog", "mem-group", "mem_warming"], "Memory pools.", Either, NO_POOLS),
+    off("memdump", &["memlog", "mem_warming"], "Memory pools.", Either, NO_POOLS),
     off("shm_hash_split_percentage", &["shm_secondary_hash_size"], "Memory pools.", Int, NO_POOLS),
     off(
         "shm_memlog_size",

@@ -1,6 +1,7 @@
 //! Module `core`: what every script has without loading anything. Globals, core functions, core
 //! variables, transformations (spec 1.3, 1.9, 2).
 
+pub mod api;
 mod calendar;
 mod functions;
 mod globals;

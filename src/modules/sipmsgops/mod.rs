@@ -1,19 +1,30 @@
-//! Module `sipmsgops` (skeleton).
+//! Module `sipmsgops`: looks at and edits SIP messages (spec 9.2). `textops` offers all of it, as
+//! it did in 1.x.
 
-use sluice_engine::module::{Hooks, Module, Stateless};
+mod headers;
+mod message;
+mod uri;
+
+use sluice_engine::module::{Function, Hooks, Module};
+
+use crate::regexes::Keeper;
+use crate::table::{concat, total};
 
 /// The definition table.
 pub static MODULE: Module = Module {
     name: "sipmsgops",
     aliases: &[],
-    doc: "(skeleton)",
+    doc: "Looks at and edits SIP messages.",
     includes: &[],
     params: &[],
-    functions: &[],
+    functions: &FUNCTIONS,
     variables: &[],
     transformations: &[],
     statistics: &[],
     commands: &[],
     hooks: Hooks::NONE,
-    start: Stateless::start,
+    start: Keeper::start,
 };
+
+const LISTS: &[&[Function]] = &[message::LIST, headers::LIST, uri::LIST];
+static FUNCTIONS: [Function; total(LISTS)] = concat(LISTS);

@@ -1,0 +1,10 @@
+//! Limits of the modules, each with its reason.
+
+/// Regexes that one worker keeps for one module: patterns made from variables could be endless.
+pub const REGEXES: usize = 256;
+
+/// Names of `$shv`, which may be made at run time from what callers send.
+pub const SHARED_VARIABLES: usize = 65_536;
+
+/// Longest text of a `$shv`, in bytes: with all names taken they hold 1 GiB at most.
+pub const SHARED_VARIABLE_BYTES: usize = 16_384;

@@ -1,0 +1,5 @@
+//! The core: globals, functions, variables.
+
+mod forward;
+mod globals;
+mod variables;
