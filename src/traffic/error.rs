@@ -6,10 +6,11 @@ pub enum TrafficError {
     /// A rate of 0 or above [`limits::RATE`](crate::limits::RATE).
     #[error("rate must be 1 to {} calls a second", crate::limits::RATE)]
     Rate,
-    /// A time-out of 0, or one that lets more calls be outstanding than the table may hold.
+    /// A time-out of 0, of more than is measured, or one that lets more calls be outstanding than
+    /// the table may hold.
     #[error(
-        "timeout must be at least 1 ms, and rate x timeout at most {} calls",
-        crate::limits::OUTSTANDING
+        "timeout must be 1 to {} ms, and rate x timeout at most {} calls",
+        crate::limits::LATENCY_US / 1_000, crate::limits::OUTSTANDING
     )]
     Timeout,
     /// The histograms refuse their bounds.
@@ -44,6 +45,9 @@ pub enum TrafficError {
     /// Too many retransmissions.
     #[error("at most {} retransmissions", crate::limits::RETRANSMISSIONS)]
     Retransmissions,
+    /// No name of a mode.
+    #[error("no such mode: {0} (invite, invite_ack, options, call or fire)")]
+    Mode(String),
     /// An answer that is no final status.
     #[error("the final status must be 200 to 699")]
     Status,

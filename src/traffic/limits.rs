@@ -29,8 +29,12 @@ pub const RETRANSMISSIONS: u8 = 6;
 /// Latencies above this many microseconds are recorded as this: no call waits longer.
 pub const LATENCY_US: u64 = 120_000_000;
 
-/// Bytes of requests or replies that one round may make, reserved at start. A round has
-/// [`ROUND`] first requests and the answers to one batch received; larger rounds grow the buffer.
+/// Batches of replies that a caller takes in one round. A call has up to three replies, so that
+/// one batch a round would fall behind; four cost no more lag than the sending itself.
+pub const BATCHES: usize = 4;
+
+/// Bytes that one round may send, reserved at start: [`ROUND`] first requests and two answers to
+/// each datagram received, 900 bytes each. A larger round grows the buffer once.
 pub const ROUND_BYTES: usize = 512 * 1024;
 
 /// Record-Route entries of a reply that a caller turns into Route; further ones are left out.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::agents::{self, Report, Snapshot};
 use crate::error::TrafficError;
+use crate::report::UacReport;
 use crate::uac::{Mode, Uac, UacConfig};
 use crate::uas::{Uas, UasConfig};
 
@@ -101,6 +102,22 @@ fn stopping_ends_an_endless_run_and_waits_for_what_is_out() {
     let report = agents::run(uac, uas, &stop, stop_soon).unwrap();
     assert!(report.caller.counts.due > 100);
     assert!(report.caller.all_answered(), "{:?}", report.caller);
+}
+
+#[test]
+fn rates_are_those_of_the_schedule() {
+    let calls = run(UacConfig { rate: 100, calls: Some(10), ..a_thousand(Mode::Options) });
+    let UacReport { sending_s, sent_per_s, offered_per_s, .. } = calls.caller;
+    assert!(sending_s >= 0.1 && sent_per_s <= offered_per_s, "{sending_s} {sent_per_s}");
+    assert!((sent_per_s * sending_s - 10.0).abs() < 1e-6);
+}
+
+#[test]
+fn modes_are_named() {
+    let names = ["invite", "invite_ack", "options", "call", "fire"];
+    let modes = names.map(|name| name.parse::<Mode>().unwrap());
+    assert_eq!(modes, [Mode::Invite, Mode::InviteAck, Mode::Options, Mode::Call, Mode::Fire]);
+    assert!("INVITE".parse::<Mode>().is_err());
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Whether the messages of a Call-ID come in the order in which they were sent.
 //!
-//! Remembers the last place in line per Call-ID in a table of fixed size: sets of eight entries, two
-//! cache lines each, the entry that was not used for longest makes room. What was forgotten is
-//! counted, so that a proof says how complete it is.
+//! Remembers the last place in line per Call-ID in a table of fixed size: sets of eight entries,
+//! two cache lines each, the entry that was not used for longest makes room. What was forgotten
+//! is counted, so that a proof says how complete it is.
 
 use sluice_base::OwnerSeed;
 use sluice_sip::Method;

@@ -108,7 +108,8 @@ pub struct UacReport {
     pub mode: Mode,
     /// From the first call due to the end, seconds.
     pub elapsed_s: f64,
-    /// From the first call due to the last one begun, seconds: rates are over this time.
+    /// From the first call due until one more would be due after the last one, or until the last
+    /// one was begun if that was later; seconds. Rates are over this time.
     pub sending_s: f64,
     /// The rate asked for, calls per second.
     pub offered_per_s: f64,
@@ -118,7 +119,8 @@ pub struct UacReport {
     pub answered_per_s: f64,
     /// What happened.
     pub counts: CallCounts,
-    /// Scheduled time to the final reply of the first request.
+    /// Scheduled time to the final reply of the first request. A call that was given up has none:
+    /// read it together with `timed_out`.
     pub latency: Percentiles,
     /// Scheduled time to the reply to BYE; empty but for complete calls.
     pub completion: Percentiles,

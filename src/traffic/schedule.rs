@@ -39,6 +39,11 @@ impl Schedule {
         u64::try_from(below / 1_000_000 + 1).unwrap_or(u64::MAX).min(self.total)
     }
 
+    /// When the call after the last would be due: the end of the last one's share of time.
+    pub fn end_us(&self) -> u64 {
+        self.due_at_us(self.total)
+    }
+
     /// How many calls there will be.
     pub fn total(&self) -> u64 {
         self.total
@@ -85,6 +90,7 @@ mod tests {
     fn the_total_is_kept_and_can_be_cut() {
         let mut schedule = Schedule::new(1_000, 50);
         assert_eq!(schedule.due(10_000_000), 50);
+        assert_eq!(schedule.end_us(), 50_000);
         schedule.end(10_000);
         assert_eq!((schedule.total(), schedule.due(20_000)), (11, 11));
     }

@@ -158,15 +158,12 @@ fn record_route_becomes_route_in_reverse() {
     caller.advance(0, &mut out);
     let invite = String::from_utf8(out.bytes.clone()).unwrap();
     let field = |name: &str| invite.lines().find(|line| line.starts_with(name)).unwrap();
-    let reply = format!(
-        "SIP/2.0 200 OK\r\n{}\r\nRecord-Route: <sip:a;lr>, <sip:b;lr>\r\nRecord-Route: <sip:c;lr>\
-         \r\n{}\r\n{};tag=z\r\n{}\r\n{}\r\nContact: \"x\" <sip:d:7;x=y>\r\nContent-Length: 0\r\n\r\n",
-        field("Via"),
-        field("From"),
-        field("To"),
-        field("Call-ID"),
-        field("CSeq"),
-    );
+    let routes = "Record-Route: <sip:a;lr>, <sip:b;lr>\r\nRecord-Route: <sip:c;lr>";
+    let contact = "Contact: \"x\" <sip:d:7;x=y>\r\nContent-Length: 0\r\n\r\n";
+    let [via, from, to, call_id, cseq] = ["Via", "From", "To", "Call-ID", "CSeq"].map(field);
+    let reply =
+        ["SIP/2.0 200 OK", via, routes, from, &format!("{to};tag=z"), call_id, cseq, contact];
+    let reply = reply.join("\r\n");
     out.clear();
     caller.receive(5, reply.as_bytes(), &mut out);
     assert_eq!(out.sends.len(), 2);
@@ -275,12 +272,14 @@ fn replies_that_are_not_ours_are_counted_apart() {
     assert!(out.sends.is_empty());
 }
 
-fn answer(request: &str, peer: &str) -> (Target, String) {
-    let mut answerer = Answerer::new(&UasConfig::default(), &["127.0.0.1:5060".parse().unwrap()]);
+/// Where an agent on `address` sends what it answers, and the answer itself.
+fn answer(address: &str, request: &str) -> Option<(Target, String)> {
+    let mut answerer = Answerer::new(&UasConfig::default(), &[address.parse().unwrap()]);
     let mut out = Outbox::with_capacity(1 << 16, 64);
-    answerer.receive(SocketId(0), peer.parse().unwrap(), request.as_bytes(), true, &mut out);
-    let (target, _) = out.sends.pop().expect("an answer");
-    (target, String::from_utf8(out.bytes).unwrap())
+    let peer = "127.0.0.1:9000".parse().unwrap();
+    answerer.receive(SocketId(0), peer, request.as_bytes(), true, &mut out);
+    let (target, _) = out.sends.pop()?;
+    Some((target, String::from_utf8(out.bytes).unwrap()))
 }
 
 #[test]
@@ -288,7 +287,7 @@ fn a_reply_keeps_the_vias_in_order_and_the_tag_that_is_there() {
     let request = "BYE sip:a SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:7000;branch=z9hG4bK1\r\n\
         v: SIP/2.0/UDP b;branch=z9hG4bK2, SIP/2.0/UDP c\r\nFrom: <sip:f>;tag=1\r\n\
         To: <sip:t>;tag=2\r\nCall-ID: x\r\nCSeq: 2 BYE\r\nMax-Forwards: 70\r\n\r\n";
-    let (target, reply) = answer(request, "127.0.0.1:9000");
+    let (target, reply) = answer("127.0.0.1:5060", request).unwrap();
     assert_eq!(target.addr, "127.0.0.1:7000".parse().unwrap(), "no rport: the Via's port");
     let expected = "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 127.0.0.1:7000;branch=z9hG4bK1\r\n\
         v: SIP/2.0/UDP b;branch=z9hG4bK2, SIP/2.0/UDP c\r\nTo: <sip:t>;tag=2\r\n\
@@ -301,11 +300,33 @@ fn a_reply_keeps_the_vias_in_order_and_the_tag_that_is_there() {
 fn rport_and_received_are_answered() {
     let request = "OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/UDP 10.9.9.9;rport;branch=z9hG4bK1\r\n\
         From: <sip:f>;tag=1\r\nTo: <sip:t>\r\nCall-ID: x\r\nCSeq: 2 OPTIONS\r\n\r\n";
-    let (target, reply) = answer(request, "127.0.0.1:9000");
+    let (target, reply) = answer("127.0.0.1:5060", request).unwrap();
     assert_eq!(target.addr, "127.0.0.1:9000".parse().unwrap());
     assert!(reply.contains(";rport=9000"), "{reply}");
     assert!(reply.contains(";received=127.0.0.1"), "{reply}");
-    let again = answer(request, "127.0.0.1:9000").1;
-    assert_eq!(reply, again, "a repeated request gets the same reply");
     assert!(reply.contains("To: <sip:t>;tag="));
+}
+
+#[test]
+fn tags_are_those_of_the_call_at_the_address() {
+    let request = "OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\n\
+        From: <sip:f>;tag=1\r\nTo: <sip:t>\r\nCall-ID: {}\r\nCSeq: 2 OPTIONS\r\n\r\n";
+    let tag = |address, call_id| {
+        let reply = answer(address, &request.replace("{}", call_id)).unwrap().1;
+        let to = reply.lines().find(|line| line.starts_with("To:")).unwrap();
+        to.split_once(";tag=").unwrap().1.to_owned()
+    };
+    let first = tag("127.0.0.1:5060", "a");
+    assert_eq!(first, tag("127.0.0.1:5060", "a"), "a repeated request gets the same reply");
+    assert_ne!(first, tag("127.0.0.1:5060", "b"));
+    assert_ne!(first, tag("127.0.0.1:5061", "a"), "a forked call tells its branches apart");
+}
+
+#[test]
+fn cancel_is_answered_and_ack_is_not() {
+    let cancel = "CANCEL sip:a SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\n\
+        From: <sip:f>;tag=1\r\nTo: <sip:t>\r\nCall-ID: x\r\nCSeq: 1 CANCEL\r\n\r\n";
+    let (_, reply) = answer("127.0.0.1:5060", cancel).unwrap();
+    assert!(reply.starts_with("SIP/2.0 200 OK\r\n") && reply.contains("CSeq: 1 CANCEL\r\n"));
+    assert_eq!(answer("127.0.0.1:5060", &cancel.replace("CANCEL", "ACK")), None);
 }

@@ -1,6 +1,7 @@
 //! What a caller is told before it runs.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::str::FromStr;
 
 use serde::Serialize;
 
@@ -30,6 +31,22 @@ impl Mode {
         match self {
             Self::Options => "OPTIONS",
             _ => "INVITE",
+        }
+    }
+}
+
+impl FromStr for Mode {
+    type Err = TrafficError;
+
+    /// Reads the names that the report prints.
+    fn from_str(name: &str) -> Result<Self, TrafficError> {
+        match name {
+            "invite" => Ok(Self::Invite),
+            "invite_ack" => Ok(Self::InviteAck),
+            "options" => Ok(Self::Options),
+            "call" => Ok(Self::Call),
+            "fire" => Ok(Self::Fire),
+            _ => Err(TrafficError::Mode(name.to_owned())),
         }
     }
 }

@@ -100,7 +100,7 @@ impl Run {
         let now_us = clock.now().mono_us;
         caller.schedule.start(now_us);
         Ok(Self {
-            observe_us: now_us + config.observe_ms * 1_000,
+            observe_us: now_us.saturating_add(config.observe_ms.saturating_mul(1_000)),
             config,
             driver,
             clock,
@@ -114,14 +114,14 @@ impl Run {
         })
     }
 
-    /// Waits for a reply or the next call, takes one batch of replies, sends what is due.
+    /// Waits for a reply or the next call, takes replies, sends what is due.
     fn round(&mut self) -> Result<ControlFlow<()>, TrafficError> {
         let timeout = sleep(self.config.spin, self.now_us, self.caller.next_due_us());
         self.driver.poll(Some(timeout))?;
         let polled_us = self.clock.now().mono_us;
-        let received = self.driver.receive();
         let mut worked = false;
-        if let Some((region, datagrams)) = received {
+        for _ in 0..limits::BATCHES {
+            let Some((region, datagrams)) = self.driver.receive() else { break };
             let now_us = self.clock.now().mono_us;
             for datagram in datagrams {
                 self.caller.receive(now_us, datagram.bytes(region), &mut self.out);
@@ -156,13 +156,15 @@ impl Run {
         };
         self.caller.recent.reset();
         self.observed = (self.now_us, answered);
-        self.observe_us = self.now_us + self.config.observe_ms * 1_000;
+        self.observe_us = self.now_us.saturating_add(self.config.observe_ms.saturating_mul(1_000));
         snapshot
     }
 
     fn report(self) -> Result<UacReport, TrafficError> {
         let (sent_us, busy) = self.sent.unwrap_or((self.now_us, self.busy.share()));
-        let sending_us = sent_us - self.start_us;
+        // The last call has its share of time too, or few calls would look like a higher rate.
+        let end_us = sent_us.max(self.caller.schedule.end_us());
+        let sending_us = end_us - self.start_us;
         let counts = self.caller.counts;
         let lag = Percentiles::of(&self.caller.lag);
         let kernel_drops = self.driver.kernel_drops()?;

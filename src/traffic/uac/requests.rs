@@ -181,8 +181,8 @@ impl Text<'_> {
     }
 }
 
-/// The request line of a request to the reply's Contact. Without a readable one the Request-URI
-/// stays the caller's target; then the far side answers as it likes, and is counted by that.
+/// The request line of a request to the reply's Contact. A reply without a readable one gets a
+/// Request-URI that names the fault; what the far side makes of it is counted.
 fn write_request_line(method: &str, reply: &Message, out: &mut Vec<u8>) {
     let contact = reply.value(Kind::Contact).and_then(NameAddr::parse);
     let uri = contact.map_or(&b"sip:contact.invalid"[..], |contact| contact.uri);

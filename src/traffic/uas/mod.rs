@@ -72,7 +72,8 @@ impl Uas {
                 return run.report();
             }
             if run.now_us >= run.observe_us {
-                run.observe_us = run.now_us + run.config.observe_ms * 1_000;
+                run.observe_us =
+                    run.now_us.saturating_add(run.config.observe_ms.saturating_mul(1_000));
                 observe(run.report()?);
             }
         }
@@ -101,7 +102,8 @@ impl Run {
         let answerer = Answerer::new(&config, &addresses);
         let out = Outbox::with_capacity(limits::ROUND_BYTES, 4 * limits::ROUND);
         let now_us = clock.now().mono_us;
-        let (busy, observe_us) = (Busy::since(now_us), now_us + config.observe_ms * 1_000);
+        let (busy, observe_us) =
+            (Busy::since(now_us), now_us.saturating_add(config.observe_ms.saturating_mul(1_000)));
         Self {
             config,
             presence,
