@@ -3,6 +3,7 @@
 
 mod cfgutils;
 mod core;
+mod dispatcher_selection;
 mod language;
 mod maxfwd;
 mod sl;

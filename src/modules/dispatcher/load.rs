@@ -97,7 +97,6 @@ impl Loading<'_> {
         let ip = addresses.first().filter(|_| parts.udp);
         Destination {
             bare_uri: parts.bare_uri.into(),
-            authority: parts.authority.into(),
             weight: row.weight,
             priority: row.priority,
             attrs: row.attrs.into(),
@@ -134,7 +133,6 @@ enum Host {
 /// What a destination's URI says.
 struct Parts {
     bare_uri: String,
-    authority: String,
     host: Host,
     port: u16,
     udp: bool,
@@ -146,7 +144,6 @@ impl Parts {
         let scheme = text.split(':').next().unwrap_or_default();
         let rest = text.get(scheme.len() + 1..).unwrap_or_default();
         let bare = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
-        let authority = bare.split([';', '?']).next().unwrap_or_default();
         let uri = Uri::parse(text.as_bytes());
         let host = match uri.and_then(|uri| uri.host_ip()) {
             Some(ip) => Host::Literal(ip),
@@ -159,7 +156,6 @@ impl Parts {
         let plain = uri.is_some_and(|uri| uri.scheme == Scheme::Sip);
         Self {
             bare_uri: format!("{scheme}:{bare}"),
-            authority: authority.to_owned(),
             host,
             port: uri.map_or(0, |uri| uri.port_or_default()),
             udp: plain && transport.eq_ignore_ascii_case(b"udp"),
@@ -205,7 +201,6 @@ mod tests {
         let second = nth(&sets, 3, 1);
         assert_eq!(&*second.uri, "sip:gw:pw@[::1]:5070;lr");
         assert_eq!(&*second.bare_uri, "sip:[::1]:5070;lr");
-        assert_eq!(&*second.authority, "[::1]:5070");
         assert_eq!(second.target, Some("[::1]:5070".parse().unwrap()));
         assert_eq!((&*second.attrs, second.live.state()), ("x=y", State::ACTIVE));
         assert!(sets.get(1).is_none() && sets.get(-1).is_none());

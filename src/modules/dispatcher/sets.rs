@@ -34,8 +34,6 @@ pub struct Destination {
     pub uri: Box<str>,
     /// The same without user part: what failover AVPs hold (spec 3.4).
     pub bare_uri: Box<str>,
-    /// Its `host[:port]`, which `ds_select_domain` puts into the Request-URI.
-    pub authority: Box<str>,
     /// Its share.
     pub weight: u32,
     /// Higher goes first.

@@ -1,8 +1,9 @@
 //! Where a selection goes: `$du`, or host and port of the Request-URI.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 
-use sluice_engine::{Ctx, Source, Text};
+use sluice_engine::{Ctx, Text};
 use sluice_sip::uri::Uri;
 
 /// What a selection sets.
@@ -40,16 +41,8 @@ impl Target {
     }
 }
 
-/// The Request-URI as the script has left it; empty in a reply.
-pub fn request_uri(ctx: &Ctx<'_>) -> Text {
-    let received = ctx.message.uri().unwrap_or_default();
-    let len = received.len() as u32;
-    let received = Text { source: Source::Message, start: u32::from(received.start), len };
-    ctx.run.ruri.unwrap_or(received)
-}
-
 fn set_domain(ctx: &mut Ctx<'_>, authority: Text) -> Option<()> {
-    let uri = request_uri(ctx);
+    let uri = ctx.ruri()?;
     let old = self::authority(ctx.bytes(uri))?;
     let head = part(uri, 0..old.start);
     let tail = part(uri, old.end..uri.len as usize);
@@ -59,7 +52,7 @@ fn set_domain(ctx: &mut Ctx<'_>, authority: Text) -> Option<()> {
 }
 
 /// Where `host[:port]` stands in a URI.
-fn authority(text: &[u8]) -> Option<std::ops::Range<usize>> {
+fn authority(text: &[u8]) -> Option<Range<usize>> {
     let uri = Uri::parse(text).filter(|uri| !uri.host.is_empty())?;
     let start = uri.host.as_ptr() as usize - text.as_ptr() as usize;
     let behind = text.get(start..)?;
@@ -67,7 +60,7 @@ fn authority(text: &[u8]) -> Option<std::ops::Range<usize>> {
     Some(start..start + len)
 }
 
-fn part(text: Text, range: std::ops::Range<usize>) -> Text {
+fn part(text: Text, range: Range<usize>) -> Text {
     Text { start: text.start + range.start as u32, len: range.len() as u32, ..text }
 }
 

@@ -4,12 +4,12 @@ use sluice_engine::Ctx;
 
 use super::{Call, Selection, hash_uri};
 use crate::dispatcher::select::Pick;
-use crate::dispatcher::target::request_uri;
 
 pub(super) struct RequestUri;
 
 impl Selection for RequestUri {
     fn pick(&self, ctx: &mut Ctx<'_>, call: &Call) -> Result<Pick, &'static str> {
-        hash_uri(ctx.bytes(request_uri(ctx)), call)
+        let uri = ctx.ruri().ok_or("dispatcher: a reply has no Request-URI")?;
+        hash_uri(ctx.bytes(uri), call)
     }
 }
