@@ -34,12 +34,10 @@ struct Model {
     active: Vec<bool>,
     counts: Vec<u64>,
     last: usize,
-    in_use: bool,
 }
 
 impl Model {
     fn choose(&mut self, pick: Pick, default_last: bool) -> Option<usize> {
-        self.in_use |= matches!(pick, Pick::Turn | Pick::Last);
         let n = self.weights.len();
         if !self.active.contains(&true) {
             return None;
@@ -77,9 +75,7 @@ impl Model {
         if pick == Pick::Turn {
             self.counts[chosen] += 1;
         }
-        if self.in_use {
-            self.last = chosen;
-        }
+        self.last = chosen;
         Some(chosen)
     }
 
@@ -127,12 +123,12 @@ proptest! {
     ) {
         let sets = weighted(&weights);
         let set = of(&sets);
+        set.cursor.wake();
         let mut model = Model {
             weights: weights.iter().map(|w| u64::from(*w)).collect(),
             active: vec![true; weights.len()],
             counts: vec![0; weights.len()],
             last: 0,
-            in_use: false,
         };
         for step in steps {
             match step {
@@ -160,6 +156,16 @@ fn round_robin_goes_in_bursts() {
     assert_eq!(turns(&[1, 1, 1], 6), [0, 1, 2, 0, 1, 2]);
     assert_eq!(turns(&[2, 1, 3], 8), [0, 0, 1, 2, 2, 2, 0, 0]);
     assert_eq!(turns(&[0, 0, 0], 5), [1, 2, 0, 1, 2], "weight 0 begins at index 1");
+}
+
+#[test]
+fn a_cursor_that_nobody_uses_stays() {
+    let sets = weighted(&[1, 1, 1]);
+    choose(of(&sets), Pick::Hash(2), false);
+    assert_eq!(of(&sets).cursor.last(), 0);
+    of(&sets).cursor.wake();
+    choose(of(&sets), Pick::Hash(2), false);
+    assert_eq!(of(&sets).cursor.last(), 2);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 mod cfgutils;
 mod core;
+mod dispatcher;
+mod dispatcher_examples;
 mod dispatcher_selection;
 mod language;
 mod maxfwd;

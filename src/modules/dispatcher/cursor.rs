@@ -30,16 +30,22 @@ impl Cursor {
         }
     }
 
+    /// From now on every selection moves it.
+    #[inline]
+    pub fn wake(&self) {
+        if !self.in_use.load(Relaxed) {
+            self.in_use.store(true, Relaxed);
+        }
+    }
+
     /// The last index.
     pub fn last(&self) -> usize {
-        self.wake();
         unpack(self.head.load(Relaxed)).0
     }
 
     /// Takes the next turn: `plan(last, count)` gives the index to stand on and the count that
     /// stays behind at `last`. The one stood on is counted.
     pub fn advance(&self, plan: impl Fn(usize, u32) -> Option<(usize, u32)>) -> Option<usize> {
-        self.wake();
         loop {
             let seen = self.head.load(Relaxed);
             let (last, count) = unpack(seen);
@@ -53,7 +59,7 @@ impl Cursor {
         }
     }
 
-    /// Another algorithm chose: the cursor follows, if anybody uses it.
+    /// A choice that was no turn: the cursor follows, if anybody uses it.
     #[inline]
     pub fn follow(&self, chosen: usize) {
         if !self.in_use.load(Relaxed) {
@@ -64,12 +70,6 @@ impl Cursor {
             let seen = self.head.swap(pack(chosen, self.count(chosen)), Relaxed);
             let (last, count) = unpack(seen);
             self.leave(last, chosen, count);
-        }
-    }
-
-    fn wake(&self) {
-        if !self.in_use.load(Relaxed) {
-            self.in_use.store(true, Relaxed);
         }
     }
 

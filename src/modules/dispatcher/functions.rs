@@ -8,9 +8,11 @@ use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 
 use super::algorithms::{self, Call};
 use super::flags::{self, Flags};
+use super::select::{self, Pick};
+use super::sets::Set;
 use super::state::State;
 use super::target::Target;
-use super::{Worker, limits, lookup, select};
+use super::{Worker, limits, lookup};
 
 /// The table.
 pub static FUNCTIONS: &[Function] = &[
@@ -19,7 +21,7 @@ pub static FUNCTIONS: &[Function] = &[
         doc: "Selects a destination from a set by an algorithm and puts it into $du.",
         params: SELECT_PARAMS,
         hidden: &[("dispatcher", "hash_pvar")],
-        call: |ctx, state, args| select(ctx, state, args, Target::Destination),
+        call: |ctx, state, args| select_from(ctx, state, args, Target::Destination),
         ..REQUEST_FUNCTION
     },
     Function {
@@ -27,7 +29,7 @@ pub static FUNCTIONS: &[Function] = &[
         doc: "Selects a destination from a set, puts its host and port into the Request-URI.",
         params: SELECT_PARAMS,
         hidden: &[("dispatcher", "hash_pvar")],
-        call: |ctx, state, args| select(ctx, state, args, Target::Domain),
+        call: |ctx, state, args| select_from(ctx, state, args, Target::Domain),
         ..REQUEST_FUNCTION
     },
     Function {
@@ -107,7 +109,7 @@ fn mark(letter: &str) -> Result<i64, String> {
     })
 }
 
-fn select(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: Target) -> Flow {
+fn select_from(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: Target) -> Flow {
     let (Some(worker), &[set, algorithm, flags, _, most, hash_pvar]) =
         (state.downcast_mut::<Worker>(), args)
     else {
@@ -119,13 +121,12 @@ fn select(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: Target
     }
     let (of_call, results) = Flags::unpack(flags.int().unwrap_or(0));
     let flags = params.flags.or(of_call);
-    let algorithm = algorithms::by_number(ctx, algorithm.int().unwrap_or(-1));
+    let Some(set) = set.int().and_then(|id| worker.sets.get().get(id)) else { return Flow::FALSE };
     let call = Call { user_only: flags.user_only, hash_pvar };
-    let pick = match algorithm.and_then(|algorithm| algorithm.pick(ctx, &call)) {
+    let pick = match pick(ctx, set, algorithm.int().unwrap_or(-1), &call) {
         Ok(pick) => pick,
         Err(why) => return Flow::Fail(why),
     };
-    let Some(set) = set.int().and_then(|id| worker.sets.get().get(id)) else { return Flow::FALSE };
     let Some(chosen) = select::choose(set, pick, flags.default_last) else { return Flow::FALSE };
     let Some(destination) = set.get(chosen) else { return Flow::FALSE };
     let uri = ctx.keep(destination.uri.as_bytes());
@@ -137,6 +138,14 @@ fn select(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: Target
     let results = most.or(results).unwrap_or(limits::RESULTS);
     params.avps.fill(ctx, set, chosen, flags, results);
     Flow::TRUE
+}
+
+fn pick(ctx: &mut Ctx<'_>, set: &Set, algorithm: i64, call: &Call) -> Result<Pick, &'static str> {
+    let algorithm = algorithms::by_number(ctx, algorithm)?;
+    if algorithm.uses_cursor() {
+        set.cursor.wake();
+    }
+    algorithm.pick(ctx, call)
 }
 
 fn next(ctx: &mut Ctx<'_>, state: &mut dyn Any, target: Target) -> Flow {

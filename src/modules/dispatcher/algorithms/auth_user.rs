@@ -18,4 +18,8 @@ impl Selection for AuthUser {
         let found = username(Kind::ProxyAuthorization).or_else(|| username(Kind::Authorization));
         Ok(found.map_or(Pick::Last, |name| Pick::Hash(hash(name, b""))))
     }
+
+    fn uses_cursor(&self) -> bool {
+        true
+    }
 }

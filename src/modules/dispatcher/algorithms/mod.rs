@@ -34,6 +34,11 @@ pub trait Selection: Sync {
     /// # Errors
     /// Why nothing can be selected, for the log.
     fn pick(&self, ctx: &mut Ctx<'_>, call: &Call) -> Result<Pick, &'static str>;
+
+    /// Whether it may ask where the set's cursor stands, at this call or a later one.
+    fn uses_cursor(&self) -> bool {
+        false
+    }
 }
 
 /// The number that stands for the word `X`: an algorithm that does not exist.

@@ -11,4 +11,8 @@ impl Selection for RoundRobin {
     fn pick(&self, _: &mut Ctx<'_>, _: &Call) -> Result<Pick, &'static str> {
         Ok(Pick::Turn)
     }
+
+    fn uses_cursor(&self) -> bool {
+        true
+    }
 }
