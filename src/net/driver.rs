@@ -1,14 +1,15 @@
 //! The driver of one worker: its sockets, its poll, its region.
 //!
-//! The shell around a worker goes round: [`poll`](Driver::poll), one
-//! [`receive`](Driver::receive), handle the batch, [`send`](Driver::send) what came of it. Only
-//! `poll` waits, and not while a socket may still hold datagrams; without it a flood on one socket
-//! would hide the others and the waker. Nothing is allocated on the common path.
+//! The shell around a worker goes round: [`poll`](Driver::poll); while
+//! [`receive`](Driver::receive) gives a batch, handle it and [`send`](Driver::send) what came of
+//! it. Only `poll` waits, and not while a socket may still hold datagrams. Nothing is allocated on
+//! the common path.
 //!
 //! Readiness is state. The poll is edge-triggered: it tells once that a socket became readable. It
-//! stays so for us, in the queue of readable sockets, until a short batch. The queue is served in
-//! turn, one batch each, so a socket that is always full starves nobody. Writability is asked for
-//! only while datagrams wait for it: otherwise each datagram sent would be an event.
+//! stays so for us, in the queue of readable sockets, until a short batch. Each of them is served
+//! one batch per poll, so a socket that is always full starves neither the others nor the waker.
+//! Writability is asked for only while datagrams wait for it: otherwise each datagram sent would
+//! be an event.
 
 use std::collections::VecDeque;
 use std::io;
@@ -36,6 +37,8 @@ pub struct Driver {
     ports: Vec<Port>,
     /// Ports that may hold datagrams, the next to be served first.
     readable: VecDeque<usize>,
+    /// How many of them are still to be served before the next poll.
+    unserved: usize,
     /// Ports whose send buffer turned out full since the last poll.
     blocked: Vec<usize>,
     receiver: Receiver,
@@ -93,6 +96,7 @@ impl Driver {
             events: Events::with_capacity(BATCH),
             waker,
             readable: VecDeque::with_capacity(ports.len()),
+            unserved: 0,
             blocked: Vec::with_capacity(ports.len()),
             ports,
             receiver: Receiver::new(),
@@ -119,6 +123,7 @@ impl Driver {
             self.poll.registry().reregister(&mut self.ports[at].io, Token(at), interest)?;
         }
         let timeout = if self.readable.is_empty() { timeout } else { Some(Duration::ZERO) };
+        self.unserved = self.readable.len();
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             result => result?,
@@ -129,6 +134,7 @@ impl Driver {
             if (event.is_readable() || event.is_error()) && !port.readable {
                 port.readable = true;
                 self.readable.push_back(at);
+                self.unserved += 1;
             }
             if event.is_writable() && !port.backlog.is_empty() {
                 let (bytes, batch) = port.backlog.batch();
@@ -145,9 +151,11 @@ impl Driver {
     }
 
     /// The next batch of a readable socket: the region and where its datagrams lie in it. `None`:
-    /// no socket is readable.
+    /// each readable socket was served once since the last poll.
     pub fn receive(&mut self) -> Option<(&[u8], &[Datagram])> {
-        while let Some(at) = self.readable.pop_front() {
+        while self.unserved > 0 {
+            self.unserved -= 1;
+            let at = self.readable.pop_front()?;
             let port = &mut self.ports[at];
             let result = self.receiver.receive(port.io.as_fd(), SocketId(at as u16));
             port.readable = match &result {
