@@ -5,14 +5,15 @@
 //! [`Message`](crate::Message). Never panics, and never allocates: the room for all fields is
 //! reserved once.
 //!
-//! The pass walks bitmaps of line ends and colons, 64 bytes a step. A line is looked at when its end
-//! is found, because only the byte behind tells whether it is folded.
+//! The pass walks bitmaps of line ends, 64 bytes a step. A usual line takes a short path; every other
+//! line takes the plain one, which gives the same where both apply. Nothing looks ahead: a line that
+//! begins with a blank is added to the field before it.
 
 use sluice_base::Span;
-use sluice_base::lanes::{Lanes, Marks};
+use sluice_base::lanes::{Lanes, Visit, find_in_16};
 
 use crate::startline::start_line;
-use crate::text::{is_space, is_token, number};
+use crate::text::{is_space, is_token, number, split_once, trim, trim_start};
 use crate::{Kind, Method, Reason, limits};
 
 /// One header field as received.
@@ -55,9 +56,11 @@ pub enum StartLine {
 #[derive(Clone, Debug)]
 pub struct Index {
     pub(crate) start: StartLine,
-    pub(crate) fields: Vec<Field>,
+    /// The first `count` are the message's.
+    fields: Box<[Field; limits::FIELDS]>,
+    count: usize,
     /// Position + 1 in `fields` of the first field of each kind, 0 for none.
-    pub(crate) first: [u16; Kind::COUNT],
+    first: [u16; Kind::COUNT],
     /// The start line with its line end.
     pub(crate) start_line: Span,
     /// Offset of the empty line that ends the headers.
@@ -72,7 +75,8 @@ impl Index {
     pub fn new() -> Self {
         Self {
             start: NO_START,
-            fields: Vec::with_capacity(limits::FIELDS),
+            fields: Box::new([NO_FIELD; limits::FIELDS]),
+            count: 0,
             first: [0; Kind::COUNT],
             start_line: Span::default(),
             headers_end: 0,
@@ -87,71 +91,83 @@ impl Index {
     /// The reason why this is no SIP message; the index is then not to be used.
     pub fn scan(&mut self, bytes: &[u8]) -> Result<(), Reason> {
         let begin = first_line_at(bytes)?;
-        self.fields.clear();
         self.first = [0; Kind::COUNT];
-        let lanes = self.lanes;
-        let mut scan = Scan {
+        let scan = Scan {
             bytes,
-            index: self,
+            fields: &mut self.fields,
+            first: &mut self.first,
+            count: 0,
+            start: Err(Reason::FirstLine),
             line: begin,
-            colon: NONE,
-            in_headers: false,
-            filled: 0,
-            repeated: 0,
+            unusual: false,
             end: Err(Reason::Unfinished),
         };
-        lanes.each_block(bytes, |base, marks| scan.block(base, marks));
-        let in_headers = scan.in_headers;
-        let (filled, repeated) = (scan.filled, scan.repeated);
-        match scan.end {
-            Ok(body) => self.finish(bytes, body, filled, repeated),
-            Err(Reason::Unfinished) if !in_headers => Err(Reason::FirstLine),
-            Err(reason) => Err(reason),
+        let scan = self.lanes.line_ends(bytes, begin, scan);
+        let Scan { count, start, line, unusual, end, .. } = scan;
+        self.count = count;
+        (self.start, self.start_line) = start?;
+        let body = end?;
+        self.headers_end = line as u16;
+        self.check_mandatory(unusual)?;
+        self.find_body(bytes, body)
+    }
+
+    /// The fields in order.
+    #[inline]
+    pub(crate) fn fields(&self) -> &[Field] {
+        self.fields.get(..self.count).unwrap_or_default()
+    }
+
+    /// The first field of a kind.
+    #[inline]
+    pub(crate) fn first(&self, kind: Kind) -> Option<&Field> {
+        self.fields().get(usize::from(self.first[kind as usize]).checked_sub(1)?)
+    }
+
+    /// The fields from the first of a kind on; none when there is none.
+    #[inline]
+    pub(crate) fn fields_from(&self, kind: Kind) -> &[Field] {
+        match self.first[kind as usize] {
+            0 => &[],
+            place => self.fields().get(usize::from(place) - 1..).unwrap_or_default(),
         }
     }
 
-    /// What only all headers together tell: none is missing, and how long the body is.
-    fn finish(
-        &mut self,
-        bytes: &[u8],
-        body: usize,
-        filled: u64,
-        repeated: u64,
-    ) -> Result<(), Reason> {
-        if filled & MANDATORY != MANDATORY {
+    /// The mandatory headers are there; none is empty, as only one of an unusual line can be.
+    #[inline]
+    fn check_mandatory(&self, unusual: bool) -> Result<(), Reason> {
+        let all = [Kind::Via, Kind::From, Kind::To, Kind::CallId, Kind::CSeq];
+        let absent = |kind: Kind| self.first[kind as usize] == 0;
+        let empty = |kind| self.first(kind).is_none_or(|field| field.value.is_empty());
+        if all.into_iter().any(absent) || (unusual && all.into_iter().any(empty)) {
             return Err(Reason::Mandatory);
         }
-        let rest = bytes.len() - body;
-        let len = match self.first_of(Kind::ContentLength) {
-            Some(field) => {
-                let len = number(field.value.of(bytes)).ok_or(Reason::ContentLength)? as usize;
-                if repeated & bit(Kind::ContentLength) != 0 {
-                    self.check_lengths(bytes, len)?;
+        Ok(())
+    }
+
+    /// The body begins at `at` and is as long as Content-Length says, else all that is left.
+    #[inline]
+    fn find_body(&mut self, bytes: &[u8], at: usize) -> Result<(), Reason> {
+        let rest = bytes.len().saturating_sub(at);
+        let len = match self.fields_from(Kind::ContentLength) {
+            [] => rest,
+            [field, others @ ..] => {
+                let len = number(field.value.of(bytes)).ok_or(Reason::ContentLength)?;
+                let differs = |other: &Field| {
+                    other.kind == Kind::ContentLength && number(other.value.of(bytes)) != Some(len)
+                };
+                if others.iter().any(differs) {
+                    return Err(Reason::ContentLength);
                 }
-                len
+                len as usize
             }
-            None => rest,
         };
         // RFC 3261 18.3: bytes behind the body are ignored; a short datagram is an error.
         if len > rest {
             return Err(Reason::ContentLength);
         }
-        self.body = Span { start: body as u16, end: (body + len) as u16 };
+        self.body = Span { start: at as u16, end: (at + len) as u16 };
         Ok(())
-    }
-
-    /// Every Content-Length says `len`.
-    fn check_lengths(&self, bytes: &[u8], len: usize) -> Result<(), Reason> {
-        let mut lengths = self.fields.iter().filter(|field| field.kind == Kind::ContentLength);
-        let same = lengths.all(|field| number(field.value.of(bytes)) == u32::try_from(len).ok());
-        if same { Ok(()) } else { Err(Reason::ContentLength) }
-    }
-
-    /// The first field of a kind.
-    #[inline]
-    pub(crate) fn first_of(&self, kind: Kind) -> Option<&Field> {
-        let place = *self.first.get(kind as usize)?;
-        self.fields.get(usize::from(place).checked_sub(1)?)
     }
 }
 
@@ -161,24 +177,15 @@ impl Default for Index {
     }
 }
 
-const NO_START: StartLine = StartLine::Reply {
-    status: 0,
-    code: Span { start: 0, end: 0 },
-    reason: Span { start: 0, end: 0 },
+const NO_START: StartLine =
+    StartLine::Reply { status: 0, code: Span::new(0, 0), reason: Span::new(0, 0) };
+
+const NO_FIELD: Field = Field {
+    kind: Kind::Other,
+    name: Span::new(0, 0),
+    value: Span::new(0, 0),
+    line: Span::new(0, 0),
 };
-
-const MANDATORY: u64 =
-    bit(Kind::Via) | bit(Kind::From) | bit(Kind::To) | bit(Kind::CallId) | bit(Kind::CSeq);
-
-/// A kind as one bit of a set.
-const fn bit(kind: Kind) -> u64 {
-    1 << kind as u8
-}
-
-const _: () = assert!(Kind::COUNT <= 64, "sets of kinds are one word");
-
-/// No colon seen yet.
-const NONE: usize = usize::MAX;
 
 /// Where the first line begins, past the line ends that RFC 3261 7.5 lets stand in front of it.
 #[inline]
@@ -186,141 +193,183 @@ fn first_line_at(bytes: &[u8]) -> Result<usize, Reason> {
     if bytes.len() > limits::MESSAGE {
         return Err(Reason::TooLarge);
     }
-    if let [byte, _, ..] = bytes
-        && *byte > b' '
-    {
+    if let [b'!'..=0xFF, _, ..] = bytes {
         return Ok(0);
     }
     let blank = |byte: &u8| is_space(*byte) || *byte == 0;
     match bytes.first() {
-        Some(_) if bytes.len() == 1 || bytes.iter().all(blank) => Err(Reason::KeepAlive),
         // RFC 7983 7: the first byte of STUN is 0 to 3.
-        Some(0..=3) => Err(Reason::Stun),
-        Some(_) => Ok(bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(0)),
-        None => Err(Reason::KeepAlive),
+        Some(0..=3) if bytes.len() > 1 && !bytes.iter().all(blank) => Err(Reason::Stun),
+        Some(_) if bytes.len() > 1 && !bytes.iter().all(blank) => {
+            Ok(bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(0))
+        }
+        _ => Err(Reason::KeepAlive),
     }
 }
 
-/// One pass.
+/// One pass. It is handed through by value, so that its numbers stay in registers.
 struct Scan<'a> {
     bytes: &'a [u8],
-    index: &'a mut Index,
-    /// Where the line begins that is being read.
+    fields: &'a mut [Field; limits::FIELDS],
+    first: &'a mut [u16; Kind::COUNT],
+    count: usize,
+    /// The first line; `FirstLine` until it is read.
+    start: Result<(StartLine, Span), Reason>,
+    /// Where the line begins that is being read; at last, the empty line.
     line: usize,
-    /// Its first colon.
-    colon: usize,
-    /// The first line is done.
-    in_headers: bool,
-    /// The kinds whose first field is not empty.
-    filled: u64,
-    /// The kinds that came again.
-    repeated: u64,
+    /// There was a line that is not as nearly all are.
+    unusual: bool,
     /// Where the body begins; `Unfinished` until the empty line is found.
     end: Result<usize, Reason>,
 }
 
-impl Scan<'_> {
-    /// Reads the lines that end in one block; `false` when the headers are done or refused.
+impl Visit for Scan<'_> {
     #[inline(always)]
-    fn block(&mut self, base: usize, marks: Marks) -> bool {
-        let Marks { mut line_ends, mut colons } = marks;
-        if base < self.line {
-            // Line ends in front of the first line: they may fill whole blocks.
-            let skipped = (self.line - base).min(64);
-            line_ends &= u64::MAX.checked_shl(skipped as u32).unwrap_or(0);
+    fn block(&mut self, base: usize, mut line_ends: u64) -> bool {
+        if line_ends != 0 && self.start.is_err() {
+            let end = base + line_ends.trailing_zeros() as usize;
+            line_ends &= line_ends - 1;
+            self.start = start_line(self.bytes, self.line, end);
+            if self.start.is_err() {
+                return false;
+            }
+            self.line = end + 1;
         }
         while line_ends != 0 {
             let end = base + line_ends.trailing_zeros() as usize;
-            if self.colon == NONE && colons != 0 {
-                self.colon = base + colons.trailing_zeros() as usize;
-            }
-            colons &= !(line_ends ^ (line_ends - 1));
             line_ends &= line_ends - 1;
-            match self.line_end(end) {
-                Ok(true) => {}
-                Ok(false) => return false,
-                Err(reason) => {
-                    self.end = Err(reason);
-                    return false;
-                }
+            if !self.usual_line(end) && !self.any_line(end) {
+                return false;
             }
-        }
-        if self.colon == NONE && colons != 0 {
-            self.colon = base + colons.trailing_zeros() as usize;
+            self.line = end + 1;
         }
         true
     }
+}
 
-    /// The line that ends with the LF at `end` is whole, unless it is folded. `Ok(false)` when it
-    /// was the empty one.
+impl Scan<'_> {
+    /// Adds the field of a line as nearly all are: a short name, a colon, one blank, a value, CRLF.
+    /// `false`, and nothing done, for any other.
     #[inline(always)]
-    fn line_end(&mut self, end: usize) -> Result<bool, Reason> {
-        let (start, next) = (self.line, end + 1);
-        if !self.in_headers {
-            self.index.start = start_line(self.bytes, start, end)?;
-            self.index.start_line = Span { start: start as u16, end: next as u16 };
-            self.in_headers = true;
-        } else if matches!(self.bytes.get(start..end), Some([] | [b'\r'])) {
-            self.index.headers_end = start as u16;
-            self.end = Ok(next);
-            return Ok(false);
-        } else if matches!(self.bytes.get(next), Some(b' ' | b'\t')) {
-            // Folded: the line goes on (RFC 3261 7.3.1).
-            return Ok(true);
-        } else {
-            self.field(start, end)?;
-        }
-        self.line = next;
-        self.colon = NONE;
-        Ok(true)
-    }
-
-    /// Adds the field of `start ..= end`, whose last byte is its LF.
-    #[inline(always)]
-    fn field(&mut self, start: usize, end: usize) -> Result<(), Reason> {
-        let colon = self.colon;
-        let (Some(name), Some(value)) =
-            (self.bytes.get(start..colon), self.bytes.get(colon.wrapping_add(1)..end))
-        else {
-            return Err(Reason::Header);
+    fn usual_line(&mut self, end: usize) -> bool {
+        let start = self.line;
+        let Some(head) = self.bytes.get(start..).and_then(|line| line.first_chunk::<18>()) else {
+            return false;
         };
-        let name = without_blanks(name);
-        let kind = Kind::of(name);
-        if kind == Kind::Other && !is_token(name) {
-            return Err(Reason::Header);
-        }
-        let value_len = value.len();
-        let value = crate::text::trim_start(value);
-        let from = colon + 1 + (value_len - value.len());
-        let to = from + crate::text::trim_end(value).len();
-        if self.index.fields.len() >= limits::FIELDS {
-            return Err(Reason::TooManyHeaders);
-        }
-        self.index.fields.push(Field {
+        let Some(name) = head.first_chunk::<16>() else { return false };
+        let len = find_in_16(name, b':');
+        let kind = match Kind::of_head(name, len) {
+            Some(kind) => kind,
+            None if is_other_name(name, len) => Kind::Other,
+            None => return false,
+        };
+        // A name holds no LF, so that the colon stands in front of this line's end.
+        let value = (len & 15) + 2;
+        let (b' ', b'!'..=0xFF) = (head[value - 1], head[value]) else { return false };
+        let Some([b'!'..=0xFF, b'\r']) = self.bytes.get(end - 2..end) else { return false };
+        let Some(field) = self.fields.get_mut(self.count) else { return false };
+        *field = Field {
             kind,
-            name: Span { start: start as u16, end: (start + name.len()) as u16 },
-            value: Span { start: from as u16, end: to as u16 },
+            name: Span { start: start as u16, end: (start + value - 2) as u16 },
+            value: Span { start: (start + value) as u16, end: (end - 1) as u16 },
             line: Span { start: start as u16, end: (end + 1) as u16 },
-        });
-        self.note(kind, from == to);
-        Ok(())
+        };
+        self.count_field(kind);
+        true
     }
 
-    /// Keeps the tables of kinds for the field added last.
     #[inline(always)]
-    fn note(&mut self, kind: Kind, empty: bool) {
-        let first = &mut self.index.first[kind as usize];
+    fn count_field(&mut self, kind: Kind) {
+        self.count += 1;
+        let first = &mut self.first[kind as usize];
         if *first == 0 {
-            *first = self.index.fields.len() as u16;
-            self.filled |= u64::from(!empty) << kind as u8;
-        } else {
-            self.repeated |= bit(kind);
+            *first = self.count as u16;
+        }
+    }
+
+    /// Reads any line that ends with the LF at `end`; `false` when the headers are done or refused.
+    #[inline(always)]
+    fn any_line(&mut self, end: usize) -> bool {
+        let (before, behind) = self.fields.split_at_mut(self.count.min(limits::FIELDS));
+        match any_line(self.bytes, self.line, end, before.last_mut(), behind.first_mut()) {
+            Ok(Line::Field(kind)) => self.count_field(kind),
+            Ok(Line::Fold) => {}
+            Ok(Line::Empty) => {
+                self.end = Ok(end + 1);
+                return false;
+            }
+            Err(reason) => {
+                self.end = Err(reason);
+                return false;
+            }
+        }
+        self.unusual = true;
+        true
+    }
+}
+
+/// What a line was.
+enum Line {
+    /// A new field.
+    Field(Kind),
+    /// More of the last field.
+    Fold,
+    /// The end of the headers.
+    Empty,
+}
+
+/// Reads `bytes[start..end]`, a line without its LF. Adds to the `last` field or fills the `next`.
+#[inline(never)]
+fn any_line(
+    bytes: &[u8],
+    start: usize,
+    end: usize,
+    last: Option<&mut Field>,
+    next: Option<&mut Field>,
+) -> Result<Line, Reason> {
+    let line = bytes.get(start..end).unwrap_or_default();
+    match line {
+        [] | [b'\r'] => Ok(Line::Empty),
+        // RFC 3261 7.3.1: a line that begins with a blank goes on with the one before.
+        [b' ' | b'\t', ..] => {
+            let field = last.ok_or(Reason::Header)?;
+            field.value = trimmed(bytes, usize::from(field.value.start), end);
+            field.line.end = (end + 1) as u16;
+            Ok(Line::Fold)
+        }
+        _ => {
+            let (name, _) = split_once(line, b':').ok_or(Reason::Header)?;
+            let colon = start + name.len();
+            let name = without_blanks(name);
+            if !is_token(name) {
+                return Err(Reason::Header);
+            }
+            let kind = Kind::of(name);
+            *next.ok_or(Reason::TooManyHeaders)? = Field {
+                kind,
+                name: Span { start: start as u16, end: (start + name.len()) as u16 },
+                value: trimmed(bytes, colon + 1, end),
+                line: Span { start: start as u16, end: (end + 1) as u16 },
+            };
+            Ok(Line::Field(kind))
         }
     }
 }
 
+/// The span of `bytes[start..end]` without white space at both ends.
+fn trimmed(bytes: &[u8], start: usize, end: usize) -> Span {
+    let text = trim_start(bytes.get(start..end).unwrap_or_default());
+    let from = end - text.len();
+    Span { start: from as u16, end: (from + trim(text).len()) as u16 }
+}
+
+/// Whether a name without a kind may be one; it ends at its colon, `len` bytes into the line.
+#[inline(never)]
+fn is_other_name(head: &[u8; 16], len: usize) -> bool {
+    len < 16 && is_token(head.get(..len).unwrap_or_default())
+}
+
 /// A name without the blanks before its colon.
-#[inline(always)]
 fn without_blanks(mut name: &[u8]) -> &[u8] {
     while let [rest @ .., b' ' | b'\t'] = name {
         name = rest;

@@ -1,7 +1,8 @@
 //! The header kinds that anything in Sluice treats by meaning.
 //!
-//! A name is told by its length and then by whole words with the case bit set, so that a usual name
-//! costs a jump and one or two compares.
+//! A name of at most 15 bytes is looked up in a table without collisions, so that it costs one
+//! multiplication and one compare of 16 bytes, whichever it is; the few longer ones are compared one
+//! by one.
 
 /// A header field's kind; everything else is [`Kind::Other`], found by name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -49,173 +50,136 @@ impl Kind {
     pub const COUNT: usize = Kind::RetryAfter as usize + 1;
 
     /// The kind of a header name, long or compact (RFC 3261 7.3.3), any case.
-    #[inline]
     pub fn of(name: &[u8]) -> Self {
-        match name {
-            [letter] => Self::of_letter(*letter),
-            [b't' | b'T', b'o' | b'O'] => Self::To,
-            [b'v' | b'V', b'i' | b'I', b'a' | b'A'] => Self::Via,
-            _ => match name.len() {
-                4..=7 => Self::of_short(name),
-                8..=16 => Self::of_long(name),
-                18..=20 => Self::of_longest(name),
-                _ => Self::Other,
-            },
+        let mut head = [0; 16];
+        match head.get_mut(..=name.len()) {
+            Some([start @ .., colon]) => {
+                start.copy_from_slice(name);
+                *colon = b':';
+                Self::of_head(&head, name.len()).unwrap_or(Self::Other)
+            }
+            _ => LONG_NAMES
+                .iter()
+                .find(|(long, _)| name.eq_ignore_ascii_case(long.as_bytes()))
+                .map_or(Self::Other, |(_, kind)| *kind),
         }
     }
 
-    /// Compact forms: RFC 3261 7.3.3, RFC 6665 (`o`), RFC 3515 (`r`).
-    #[inline]
-    fn of_letter(letter: u8) -> Self {
-        match letter | CASE {
-            b'v' => Self::Via,
-            b'f' => Self::From,
-            b't' => Self::To,
-            b'i' => Self::CallId,
-            b'm' => Self::Contact,
-            b'l' => Self::ContentLength,
-            b'c' => Self::ContentType,
-            b'o' => Self::Event,
-            b'r' => Self::ReferTo,
-            b'k' => Self::Supported,
-            b's' => Self::Subject,
-            _ => Self::Other,
-        }
-    }
-
-    #[inline]
-    fn of_short(name: &[u8]) -> Self {
-        let Some(word) = short_word(name) else { return Self::Other };
-        match name.len() {
-            4 => among([FROM, CSEQ, DATE, PATH], word, 0),
-            5 => among([ROUTE, ALLOW, EVENT], word, 0),
-            6 => among([SERVER, REASON], word, 0),
-            7 => among([CALL_ID, CONTACT, EXPIRES, SUBJECT, REQUIRE], word, 0),
-            _ => Self::Other,
-        }
-    }
-
-    #[inline]
-    fn of_long(name: &[u8]) -> Self {
-        let Some((head, tail)) = long_words(name) else { return Self::Other };
-        match name.len() {
-            8 => among([REFER_TO], head, tail),
-            9 => among([SUPPORTED, DIVERSION], head, tail),
-            10 => among([USER_AGENT], head, tail),
-            11 => among([RETRY_AFTER], head, tail),
-            12 => among([MAX_FORWARDS, CONTENT_TYPE, RECORD_ROUTE], head, tail),
-            13 => among([AUTHORIZATION, PROXY_REQUIRE], head, tail),
-            14 => among([CONTENT_LENGTH], head, tail),
-            15 => among([REMOTE_PARTY_ID], head, tail),
-            16 => among([WWW_AUTHENTICATE], head, tail),
-            _ => Self::Other,
-        }
-    }
-
-    /// Names that two words do not cover.
-    fn of_longest(name: &[u8]) -> Self {
-        [
-            ("P-Asserted-Identity", Self::PAssertedIdentity),
-            ("P-Preferred-Identity", Self::PPreferredIdentity),
-            ("Proxy-Authorization", Self::ProxyAuthorization),
-            ("Proxy-Authenticate", Self::ProxyAuthenticate),
-        ]
-        .into_iter()
-        .find(|(long, _)| name.eq_ignore_ascii_case(long.as_bytes()))
-        .map_or(Self::Other, |(_, kind)| kind)
+    /// The kind of the name that is the first `len` bytes of `head`, with the colon behind it;
+    /// `None` when it is in no slot, as when there is no colon at `len`.
+    #[inline(always)]
+    pub(crate) fn of_head(head: &[u8; 16], len: usize) -> Option<Self> {
+        let slot = &SLOTS[slot_of(head, len)];
+        let seen = (u128::from_le_bytes(*head) | slot.fold) & slot.keep;
+        (seen == slot.name).then_some(slot.kind)
     }
 }
 
-/// The bit that makes a letter a small one.
-const CASE: u8 = 0x20;
+/// Names of at most 15 bytes in small letters, with the compact forms of RFC 3261 7.3.3, RFC 6665
+/// (`o`) and RFC 3515 (`r`).
+const NAMES: [(&str, Kind); 39] = [
+    ("via", Kind::Via),
+    ("v", Kind::Via),
+    ("from", Kind::From),
+    ("f", Kind::From),
+    ("to", Kind::To),
+    ("t", Kind::To),
+    ("call-id", Kind::CallId),
+    ("i", Kind::CallId),
+    ("cseq", Kind::CSeq),
+    ("contact", Kind::Contact),
+    ("m", Kind::Contact),
+    ("max-forwards", Kind::MaxForwards),
+    ("route", Kind::Route),
+    ("record-route", Kind::RecordRoute),
+    ("content-length", Kind::ContentLength),
+    ("l", Kind::ContentLength),
+    ("content-type", Kind::ContentType),
+    ("c", Kind::ContentType),
+    ("authorization", Kind::Authorization),
+    ("expires", Kind::Expires),
+    ("event", Kind::Event),
+    ("o", Kind::Event),
+    ("refer-to", Kind::ReferTo),
+    ("r", Kind::ReferTo),
+    ("supported", Kind::Supported),
+    ("k", Kind::Supported),
+    ("require", Kind::Require),
+    ("proxy-require", Kind::ProxyRequire),
+    ("allow", Kind::Allow),
+    ("user-agent", Kind::UserAgent),
+    ("server", Kind::Server),
+    ("date", Kind::Date),
+    ("path", Kind::Path),
+    ("diversion", Kind::Diversion),
+    ("remote-party-id", Kind::RemotePartyId),
+    ("subject", Kind::Subject),
+    ("s", Kind::Subject),
+    ("reason", Kind::Reason),
+    ("retry-after", Kind::RetryAfter),
+];
 
-/// A name as words. `fold` has the case bit at letters only, so that no other byte can pass for a
-/// hyphen.
-struct Spelling {
+/// Names of 16 bytes and more.
+const LONG_NAMES: [(&str, Kind); 5] = [
+    ("P-Asserted-Identity", Kind::PAssertedIdentity),
+    ("P-Preferred-Identity", Kind::PPreferredIdentity),
+    ("Proxy-Authorization", Kind::ProxyAuthorization),
+    ("Proxy-Authenticate", Kind::ProxyAuthenticate),
+    ("WWW-Authenticate", Kind::WwwAuthenticate),
+];
+
+/// A name and its colon in small letters.
+#[derive(Clone, Copy)]
+struct Slot {
+    name: u128,
+    /// The bytes that belong to the name and its colon.
+    keep: u128,
+    /// The case bit of the letters only, so that no other byte passes for a hyphen.
+    fold: u128,
     kind: Kind,
-    words: [u64; 2],
-    fold: [u64; 2],
 }
 
-const FROM: Spelling = spelling(b"from", Kind::From);
-const CSEQ: Spelling = spelling(b"cseq", Kind::CSeq);
-const DATE: Spelling = spelling(b"date", Kind::Date);
-const PATH: Spelling = spelling(b"path", Kind::Path);
-const ROUTE: Spelling = spelling(b"route", Kind::Route);
-const ALLOW: Spelling = spelling(b"allow", Kind::Allow);
-const EVENT: Spelling = spelling(b"event", Kind::Event);
-const SERVER: Spelling = spelling(b"server", Kind::Server);
-const REASON: Spelling = spelling(b"reason", Kind::Reason);
-const CALL_ID: Spelling = spelling(b"call-id", Kind::CallId);
-const CONTACT: Spelling = spelling(b"contact", Kind::Contact);
-const EXPIRES: Spelling = spelling(b"expires", Kind::Expires);
-const SUBJECT: Spelling = spelling(b"subject", Kind::Subject);
-const REQUIRE: Spelling = spelling(b"require", Kind::Require);
-const REFER_TO: Spelling = spelling(b"refer-to", Kind::ReferTo);
-const SUPPORTED: Spelling = spelling(b"supported", Kind::Supported);
-const DIVERSION: Spelling = spelling(b"diversion", Kind::Diversion);
-const USER_AGENT: Spelling = spelling(b"user-agent", Kind::UserAgent);
-const RETRY_AFTER: Spelling = spelling(b"retry-after", Kind::RetryAfter);
-const MAX_FORWARDS: Spelling = spelling(b"max-forwards", Kind::MaxForwards);
-const CONTENT_TYPE: Spelling = spelling(b"content-type", Kind::ContentType);
-const RECORD_ROUTE: Spelling = spelling(b"record-route", Kind::RecordRoute);
-const AUTHORIZATION: Spelling = spelling(b"authorization", Kind::Authorization);
-const PROXY_REQUIRE: Spelling = spelling(b"proxy-require", Kind::ProxyRequire);
-const CONTENT_LENGTH: Spelling = spelling(b"content-length", Kind::ContentLength);
-const REMOTE_PARTY_ID: Spelling = spelling(b"remote-party-id", Kind::RemotePartyId);
-const WWW_AUTHENTICATE: Spelling = spelling(b"www-authenticate", Kind::WwwAuthenticate);
+/// An empty slot fits nothing: no byte is kept, and yet the name is not 0.
+const EMPTY: Slot = Slot { name: 1, keep: 0, fold: 0, kind: Kind::Other };
 
-/// The kind among `spellings` that fits; `among` is unrolled, its spellings are constants.
+static SLOTS: [Slot; 128] = slots();
+
+/// Found by trying: with it no two names fall into one slot, which [`slots`] checks.
+const MULTIPLY: u32 = 0x75A8_9295;
+
+/// No two names have both the first two bytes (with the colon) and the length in common.
 #[inline(always)]
-fn among<const N: usize>(spellings: [Spelling; N], head: u64, tail: u64) -> Kind {
-    for spelling in spellings {
-        let [head_fold, tail_fold] = spelling.fold;
-        if [head | head_fold, tail | tail_fold] == spelling.words {
-            return spelling.kind;
+const fn slot_of(head: &[u8; 16], len: usize) -> usize {
+    let first = u16::from_le_bytes([head[0], head[1]]) | 0x2020;
+    let key = first as u32 | (len as u32) << 16;
+    (key.wrapping_mul(MULTIPLY) >> 25) as usize
+}
+
+const fn slots() -> [Slot; 128] {
+    let mut slots = [EMPTY; 128];
+    let mut n = 0;
+    while n < NAMES.len() {
+        let (name, kind) = NAMES[n];
+        let (mut head, mut keep, mut fold) = ([0; 16], [0; 16], [0; 16]);
+        let mut at = 0;
+        while at < name.len() {
+            head[at] = name.as_bytes()[at];
+            keep[at] = 0xFF;
+            fold[at] = if head[at].is_ascii_lowercase() { 0x20 } else { 0 };
+            at += 1;
         }
+        (head[at], keep[at]) = (b':', 0xFF);
+        let slot = slot_of(&head, name.len());
+        assert!(matches!(slots[slot].kind, Kind::Other), "two names in one slot");
+        slots[slot] = Slot {
+            name: u128::from_le_bytes(head),
+            keep: u128::from_le_bytes(keep),
+            fold: u128::from_le_bytes(fold),
+            kind,
+        };
+        n += 1;
     }
-    Kind::Other
-}
-
-/// First and last four bytes of a name of 4 to 8.
-#[inline(always)]
-const fn short_word(name: &[u8]) -> Option<u64> {
-    match (name.first_chunk(), name.last_chunk()) {
-        (Some(head), Some(tail)) => {
-            Some(u32::from_le_bytes(*head) as u64 | (u32::from_le_bytes(*tail) as u64) << 32)
-        }
-        _ => None,
-    }
-}
-
-/// First and last eight bytes of a name of 8 to 16.
-#[inline(always)]
-const fn long_words(name: &[u8]) -> Option<(u64, u64)> {
-    match (name.first_chunk(), name.last_chunk()) {
-        (Some(head), Some(tail)) => Some((u64::from_le_bytes(*head), u64::from_le_bytes(*tail))),
-        _ => None,
-    }
-}
-
-/// The words of a name of 4 to 16 small letters and hyphens.
-const fn spelling(lower: &[u8], kind: Kind) -> Spelling {
-    let words = match (long_words(lower), short_word(lower)) {
-        (Some((head, tail)), _) => [head, tail],
-        (None, Some(word)) => [word, 0],
-        (None, None) => [0, 0],
-    };
-    Spelling { kind, words, fold: [letters(words[0]), letters(words[1])] }
-}
-
-/// The case bit of each byte of `word` that is a letter.
-const fn letters(word: u64) -> u64 {
-    let mut bytes = word.to_le_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        bytes[at] = if bytes[at].is_ascii_alphabetic() { CASE } else { 0 };
-        at += 1;
-    }
-    u64::from_le_bytes(bytes)
+    slots
 }
 
 #[cfg(test)]

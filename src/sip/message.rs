@@ -61,19 +61,16 @@ impl<'a> Message<'a> {
     }
     /// The first field of a kind.
     pub fn field(&self, kind: Kind) -> Option<&'a Field> {
-        self.index.first_of(kind)
+        self.index.first(kind)
     }
     /// All fields of a kind, in order.
     pub fn fields(&self, kind: Kind) -> impl Iterator<Item = &'a Field> + use<'a> {
-        // No field of the kind: the place 0 wraps to a start behind all fields.
-        let place = self.index.first.get(kind as usize).copied().unwrap_or_default();
-        let from = usize::from(place).wrapping_sub(1);
-        let fields = self.index.fields.get(from..).unwrap_or_default();
+        let fields = self.index.fields_from(kind);
         fields.iter().filter(move |field| field.kind == kind)
     }
     /// All fields, in order.
     pub fn all(&self) -> &'a [Field] {
-        &self.index.fields
+        self.index.fields()
     }
     /// The value of the first field of a kind.
     pub fn value(&self, kind: Kind) -> Option<&'a [u8]> {

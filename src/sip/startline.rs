@@ -4,17 +4,48 @@
 //! between the parts and blanks at the end; does not read the Request-URI.
 
 use sluice_base::Span;
+use sluice_base::lanes::find_in_16;
 
-use crate::text::{has_blank_or_control, is_token, trim_end, trim_start};
+use crate::text::{has_blank, is_token, trim_end};
 use crate::{Method, Reason, StartLine};
 
-/// Reads `bytes[start..end]`, the first line without its LF.
+/// Reads `bytes[start..end]`, the first line without its LF; gives it and its span with its LF.
 ///
 /// # Errors
 /// [`Reason::FirstLine`], or [`Reason::Version`] when only the version is not 2.0.
-#[inline]
-pub(crate) fn start_line(bytes: &[u8], start: usize, end: usize) -> Result<StartLine, Reason> {
-    let line = trim_end(bytes.get(start..end).unwrap_or_default());
+#[inline(never)]
+pub(crate) fn start_line(
+    bytes: &[u8],
+    start: usize,
+    end: usize,
+) -> Result<(StartLine, Span), Reason> {
+    let line = bytes.get(start..end).unwrap_or_default();
+    let read = match usual_request(line, start) {
+        Some(request) => request,
+        None => any_start(trim_end(line), start)?,
+    };
+    Ok((read, span(start, end + 1 - start)))
+}
+
+/// A request line as nearly all are: one blank between the parts, CR behind. `None` for any other.
+#[inline(always)]
+fn usual_request(line: &[u8], start: usize) -> Option<StartLine> {
+    let request = line.strip_suffix(b" SIP/2.0\r")?;
+    let token_len = find_in_16(request.first_chunk()?, b' ');
+    let (token, uri) = (request.get(..token_len)?, request.get(token_len + 1..)?);
+    let method = Method::of(token);
+    if method == Method::Other || uri.is_empty() || has_blank(uri) {
+        return None;
+    }
+    Some(StartLine::Request {
+        method,
+        token: span(start, token_len),
+        uri: span(start + token_len + 1, uri.len()),
+    })
+}
+
+#[inline(never)]
+fn any_start(line: &[u8], start: usize) -> Result<StartLine, Reason> {
     match version_at_start(line) {
         Some(b"2.0") => reply(line, start),
         Some(_) => Err(Reason::Version),
@@ -24,14 +55,14 @@ pub(crate) fn start_line(bytes: &[u8], start: usize, end: usize) -> Result<Start
 
 /// `SIP/2.0 CODE [REASON]`; the line begins with `SIP/2.0`.
 fn reply(line: &[u8], start: usize) -> Result<StartLine, Reason> {
-    let rest = trim_start(&line[7..]);
+    let rest = skip_blanks(line.get(7..).unwrap_or_default());
     let at = start + line.len() - rest.len();
     let (Some(code @ [b'1'..=b'6', b'0'..=b'9', b'0'..=b'9']), Some(after)) =
         (rest.first_chunk::<3>(), rest.get(3..))
     else {
         return Err(Reason::FirstLine);
     };
-    let phrase = trim_start(after);
+    let phrase = skip_blanks(after);
     if !matches!(after, [] | [b' ' | b'\t', ..]) || phrase.contains(&0) {
         return Err(Reason::FirstLine);
     }
@@ -43,18 +74,17 @@ fn reply(line: &[u8], start: usize) -> Result<StartLine, Reason> {
 }
 
 /// `METHOD URI SIP/2.0`.
-#[inline]
 fn request(line: &[u8], start: usize) -> Result<StartLine, Reason> {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let token_len = line.iter().position(blank).ok_or(Reason::FirstLine)?;
     let version_at = line.iter().rposition(blank).map_or(0, |at| at + 1);
     let (token, version) = (&line[..token_len], &line[version_at..]);
-    let uri = trim_start(line.get(token_len..version_at).unwrap_or_default());
+    let uri = skip_blanks(line.get(token_len..version_at).unwrap_or_default());
     let uri_at = version_at - uri.len();
-    let uri = trim_end(uri);
+    let uri_len = uri.iter().rposition(|byte| !blank(byte)).map_or(0, |last| last + 1);
+    let uri = &uri[..uri_len];
     let method = Method::of(token);
-    if (method == Method::Other && !is_token(token)) || uri.is_empty() || has_blank_or_control(uri)
-    {
+    if (method == Method::Other && !is_token(token)) || uri.is_empty() || has_blank(uri) {
         return Err(Reason::FirstLine);
     }
     match version_at_start(version) {
@@ -70,7 +100,6 @@ fn request(line: &[u8], start: usize) -> Result<StartLine, Reason> {
 }
 
 /// What follows `SIP/` (any case) up to the next blank.
-#[inline]
 fn version_at_start(text: &[u8]) -> Option<&[u8]> {
     let (name, rest) = text.split_first_chunk::<4>()?;
     if !name.eq_ignore_ascii_case(b"SIP/") {
@@ -78,6 +107,14 @@ fn version_at_start(text: &[u8]) -> Option<&[u8]> {
     }
     let end = rest.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(rest.len());
     Some(&rest[..end])
+}
+
+/// `text` without blanks at its start; a CR is no blank within the first line.
+fn skip_blanks(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = text {
+        text = rest;
+    }
+    text
 }
 
 fn span(start: usize, len: usize) -> Span {

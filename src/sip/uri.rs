@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use crate::params;
-use crate::text::{has_blank_or_control, number, split_once};
+use crate::text::{has_blank, number, split_once};
 
 /// A URI's scheme.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,7 +42,7 @@ impl<'a> Uri<'a> {
     /// Reads a whole text as a URI; `None` when it is none.
     pub fn parse(text: &'a [u8]) -> Option<Self> {
         let (scheme, rest) = split_once(text, b':')?;
-        if rest.is_empty() || !is_scheme(scheme) || has_blank_or_control(text) {
+        if rest.is_empty() || !is_scheme(scheme) || has_blank(text) {
             return None;
         }
         match Scheme::of(scheme) {

@@ -1,1 +1,12 @@
-//! (skeleton)
+//! SIP text against a naive oracle: what the index says of good, mutated and bad datagrams, and
+//! what patches make of a message.
+
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+mod bad;
+mod generate;
+mod index;
+mod lanes;
+mod oracle;
+mod patches;
+mod replies;
