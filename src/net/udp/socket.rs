@@ -71,16 +71,17 @@ pub fn open_group(
     options: &UdpOptions,
 ) -> Result<Group, OpenError> {
     let failed = |source| OpenError::of(addr, source);
-    // Without SO_REUSEPORT this bind fails on any other listener; it is closed before the rest.
-    bind(addr, false).map_err(failed)?;
+    // Without SO_REUSEPORT this bind fails on any other listener; it is closed before the rest. It
+    // also chooses the port when 0 was asked for: with SO_REUSEPORT the system may choose one that
+    // another group has.
+    let alone = bind(addr, false).and_then(|socket| socket.local_addr()).map_err(failed)?;
+    let addr = alone.as_socket().unwrap_or(addr);
     let mut group = Group { addr, sockets: Vec::with_capacity(count), receive_buffer: 0 };
     for _ in 0..count {
-        let socket = bind(group.addr, true).map_err(failed)?;
+        let socket = bind(addr, true).map_err(failed)?;
         configure(&socket, addr, options).map_err(failed)?;
         group.receive_buffer = socket.recv_buffer_size().map_err(failed)?;
-        let socket = UdpSocket::from_std(socket.into());
-        group.addr = socket.local_addr().map_err(failed)?;
-        group.sockets.push(socket);
+        group.sockets.push(UdpSocket::from_std(socket.into()));
     }
     Ok(group)
 }
@@ -167,6 +168,14 @@ mod tests {
             assert_eq!(kernel_drops(socket).unwrap(), 0);
         }
         assert!(group.receive_buffer > 100_000);
+    }
+
+    #[test]
+    fn groups_never_share_a_port_that_the_system_chose() {
+        let open = || open_group(local(0), 1, &UdpOptions::default()).unwrap();
+        let groups: Vec<Group> = (0..600).map(|_| open()).collect();
+        let ports: std::collections::BTreeSet<u16> = groups.iter().map(|g| g.addr.port()).collect();
+        assert_eq!(ports.len(), groups.len());
     }
 
     #[test]
