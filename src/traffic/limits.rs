@@ -29,8 +29,8 @@ pub const RETRANSMISSIONS: u8 = 6;
 /// Latencies above this many microseconds are recorded as this: no call waits longer.
 pub const LATENCY_US: u64 = 120_000_000;
 
-/// Batches of replies that a caller takes in one round. A call has up to three replies, so that
-/// one batch a round would fall behind; four cost no more lag than the sending itself.
+/// Batches of replies that a caller takes from a socket in one round while they are full. A call
+/// has up to four replies: with one batch a round it would fall behind its own calls.
 pub const BATCHES: usize = 4;
 
 /// Bytes that one round may send, reserved at start: [`ROUND`] first requests and two answers to

@@ -10,7 +10,9 @@ pub mod requests;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use sluice_net::limits::BATCH;
 use sluice_net::{Clock, Driver};
 
 pub use config::{Mode, UacConfig};
@@ -119,14 +121,13 @@ impl Run {
         let timeout = sleep(self.config.spin, self.now_us, self.caller.next_due_us());
         self.driver.poll(Some(timeout))?;
         let polled_us = self.clock.now().mono_us;
-        let mut worked = false;
-        for _ in 0..limits::BATCHES {
-            let Some((region, datagrams)) = self.driver.receive() else { break };
-            let now_us = self.clock.now().mono_us;
-            for datagram in datagrams {
-                self.caller.receive(now_us, datagram.bytes(region), &mut self.out);
+        let (mut worked, mut more) = self.receive();
+        for _ in 1..limits::BATCHES {
+            if !more {
+                break;
             }
-            worked = true;
+            self.driver.poll(Some(Duration::ZERO))?;
+            more = self.receive().1;
         }
         let begun = self.caller.advance(self.clock.now().mono_us, &mut self.out);
         worked |= !self.out.sends.is_empty();
@@ -142,6 +143,21 @@ impl Run {
         self.caller.counts.send_errors = counts.send_failed + counts.send_dropped;
         let finished = self.caller.finished();
         Ok(if finished { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+
+    /// Takes one batch of replies of each readable socket: whether there was any, and whether one
+    /// was full, so that more is waiting.
+    fn receive(&mut self) -> (bool, bool) {
+        let (mut any, mut full) = (false, false);
+        while let Some((region, datagrams)) = self.driver.receive() {
+            let now_us = self.clock.now().mono_us;
+            for datagram in datagrams {
+                self.caller.receive(now_us, datagram.bytes(region), &mut self.out);
+            }
+            any = true;
+            full |= datagrams.len() == BATCH;
+        }
+        (any, full)
     }
 
     fn snapshot(&mut self) -> UacSnapshot {

@@ -118,13 +118,13 @@ impl Run {
         }
     }
 
-    /// Waits for requests and answers one batch of them; whether there was any.
+    /// Waits for requests and answers one batch of each readable socket; whether there was any.
     fn round(&mut self, stopping: bool) -> Result<bool, TrafficError> {
         let timeout = sleep(self.config.spin || stopping, self.now_us, None);
         self.driver.poll(Some(timeout))?;
         let polled_us = self.clock.now().mono_us;
         let mut worked = false;
-        if let Some((region, datagrams)) = self.driver.receive() {
+        while let Some((region, datagrams)) = self.driver.receive() {
             for datagram in datagrams {
                 let (socket, bytes) = (datagram.socket, datagram.bytes(region));
                 let present = self.presence.is_present(usize::from(socket.0));
