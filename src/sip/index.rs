@@ -235,77 +235,81 @@ impl Visit for Scan<'_> {
             }
             self.line = end + 1;
         }
-        while line_ends != 0 {
+        // Locals, so that they stay in registers from line to line.
+        let (mut line, mut count) = (self.line, self.count);
+        let mut more = true;
+        while line_ends != 0 && more {
             let end = base + line_ends.trailing_zeros() as usize;
             line_ends &= line_ends - 1;
-            if !self.usual_line(end) && !self.any_line(end) {
-                return false;
+            let kind = match (usual_field(self.bytes, line, end), self.fields.get_mut(count)) {
+                (Some(field), Some(slot)) => {
+                    *slot = field;
+                    field.kind
+                }
+                _ => match self.unusual_line(line, count, end) {
+                    Some(Line::Field(kind)) => kind,
+                    Some(Line::Fold) => {
+                        line = end + 1;
+                        continue;
+                    }
+                    _ => {
+                        more = false;
+                        continue;
+                    }
+                },
+            };
+            count += 1;
+            line = end + 1;
+            let first = &mut self.first[kind as usize];
+            if *first == 0 {
+                *first = count as u16;
             }
-            self.line = end + 1;
         }
-        true
+        (self.line, self.count) = (line, count);
+        more
     }
 }
 
 impl Scan<'_> {
-    /// Adds the field of a line as nearly all are: a short name, a colon, one blank, a value, CRLF.
-    /// `false`, and nothing done, for any other.
-    #[inline(always)]
-    fn usual_line(&mut self, end: usize) -> bool {
-        let start = self.line;
-        let Some(head) = self.bytes.get(start..).and_then(|line| line.first_chunk::<18>()) else {
-            return false;
-        };
-        let Some(name) = head.first_chunk::<16>() else { return false };
-        let len = find_in_16(name, b':');
-        let kind = match Kind::of_head(name, len) {
-            Some(kind) => kind,
-            None if is_other_name(name, len) => Kind::Other,
-            None => return false,
-        };
-        // A name holds no LF, so that the colon stands in front of this line's end.
-        let value = (len & 15) + 2;
-        let (b' ', b'!'..=0xFF) = (head[value - 1], head[value]) else { return false };
-        let Some([b'!'..=0xFF, b'\r']) = self.bytes.get(end - 2..end) else { return false };
-        let Some(field) = self.fields.get_mut(self.count) else { return false };
-        *field = Field {
-            kind,
-            name: Span { start: start as u16, end: (start + value - 2) as u16 },
-            value: Span { start: (start + value) as u16, end: (end - 1) as u16 },
-            line: Span { start: start as u16, end: (end + 1) as u16 },
-        };
-        self.count_field(kind);
-        true
-    }
-
-    #[inline(always)]
-    fn count_field(&mut self, kind: Kind) {
-        self.count += 1;
-        let first = &mut self.first[kind as usize];
-        if *first == 0 {
-            *first = self.count as u16;
-        }
-    }
-
-    /// Reads any line that ends with the LF at `end`; `false` when the headers are done or refused.
-    #[inline(always)]
-    fn any_line(&mut self, end: usize) -> bool {
-        let (before, behind) = self.fields.split_at_mut(self.count.min(limits::FIELDS));
-        match any_line(self.bytes, self.line, end, before.last_mut(), behind.first_mut()) {
-            Ok(Line::Field(kind)) => self.count_field(kind),
-            Ok(Line::Fold) => {}
-            Ok(Line::Empty) => {
-                self.end = Ok(end + 1);
-                return false;
+    /// Reads any line that ends with the LF at `end`, and keeps how the pass ended, if it did.
+    #[inline(never)]
+    fn unusual_line(&mut self, start: usize, count: usize, end: usize) -> Option<Line> {
+        let (before, behind) = self.fields.split_at_mut(count.min(limits::FIELDS));
+        match any_line(self.bytes, start, end, before.last_mut(), behind.first_mut()) {
+            Ok(Line::Empty) => self.end = Ok(end + 1),
+            Ok(line) => {
+                self.unusual = true;
+                return Some(line);
             }
-            Err(reason) => {
-                self.end = Err(reason);
-                return false;
-            }
+            Err(reason) => self.end = Err(reason),
         }
-        self.unusual = true;
-        true
+        None
     }
+}
+
+/// The field of a line as nearly all are: a short name, a colon, one blank, a value, CRLF. `None`
+/// for any other.
+#[inline(always)]
+fn usual_field(bytes: &[u8], start: usize, end: usize) -> Option<Field> {
+    let head = bytes.get(start..)?.first_chunk::<18>()?;
+    let name = head.first_chunk::<16>()?;
+    let len = find_in_16(name, b':');
+    let kind = match Kind::of_head(name, len) {
+        Some(kind) => kind,
+        None if is_other_name(name, len) => Kind::Other,
+        None => return None,
+    };
+    // A name holds no LF, so that the colon stands in front of this line's end.
+    let value = (len & 15) + 2;
+    let (b' ', b'!'..=0xFF) = (head[value - 1], head[value]) else { return None };
+    let (before, _) = bytes.split_at_checked(end)?;
+    let Some([b'!'..=0xFF, b'\r']) = before.last_chunk() else { return None };
+    Some(Field {
+        kind,
+        name: Span { start: start as u16, end: (start + value - 2) as u16 },
+        value: Span { start: (start + value) as u16, end: (end - 1) as u16 },
+        line: Span { start: start as u16, end: (end + 1) as u16 },
+    })
 }
 
 /// What a line was.
