@@ -17,6 +17,7 @@ mod regexes;
 pub mod signaling;
 pub mod sipmsgops;
 pub mod sl;
+mod subst;
 mod table;
 pub mod textops;
 

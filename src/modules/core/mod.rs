@@ -6,6 +6,7 @@ mod calendar;
 mod functions;
 mod globals;
 mod limits;
+mod transform;
 mod uri;
 mod variables;
 
@@ -20,7 +21,7 @@ pub static MODULE: Module = Module {
     params: globals::ALL,
     functions: &functions::ALL,
     variables: &variables::ALL,
-    transformations: &[],
+    transformations: &transform::ALL,
     statistics: &[],
     commands: &[],
     hooks: Hooks::NONE,

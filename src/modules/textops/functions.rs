@@ -11,9 +11,9 @@ use sluice_engine::{Ctx, Flow, Text, Value};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 use sluice_sip::Place;
 
-use super::subst::Subst;
 use crate::core::api::set_user;
 use crate::regexes::Regexes;
+use crate::subst::Subst;
 use crate::table::{function, param};
 
 const A: Routes = Routes::ANY;

@@ -5,7 +5,6 @@
 //! conflict. When the body changes length, Content-Length follows.
 
 mod functions;
-mod subst;
 
 use sluice_engine::module::{Hooks, Module};
 

@@ -2,4 +2,5 @@
 
 mod forward;
 mod globals;
+mod transformations;
 mod variables;
