@@ -105,6 +105,10 @@ pub struct Gateway {
 /// The other tools.
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    /// Show a gateway at work: caller, destinations and dispatcher in one process
+    Demo(crate::commands::demo::Options),
+    /// Generate or answer SIP load
+    Load(crate::commands::load::Options),
     /// Print the functions, parameters and variables of a module
     Doc(crate::commands::doc::Options),
 }

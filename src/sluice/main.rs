@@ -9,6 +9,8 @@ use sluice::{commands, registry, serve};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
+        Some(Command::Demo(options)) => commands::demo::run(&options),
+        Some(Command::Load(options)) => commands::load::run(&options),
         Some(Command::Doc(options)) => {
             commands::doc::run(&options, &registry()).map(|()| ExitCode::SUCCESS)
         }

@@ -1,3 +1,5 @@
 //! The subcommands.
 
+pub mod demo;
 pub mod doc;
+pub mod load;

@@ -1,6 +1,7 @@
 //! `sluice -f FILE`: checks or runs a script in the foreground until it is told to end.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use nix::unistd::{Gid, Group, Uid, User};
@@ -38,7 +39,7 @@ pub fn run(options: &cli::Gateway) -> Result<ExitCode> {
             at,
         });
     }
-    let dns = Dns::from_system();
+    let dns = Arc::new(Dns::from_system());
     let resolve = |name: &str| dns.addresses_now(name);
     let sockets = sockets(&script, &options.listen, &resolve)?;
     if options.check || options.check_routes {
@@ -51,7 +52,8 @@ pub fn run(options: &cli::Gateway) -> Result<ExitCode> {
         workers: options.workers.or_else(|| workers(&script)),
         receive_buffer: options.buffer,
     };
-    let gateway = Gateway::start(script, registry, sockets, dns, &origin, tuning)?;
+    let read_file = Arc::new(move |path: &str| origin.read_beside(path));
+    let gateway = Gateway::start(script, registry, sockets, dns, read_file, tuning)?;
     confine(options)?;
     write_ids(options)?;
     tracing::info!(target: "core", "{} workers, {}", gateway.workers(), gateway.listening());

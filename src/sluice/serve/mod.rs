@@ -17,7 +17,7 @@ use sluice_base::histogram::{Collector, histogram};
 use sluice_base::{OwnerSeed, WorkerId};
 use sluice_control::{Control, Dns, Waker};
 use sluice_engine::counter::Counter;
-use sluice_engine::module::{CommandError, SetupError};
+use sluice_engine::module::{CommandError, ReadFile, SetupError};
 use sluice_engine::program::{Environment, Program};
 use sluice_engine::registry::Registry;
 use sluice_engine::sockets::Sockets;
@@ -27,7 +27,6 @@ use sluice_net::pin::available_cpus;
 use sluice_net::udp::socket::{UdpOptions, open_group};
 use sluice_script::Script;
 
-use script::Origin;
 use shell::Shell;
 
 /// The ownership hash of calls: the same in every process, so that a restart moves no call.
@@ -72,15 +71,16 @@ impl Gateway {
         script: Script,
         registry: Arc<Registry>,
         sockets: Sockets,
-        dns: Dns,
-        origin: &Origin,
+        dns: Arc<Dns>,
+        read_file: ReadFile,
         tuning: Tuning,
     ) -> Result<Self> {
         let cpus = available_cpus();
         let most = cpus.len().clamp(1, 63) as u8;
         let workers = tuning.workers.unwrap_or(most).clamp(1, most);
-        let dns = Arc::new(dns);
-        let environment = environment(origin, Arc::clone(&dns));
+        let names = Arc::clone(&dns);
+        let resolve = Arc::new(move |name: &str| names.addresses_now(name));
+        let environment = Environment { read_file, resolve };
         let files = script.files.clone();
         let mut drivers = open(&sockets, workers, tuning)?;
         let mut warnings = Vec::new();
@@ -173,14 +173,6 @@ impl Gateway {
             }
         }
         self.control.stop();
-    }
-}
-
-fn environment(origin: &Origin, dns: Arc<Dns>) -> Environment {
-    let origin = origin.clone();
-    Environment {
-        read_file: Arc::new(move |path: &str| origin.read_beside(path)),
-        resolve: Arc::new(move |name: &str| dns.addresses_now(name)),
     }
 }
 

@@ -1,0 +1,212 @@
+//! `sluice demo`: the gateway on `examples/dispatcher/`, four answering destinations and a caller
+//! in one process. In the middle of the run a destination is taken away and brought back.
+
+mod board;
+mod verdict;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, Result, anyhow};
+use sluice_control::Dns;
+use sluice_script::{Loader, SourceText, compile};
+use sluice_traffic::agents;
+use sluice_traffic::report::UasReport;
+use sluice_traffic::uac::{Mode, Uac, UacConfig};
+use sluice_traffic::uas::{Presence, Uas, UasConfig};
+
+use crate::serve::listen::sockets;
+use crate::serve::{Gateway, Tuning, log};
+use board::Board;
+use verdict::{Phases, Verdict};
+
+/// The example that the demo runs, as it stands.
+const SCRIPT: &str = include_str!("../../../../examples/dispatcher/opensips.cfg");
+const LIST: &str = include_str!("../../../../examples/dispatcher/dispatcher.list");
+
+/// Destinations of the example, on the ports 11 to 14 above the gateway's.
+const DESTINATIONS: u16 = 4;
+
+/// The destination that is taken away: the third.
+const ABSENT: usize = 2;
+
+/// Milliseconds between two looks at the agents.
+const LOOK_MS: u64 = 200;
+
+/// Looks between telling the dispatcher and switching the destination off: what was on its way to
+/// it is then answered, as in a planned maintenance.
+const GRACE: u32 = 2;
+
+/// Arguments of `sluice demo`.
+#[derive(clap::Args, Debug)]
+pub struct Options {
+    /// How long calls are made
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(3..=86_400))]
+    seconds: u64,
+    /// Calls per second, each INVITE, ACK and BYE
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..))]
+    rate: u32,
+    /// The gateway's port; the destinations take the ports 11 to 14 above
+    #[arg(long, default_value_t = 5060, value_parser = clap::value_parser!(u16).range(1..=65_521))]
+    port: u16,
+    /// Workers of the gateway; default: one per CPU
+    #[arg(long)]
+    workers: Option<u8>,
+    /// Print only the summary, as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the demo. The exit code is 0 only if every call that was due was answered, the shares are
+/// fair and nothing went to the absent destination.
+///
+/// # Errors
+/// Ports that are taken, above all.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let _guard = log::start(tracing::Level::WARN);
+    let mut gateway = start(options)?;
+    let uas = Uas::bind(UasConfig {
+        listen: (1..=DESTINATIONS).map(|n| local(options.port + 10 + n)).collect(),
+        ..UasConfig::default()
+    })?;
+    let mut config = UacConfig {
+        target: local(options.port),
+        mode: Mode::Call,
+        rate: options.rate,
+        observe_ms: LOOK_MS,
+        ..UacConfig::default()
+    };
+    config.calls = Some(config.calls_in(options.seconds));
+    let mut show = Show::new(&gateway, uas.presence(), options);
+    let uac = Uac::bind(config)?;
+    show.board.begin(&gateway, options);
+    let stop = AtomicBool::new(false);
+    let report = agents::run(uac, uas, &stop, |snapshot| show.look(&snapshot))?;
+    let Show { board, phases, failure, .. } = show;
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    let verdict = Verdict::of(&report, phases, &mut gateway, ABSENT);
+    gateway.stop();
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&verdict)?);
+    } else {
+        board.end(&verdict);
+    }
+    Ok(if verdict.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn local(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+/// The example's gateway, on another port when asked.
+fn start(options: &Options) -> Result<Gateway> {
+    struct NoFiles;
+    impl Loader for NoFiles {
+        fn read(&mut self, _: &str, _: &str) -> std::io::Result<SourceText> {
+            Err(std::io::ErrorKind::NotFound.into())
+        }
+    }
+    let registry = crate::registry();
+    let name = "examples/dispatcher/opensips.cfg".to_owned();
+    let main = SourceText { name, text: SCRIPT.into() };
+    let compiled = compile(main, &mut NoFiles, registry.as_ref(), Default::default());
+    let errors = compiled.render(false);
+    let script = compiled.script.ok_or_else(|| anyhow!(errors))?;
+    let dns = Arc::new(Dns::from_system());
+    let given = [format!("udp:{}", local(options.port))];
+    let sockets = sockets(&script, &given, &|name| dns.addresses_now(name))?;
+    let list = list(options.port);
+    let read_file = Arc::new(move |_: &str| Ok(list.clone().into_bytes()));
+    let tuning = Tuning { workers: options.workers, ..Tuning::default() };
+    Gateway::start(script, registry, sockets, dns, read_file, tuning)
+        .context("the demo's gateway cannot start (another port: `sluice demo --port N`)")
+}
+
+/// The example's list, moved to the ports above `port`.
+fn list(port: u16) -> String {
+    (1..=DESTINATIONS).fold(LIST.to_owned(), |list, n| {
+        list.replace(&format!(":{}", 5070 + n), &format!(":{}", port + 10 + n))
+    })
+}
+
+/// What happens while the agents run: the board, and the destination that goes and comes back.
+struct Show<'a> {
+    gateway: &'a Gateway,
+    presence: Presence,
+    address: String,
+    third_us: u64,
+    step: Step,
+    board: Board,
+    phases: Phases,
+    failure: Option<anyhow::Error>,
+}
+
+/// How far the show is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Step {
+    All,
+    /// Told to the dispatcher; looks left before it is switched off.
+    Leaving(u32),
+    Absent,
+    Back,
+}
+
+impl<'a> Show<'a> {
+    fn new(gateway: &'a Gateway, presence: Presence, options: &Options) -> Self {
+        Self {
+            gateway,
+            presence,
+            address: format!("sip:{}", local(options.port + 11 + ABSENT as u16)),
+            third_us: options.seconds * 1_000_000 / 3,
+            step: Step::All,
+            board: Board::new(!options.json),
+            phases: Phases::default(),
+            failure: None,
+        }
+    }
+
+    fn look(&mut self, snapshot: &agents::Snapshot) {
+        let now_us = snapshot.caller.elapsed_us;
+        self.board.look(snapshot);
+        let Some(destinations) = &snapshot.destinations else { return };
+        self.step = match self.step {
+            Step::All if now_us >= self.third_us => {
+                self.phases.all = counts(destinations);
+                self.tell("i");
+                self.board.say(now_us, &format!("{} is taken out of the set", self.address));
+                Step::Leaving(GRACE)
+            }
+            Step::Leaving(0) => {
+                self.presence.set(ABSENT, false);
+                self.phases.begin_absence = counts(destinations);
+                self.board.say(now_us, "and switched off: its calls go to the other three");
+                Step::Absent
+            }
+            Step::Leaving(looks) => Step::Leaving(looks - 1),
+            Step::Absent if now_us >= 2 * self.third_us => {
+                self.phases.end_absence = counts(destinations);
+                self.presence.set(ABSENT, true);
+                self.tell("a");
+                self.board.say(now_us, &format!("{} is back", self.address));
+                Step::Back
+            }
+            step => step,
+        };
+    }
+
+    fn tell(&mut self, state: &str) {
+        let params = [Some(state), Some("1"), Some(self.address.as_str())];
+        if let Err(error) = self.gateway.manage("ds_set_state", &params) {
+            self.failure = Some(error.into());
+        }
+    }
+}
+
+/// First requests of each destination.
+fn counts(report: &UasReport) -> Vec<u64> {
+    report.destinations.iter().map(|d| d.counts.first_requests()).collect()
+}
