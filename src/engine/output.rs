@@ -29,7 +29,8 @@ pub struct Output {
 impl Output {
     /// Room for a batch, touched once so that no page faults later.
     pub fn with_capacity(bytes: usize, sends: usize) -> Self {
-        let mut touched = vec![0; bytes];
+        // A one in each byte: zeros alone would be pages that the kernel has not given yet.
+        let mut touched = vec![1; bytes];
         touched.clear();
         Self { bytes: touched, sends: Vec::with_capacity(sends), jobs: Vec::new() }
     }

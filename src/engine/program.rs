@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sluice_base::counters::{Cells, CellsReader};
+use sluice_base::limits::WORKERS_MAX;
 use sluice_base::mailbox::Mailbox;
 use sluice_base::wake::Wake;
 use sluice_base::{Now, OwnerSeed, WorkerId};
@@ -109,9 +110,9 @@ impl Program {
         self.statistics.get(at).copied()
     }
 
-    /// Makes `workers` workers (at least one, at most 63) that know each other.
+    /// Makes `workers` workers (at least one, at most [`WORKERS_MAX`]) that know each other.
     pub fn workers(&self, workers: u8, seed: OwnerSeed, random: u64, now: Now) -> Vec<Made> {
-        let links = mesh(workers.clamp(1, 63), limits::RING_BYTES);
+        let links = mesh(workers.clamp(1, WORKERS_MAX), limits::RING_BYTES);
         let make = |(number, links): (usize, crate::worker::Links)| {
             let id = WorkerId(number as u8);
             let (cells, counters) = Cells::new(self.cells);

@@ -109,7 +109,7 @@ fn log_level(script: &Script, more: u8) -> tracing::Level {
 
 fn workers(script: &Script) -> Option<u8> {
     script.globals.iter().rev().find_map(|global| match (global.name, &global.value) {
-        ("udp_workers", Setting::Int(n)) => Some((*n).clamp(1, 63) as u8),
+        ("udp_workers", Setting::Int(n)) => Some((*n).clamp(1, i64::from(u8::MAX)) as u8),
         _ => None,
     })
 }

@@ -14,6 +14,7 @@ use std::thread::{Builder, JoinHandle};
 use anyhow::{Context, Result, anyhow};
 use sluice_base::counters::CellsReader;
 use sluice_base::histogram::{Collector, histogram};
+use sluice_base::limits::WORKERS_MAX;
 use sluice_base::{OwnerSeed, WorkerId};
 use sluice_control::{Control, Dns, Waker};
 use sluice_engine::counter::Counter;
@@ -76,7 +77,7 @@ impl Gateway {
         tuning: Tuning,
     ) -> Result<Self> {
         let cpus = available_cpus();
-        let most = cpus.len().clamp(1, 63) as u8;
+        let most = cpus.len().clamp(1, usize::from(WORKERS_MAX)) as u8;
         let workers = tuning.workers.unwrap_or(most).clamp(1, most);
         let names = Arc::clone(&dns);
         let resolve = Arc::new(move |name: &str| names.addresses_now(name));
