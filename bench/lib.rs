@@ -1,1 +1,5 @@
-//! (skeleton)
+//! What the benches share.
+#![forbid(unsafe_code)]
+#![allow(clippy::expect_used, reason = "a bench that cannot be set up has nothing to measure")]
+
+pub mod destinations;

@@ -111,7 +111,8 @@ fn the_username_of_credentials_is_a_key() {
     let mut world = world("", "ds_select_dst(1, 5); forward();");
     let digest = |header: &str, name: &str| {
         format!(
-            "{header}: Digest username=\"{name}\", realm=\"r\", nonce=\"n\", uri=\"sip:r\", response=\"0\"\r\n"
+            "{header}: Digest username=\"{name}\", realm=\"r\", nonce=\"n\", \
+             uri=\"sip:r\", response=\"0\"\r\n"
         )
     };
     // alice is 2 modulo 3, abc is 0.

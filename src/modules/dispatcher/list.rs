@@ -1,8 +1,8 @@
 //! The list file (spec 3.1): `setid destination [flags [weight[/priority] [attrs]]]` on each line.
 //!
 //! Takes the file's bytes, gives rows, or the first mistake as `FILE:LINE: ...`. Opens no file and
-//! resolves no name. Flags are the number of OpenSIPS 1.x or, as an extension, the letters `a`, `i`,
-//! `p`; the priority behind the weight is an extension too.
+//! resolves no name. Flags are the number of OpenSIPS 1.x or, as an extension, the letters `a`,
+//! `i`, `p`; the priority behind the weight is an extension too.
 
 use std::collections::hash_map::Entry;
 
