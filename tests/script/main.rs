@@ -3,4 +3,5 @@
 mod damage;
 mod dump;
 mod lowered;
+mod robust;
 mod world;

@@ -57,8 +57,10 @@ const ENTITIES: &[(&str, &str)] = &[
     ("&#8221;", "\""),
 ];
 
-/// The damage at the beginning of `line` (one line, without its end). `first`: nothing stands
-/// before it on its line.
+/// Longest HTML tag that is looked for.
+const LONGEST_TAG: usize = 256;
+
+/// The damage at the beginning of the bytes. `first`: nothing stands before it on its line.
 pub(crate) fn find(line: &[u8], first: bool) -> Option<Damage> {
     if first && is_row(line) {
         return Some(Damage::Row);
@@ -106,15 +108,16 @@ fn is_row(line: &[u8]) -> bool {
 
 /// Finds the quote that closes a typographic one: a typographic or a plain one.
 fn quote(line: &[u8], glyph: usize) -> Damage {
+    let end = line.iter().position(|b| *b == b'\n').unwrap_or(line.len());
     let mut at = glyph;
-    while at < line.len() {
+    while at < end {
         let closing = any_of(&line[at..], QUOTES).or((line[at] == b'"').then_some(1));
         if let Some(length) = closing {
             return Damage::Quote { glyph, whole: at + length, closed: true };
         }
         at += 1;
     }
-    Damage::Quote { glyph, whole: line.len(), closed: false }
+    Damage::Quote { glyph, whole: end, closed: false }
 }
 
 /// Length of one or more HTML tags that follow each other.
@@ -129,7 +132,7 @@ fn tags(line: &[u8]) -> Option<usize> {
 fn tag(line: &[u8]) -> Option<usize> {
     let inner = line.strip_prefix(b"<")?;
     let inner = inner.strip_prefix(b"/").unwrap_or(inner);
-    let name = inner.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+    let name = inner.iter().take(12).take_while(|b| b.is_ascii_alphanumeric()).count();
     let word = std::str::from_utf8(&inner[..name]).ok()?.to_ascii_lowercase();
     if !TAGS.contains(&word.as_str()) {
         return None;
@@ -141,8 +144,8 @@ fn tag(line: &[u8]) -> Option<usize> {
     if !rest.starts_with(b">") && !rest.starts_with(b"/>") && !attribute {
         return None;
     }
-    let close = line.iter().position(|b| *b == b'>')?;
-    Some(close + 1)
+    let close = line.iter().take(LONGEST_TAG).position(|b| *b == b'>' || *b == b'\n')?;
+    (line[close] == b'>').then_some(close + 1)
 }
 
 #[cfg(test)]

@@ -104,7 +104,8 @@ impl<'l> Lexer<'l> {
                 limits::INCLUDE_FILES
             );
             self.sink.report(Diagnostic::error("too-large", at, message));
-            self.stack.clear();
+            self.sink.silence();
+            self.stop();
             if !self.sources.is_empty() {
                 return;
             }
@@ -139,8 +140,8 @@ impl<'l> Lexer<'l> {
         if depth > limits::INCLUDE_DEPTH {
             let message = format!("files include each other over {} deep", limits::INCLUDE_DEPTH);
             self.sink.report(Diagnostic::error("include", at, message));
-            self.stack.truncate(1);
-            return;
+            self.sink.silence();
+            return self.stop();
         }
         match self.loader.read(&path, &from) {
             Ok(source) => self.push(source, Some(at)),
@@ -209,8 +210,7 @@ impl<'l> Lexer<'l> {
 
     /// The token at the cursor, which stands on no white space. `None`: it was damage.
     fn token(&mut self, cursor: &mut Cursor) -> Option<Token> {
-        let line = &cursor.rest()[..cursor.line_length()];
-        if let Some(damage) = damage::find(line, cursor.first) {
+        if let Some(damage) = damage::find(cursor.rest(), cursor.first) {
             return self.mend(cursor, damage);
         }
         let Some(first) = cursor.peek(0) else { return Some(end(cursor.here(0))) };
@@ -249,8 +249,9 @@ impl<'l> Lexer<'l> {
             Some(length) => Some(take(cursor, Kind::Variable, length)),
             None => {
                 let message = "the variable's parenthesis is not closed on this line";
-                let at = cursor.here(if cursor.peek(1) == Some(b'(') { 2 } else { 1 });
-                if cursor.rest().iter().take(cursor.line_length()).any(|b| *b == b'(') {
+                let at = cursor.here(1);
+                let named = cursor.rest()[1..].iter().take_while(|b| is_word(**b) || **b == b'.');
+                if cursor.peek(named.count() + 1) == Some(b'(') {
                     self.sink.tear(Diagnostic::error("unclosed-variable", at, message));
                     cursor.skip_line();
                 } else {

@@ -20,7 +20,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<(Numeric, usize)> {
 }
 
 fn address(bytes: &[u8]) -> Option<(Numeric, usize)> {
-    let digits = bytes.iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
+    let digits = bytes.iter().take(16).take_while(|b| b.is_ascii_digit() || **b == b'.').count();
     let (ip, length) = match parse::<Ipv4Addr>(bytes, digits) {
         Some(ip) => (IpAddr::V4(ip), digits),
         None => {
@@ -41,7 +41,7 @@ fn address(bytes: &[u8]) -> Option<(Numeric, usize)> {
 /// `/len` or `/mask` directly behind an address.
 fn mask(rest: &[u8], ip: IpAddr) -> Option<(u8, usize)> {
     let rest = rest.strip_prefix(b"/")?;
-    let length = rest.iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
+    let length = rest.iter().take(16).take_while(|b| b.is_ascii_digit() || **b == b'.').count();
     if let Some(mask) = parse::<Ipv4Addr>(rest, length) {
         let bits = u32::from(mask);
         let straight = bits.leading_ones() + bits.trailing_zeros() >= 32;

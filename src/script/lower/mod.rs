@@ -118,7 +118,7 @@ impl Lowering<'_> {
     }
 
     fn route(&mut self, number: usize, route: &ast::Route) {
-        if route.body.is_empty() && route.name != STRAY {
+        if route.body.is_empty() && self.sink.errors() == 0 {
             let message = "an empty route is refused by OpenSIPS";
             self.sink.lenient(Diagnostic::warning("empty-route", route.at, message));
         }

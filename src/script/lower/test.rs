@@ -171,7 +171,7 @@ impl Lowering<'_> {
     /// `uri == myself`: calls `is_myself` of the catalog.
     fn myself(&mut self, left: &Operand, at: Location) -> Result<(), Refused> {
         let (host, port) = match &left.kind {
-            OperandKind::Variable(variable) => (variable.clone(), None),
+            OperandKind::Variable(variable) => (Variable::clone(variable), None),
             OperandKind::Word(word) => {
                 let Some((_, host, port)) = HOSTS.iter().find(|(known, ..)| known == word) else {
                     let message = format!("{word} cannot be compared with myself");

@@ -78,9 +78,9 @@ pub(crate) struct Statement {
 pub(crate) enum Action {
     If { arms: Vec<(Test, Block)>, otherwise: Option<Block> },
     While { test: Test, body: Block },
-    For { item: Variable, list: Variable, body: Block },
+    For { item: Box<Variable>, list: Box<Variable>, body: Block },
     Switch { subject: Operand, cases: Vec<Case> },
-    Assign { target: Variable, how: How, value: Expression },
+    Assign { target: Box<Variable>, how: How, value: Expression },
     Call(Call),
     Return { code: Option<Expression>, values: Vec<Expression> },
     Exit,
@@ -169,7 +169,7 @@ pub(crate) enum OperandKind {
     Int(i64),
     Text(Vec<u8>),
     Null,
-    Variable(Variable),
+    Variable(Box<Variable>),
     Ip(IpAddr),
     Net(Net),
     /// A bare word: `method`, `myself`, `INVITE`, `msg:len`.

@@ -178,7 +178,7 @@ impl Parser<'_, '_> {
     }
 
     /// Reads a variable; what belongs inside `$( )` and stands behind it is refused.
-    fn whole_variable(&mut self) -> Parsed<Variable> {
+    fn whole_variable(&mut self) -> Parsed<Box<Variable>> {
         let variable = self.variable()?;
         let opens = self.token.is(Mark::LeftBracket) || self.token.is(Mark::LeftBrace);
         if !opens || self.token.spaced {

@@ -203,12 +203,12 @@ impl<'p, 'l> Parser<'p, 'l> {
     }
 
     /// Reads a variable.
-    fn variable(&mut self) -> Parsed<ast::Variable> {
+    fn variable(&mut self) -> Parsed<Box<ast::Variable>> {
         let token = self.bump();
         let source = self.source(token.at);
         let places = Trail::plain(&source, token.at);
         let read = variable::variable(Span::new(source.slice(token.at), &places), &|_| true);
-        read.map_err(|diagnostic| self.syntax(diagnostic))
+        read.map(Box::new).map_err(|diagnostic| self.syntax(diagnostic))
     }
 
     /// One level deeper; the caller comes back with [`Self::leave`].

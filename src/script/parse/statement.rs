@@ -334,6 +334,7 @@ impl Parser<'_, '_> {
                 case.body = body;
             } else {
                 let _ = self.unexpected("`case` or `default`");
+                self.bump();
                 self.recover();
                 self.eat(Mark::LeftBrace);
             }
