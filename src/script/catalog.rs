@@ -147,6 +147,9 @@ pub enum Status {
     Later,
 }
 
+/// Refuses a value at load, with what was expected.
+pub type Check = fn(&Setting) -> Result<(), String>;
+
 /// A parameter or global by its canonical name.
 #[derive(Clone, Copy, Debug)]
 pub struct SettingSignature {
@@ -157,7 +160,7 @@ pub struct SettingSignature {
     /// Whether it is honoured.
     pub status: Status,
     /// Refuses values at load, with what was expected.
-    pub check: Option<fn(&Setting) -> Result<(), String>>,
+    pub check: Option<Check>,
 }
 
 /// What a module name stands for.

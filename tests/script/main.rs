@@ -3,5 +3,6 @@
 mod damage;
 mod dump;
 mod lowered;
+mod refused;
 mod robust;
 mod world;

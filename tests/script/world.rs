@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::io;
 
 use sluice_script::catalog::{
-    Catalog, Found, ModuleStatus, ParamDef, ParamKind, Routes, SettingKind, SettingSignature,
-    Signature, Status, SubKind, VariableSignature,
+    Catalog, Check, Found, ModuleStatus, ParamDef, ParamKind, Routes, SettingKind,
+    SettingSignature, Signature, Status, SubKind, VariableSignature,
 };
 use sluice_script::ir::{FunctionId, Setting, TransformId, VariableId};
 use sluice_script::{Compiled, Loader, Options, SourceText, compile};
@@ -149,8 +149,7 @@ fn positive(value: &Setting) -> Result<(), String> {
 
 fn signature(row: SettingRow) -> SettingSignature {
     let (name, kind, status) = row;
-    let check: Option<fn(&Setting) -> Result<(), String>> =
-        if name == "udp_workers" { Some(positive) } else { None };
+    let check = (name == "udp_workers").then_some(positive as Check);
     SettingSignature { name, kind, status, check }
 }
 

@@ -4,12 +4,12 @@
 const LONGEST: usize = 64;
 
 /// The name nearest to `written`, when it is near enough to be meant: at most a third of its
-/// letters differ, ignoring case.
+/// letters differ, ignoring case. Of two letters both must fit: `$rx` could be anything.
 pub(crate) fn nearest<'n>(written: &str, names: &[&'n str]) -> Option<&'n str> {
     if written.is_empty() || written.len() > LONGEST {
         return None;
     }
-    let allowed = (written.len() / 3).clamp(1, 3);
+    let allowed = (written.len() / 3).min(3);
     names
         .iter()
         .filter(|name| name.len().abs_diff(written.len()) <= allowed)
@@ -52,6 +52,8 @@ mod tests {
         assert_eq!(nearest("xlgo", &names), Some("xlog"));
         assert_eq!(nearest("dialog", &names), None);
         assert_eq!(nearest("", &names), None);
+        assert_eq!(nearest("RU", &["rd", "ru"]), Some("ru"));
+        assert_eq!(nearest("rw", &["rd", "ru"]), None);
     }
 
     #[test]

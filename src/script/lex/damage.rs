@@ -106,18 +106,17 @@ fn is_row(line: &[u8]) -> bool {
         || ruler(b'~', 3)
 }
 
-/// Finds the quote that closes a typographic one: a typographic or a plain one.
-fn quote(line: &[u8], glyph: usize) -> Damage {
-    let end = line.iter().position(|b| *b == b'\n').unwrap_or(line.len());
+/// Finds the quote that closes a typographic one on its line: a typographic or a plain one.
+fn quote(rest: &[u8], glyph: usize) -> Damage {
     let mut at = glyph;
-    while at < end {
-        let closing = any_of(&line[at..], QUOTES).or((line[at] == b'"').then_some(1));
+    while let Some(byte) = rest.get(at).filter(|byte| **byte != b'\n') {
+        let closing = any_of(&rest[at..], QUOTES).or((*byte == b'"').then_some(1));
         if let Some(length) = closing {
             return Damage::Quote { glyph, whole: at + length, closed: true };
         }
         at += 1;
     }
-    Damage::Quote { glyph, whole: end, closed: false }
+    Damage::Quote { glyph, whole: at, closed: false }
 }
 
 /// Length of one or more HTML tags that follow each other.

@@ -22,9 +22,9 @@ impl Lowering<'_> {
         }
         let signature = self.function(&call.name)?;
         // 1.x: forward(uri:host, uri:port) is what forward() does.
-        let is_uri = |arg: &Option<Expression>| {
-            let kind = arg.as_ref().map(|arg| &arg.kind);
-            matches!(kind, Some(ExpressionKind::Operand(OperandKind::Word(w))) if w.starts_with("uri:"))
+        let is_uri = |arg: &Option<Expression>| match arg.as_ref().map(|arg| &arg.kind) {
+            Some(ExpressionKind::Operand(OperandKind::Word(word))) => word.starts_with("uri:"),
+            _ => false,
         };
         let implied = call.name.text == "forward" && call.args.iter().all(is_uri);
         let args = if implied { &[][..] } else { call.args.as_slice() };
@@ -212,6 +212,12 @@ impl Lowering<'_> {
                 return Ok(());
             }
             ParamKind::Flag => return self.flag(text, at),
+            // A `$` of a regex ends a line; only a variable alone is one.
+            ParamKind::Regex if crate::lex::variable_length(text) != Some(text.len()) => {
+                let regex = self.regex(text, Lines::Matter, at)?;
+                self.emit(Op::Regex(regex), at);
+                return Ok(());
+            }
             ParamKind::Int => {
                 // 1.x and 2.x quote their numbers; some leave one out by "".
                 let number = std::str::from_utf8(text).map(|text| text.trim().parse::<i64>());
@@ -228,17 +234,7 @@ impl Lowering<'_> {
         }
         let source = self.source(at);
         let trail = Trail::quoted(&source, at);
-        let span = Span::new(text, &trail);
-        if let ParamKind::Regex = param.kind {
-            // A `$` of a regex ends a line; only a variable alone is one.
-            let sole = crate::lex::variable_length(text) == Some(text.len());
-            if !sole {
-                let regex = self.regex(text, Lines::Matter, at)?;
-                self.emit(Op::Regex(regex), at);
-                return Ok(());
-            }
-        }
-        let format = self.read_format(span)?;
+        let format = self.read_format(Span::new(text, &trail))?;
         match (param.kind, format.sole(), format.plain()) {
             (ParamKind::Output, Some(variable), _) => self.output(variable),
             (ParamKind::Output, ..) => self.bad_argument(function, param, at, "a variable"),
@@ -247,8 +243,7 @@ impl Lowering<'_> {
                 self.bad_argument(function, param, at, "a number or a variable")
             }
             (ParamKind::Word(read), _, Some(plain)) => {
-                let word = String::from_utf8_lossy(plain);
-                match read(&word) {
+                match read(&String::from_utf8_lossy(plain)) {
                     Ok(number) => {
                         self.emit(Op::Int(number), at);
                         Ok(())

@@ -43,6 +43,8 @@ pub(crate) struct Parser<'p, 'l> {
     suspect: Option<Location>,
     /// A missing brace has been reported: what follows from it is not.
     unbalanced: bool,
+    /// Statements outside of routes have been reported: their '}' is not.
+    stray: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -66,6 +68,7 @@ impl<'p, 'l> Parser<'p, 'l> {
             indent,
             suspect: None,
             unbalanced: false,
+            stray: false,
         }
     }
 

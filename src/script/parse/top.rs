@@ -52,7 +52,7 @@ impl Parser<'_, '_> {
             Kind::Mark(Mark::RightBrace) => {
                 let at = self.bump().at;
                 self.eat(Mark::Semicolon);
-                if !std::mem::replace(&mut self.unbalanced, true) {
+                if !std::mem::replace(&mut self.unbalanced, true) && !self.stray {
                     let message = "this '}' closes nothing";
                     self.syntax(
                         Diagnostic::error("unmatched-brace", at, message)
@@ -218,6 +218,7 @@ impl Parser<'_, '_> {
         }
         let at = at.to(self.last);
         self.unbalanced = false;
+        self.stray = false;
         self.suspect = None;
         let body = self.braced("the route")?;
         let name = if name == "0" && kind == RouteKind::Request { String::new() } else { name };
@@ -252,7 +253,7 @@ impl Parser<'_, '_> {
     /// them is seen too.
     fn stray_statements(&mut self, program: &mut Program) -> Parsed<()> {
         let at = self.token.at;
-        if !self.unbalanced {
+        if !self.unbalanced && !std::mem::replace(&mut self.stray, true) {
             let shown = self.shown(&self.token);
             let message = format!("`{shown}` is a statement; statements stand in a route block");
             self.syntax(
