@@ -3,6 +3,7 @@
 mod damage;
 mod dump;
 mod lowered;
+mod real;
 mod refused;
 mod robust;
 mod world;
