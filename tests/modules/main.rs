@@ -6,6 +6,7 @@ mod core;
 mod dispatcher;
 mod dispatcher_examples;
 mod dispatcher_selection;
+mod known;
 mod language;
 mod maxfwd;
 mod sl;

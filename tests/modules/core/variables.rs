@@ -195,7 +195,11 @@ fn vars_keep_type_and_null() {
 
 #[test]
 fn the_run_itself() {
-    check(&[("$cfg_file|$xlog_level", "test.cfg|2")]);
+    check(&[
+        ("$cfg_file|$xlog_level", "test.cfg|2"),
+        ("$err.class|$err.level|$err.info", "<null>|<null>|<null>"),
+        ("$err.rcode|$err.rreason", "<null>|<null>"),
+    ]);
     assert_eq!(text_in("is_myself(\"nobody\");", "$rc|$retcode", INVITE), "-1|-1");
     assert_eq!(text_in("$var(l) = $cfg_line;", "$var(l)", INVITE), "5");
     let whole = "loadmodule \"sl.so\"\nroute { route(sub, 4, \"five\"); \

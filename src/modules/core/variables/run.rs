@@ -1,6 +1,6 @@
 //! The run itself: return code, place in the script, log level.
 
-use sluice_engine::module::Variable;
+use sluice_engine::module::{Subject, Variable};
 use sluice_engine::{Ctx, Value};
 
 use crate::table::variable;
@@ -31,7 +31,17 @@ pub(super) const LIST: &[Variable] = &[
     variable("xlog_level", &[], "Threshold of xlog(), -3 to 4.", |ctx, _, _| {
         Value::Int(i64::from(ctx.shared.settings.xlog_level))
     }),
+    variable("err.class", &[], "Class of the last error; NULL: nothing sets one.", no_error),
+    variable("err.level", &[], "Level of the last error; NULL: nothing sets one.", no_error),
+    variable("err.info", &[], "Text of the last error; NULL: nothing sets one.", no_error),
+    variable("err.rcode", &[], "Reply code of the last error; NULL: nothing sets one.", no_error),
+    variable("err.rreason", &[], "Reason of the last error; NULL: nothing sets one.", no_error),
 ];
+
+/// No function of the modules that are built tells of a parse error (spec 1.10).
+fn no_error(_: &mut Ctx<'_>, _: &mut dyn std::any::Any, _: Subject) -> Value {
+    Value::Null
+}
 
 fn place(ctx: &Ctx<'_>) -> Option<sluice_script::source::Location> {
     ctx.shared.script.locations.get(ctx.run.at as usize).copied()
