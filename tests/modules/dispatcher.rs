@@ -25,7 +25,7 @@ fn world(params: &str, route: &str) -> World {
     plan(LIST).run(&script(params, route))
 }
 
-/// Sends a request and gives what came of it: `CODE TEXT` of a reply, or `PORT of the next hop`.
+/// What came of a request: `CODE TEXT` of the reply, or the next hop's address.
 fn outcome(sent: &[Sent]) -> String {
     let [one] = sent else { return format!("{} datagrams", sent.len()) };
     let line = one.first_line();
@@ -164,8 +164,10 @@ fn algorithms_9_and_10_come_later() {
         let text = refused.err().expect("a diagnostic");
         assert!(text.contains("later") && text.contains("test.cfg:6:"), "{text}");
     }
-    let route = "$var(a) = 9; if (!ds_select_dst(1, $var(a))) sl_send_reply(500, \"no\");";
-    assert_eq!(run("", route), "500 no");
+    for value in ["9", "NULL"] {
+        let route = format!("$var(a) = {value}; if (!ds_select_dst(1, $var(a))) {}", answer("no"));
+        assert_eq!(run("", &route), "200 no", "{value}");
+    }
 }
 
 #[test]
@@ -358,8 +360,29 @@ fn a_bad_list_stops_the_start_with_its_line() {
     let refused = |plan: Plan| plan.try_run(&script("", "exit;")).err().expect("refused");
     assert!(refused(plan("1 sip:a\n1 sip:2001:db8::1\n")).contains("d.list:2: an IPv6 address"));
     assert!(refused(Plan::default()).contains("d.list: entity not found"));
+    let default =
+        script("", "exit;").replace("modparam(\"dispatcher\", \"list_file\", \"d.list\")", "");
+    let text = Plan::default().try_run(&default).err().expect("refused");
+    let named =
+        "/etc/opensips/dispatcher.list: entity not found (the default of modparam list_file)";
+    assert!(text.contains(named), "{text}");
     let empty = plan("\r\n# none\r\n").run(&script("", "exit;"));
     assert_eq!(empty.warnings, ["d.list: no destination in it, running on empty sets"]);
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_out_and_says_why() {
+    let list = "1 sip:gw.example.com\n1 sip:10.0.0.1:5071\n";
+    let mut world = plan(list).run(&script("", "ds_select_dst(1, 8); forward();"));
+    assert_eq!(send(&mut world, ""), "10.0.0.1:5071");
+    let listed = command(&world, "ds_list", &[None, None]).expect("a list");
+    assert_eq!(
+        listed["PARTITIONS"][0]["SETS"][0]["Destinations"][0],
+        serde_json::json!({
+            "URI": "sip:gw.example.com", "state": "Inactive", "first_hit_counter": 0,
+            "reason": "gw.example.com: no such name",
+        })
+    );
 }
 
 #[test]

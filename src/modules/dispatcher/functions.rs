@@ -123,7 +123,7 @@ fn select_from(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: T
     let flags = params.flags.or(of_call);
     let Some(set) = set.int().and_then(|id| worker.sets.get().get(id)) else { return Flow::FALSE };
     let call = Call { user_only: flags.user_only, hash_pvar };
-    let pick = match pick(ctx, set, algorithm.int().unwrap_or(-1), &call) {
+    let pick = match pick(ctx, set, algorithm, &call) {
         Ok(pick) => pick,
         Err(why) => return Flow::Fail(why),
     };
@@ -140,8 +140,9 @@ fn select_from(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: T
     Flow::TRUE
 }
 
-fn pick(ctx: &mut Ctx<'_>, set: &Set, algorithm: i64, call: &Call) -> Result<Pick, &'static str> {
-    let algorithm = algorithms::by_number(ctx, algorithm)?;
+fn pick(ctx: &mut Ctx<'_>, set: &Set, algorithm: Value, call: &Call) -> Result<Pick, &'static str> {
+    let number = algorithm.int().ok_or("dispatcher: the algorithm is no number")?;
+    let algorithm = algorithms::by_number(ctx, number)?;
     if algorithm.uses_cursor() {
         set.cursor.wake();
     }
@@ -172,14 +173,15 @@ fn mark_destination(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> F
     let Some(destination) = set.and_then(|set| set.find(ctx.bytes(uri))) else {
         return Flow::FALSE;
     };
-    match args.first().and_then(|state| state.int()) {
-        Some(letter) if letter == i64::from(State::PROBING.letter()) => {
-            destination.live.fail(params.threshold);
-        }
-        Some(letter) if letter == i64::from(State::ACTIVE.letter()) => {
-            destination.live.set(State::ACTIVE);
-        }
-        _ => destination.live.set(State::INACTIVE),
+    let letter = match args.first() {
+        None | Some(Value::Omitted) => State::INACTIVE.letter(),
+        Some(state) => state.int().and_then(|n| u8::try_from(n).ok()).unwrap_or_default(),
+    };
+    match letter {
+        b'a' => destination.live.set(State::ACTIVE),
+        b'i' => destination.live.set(State::INACTIVE),
+        b'p' => destination.live.fail(params.threshold),
+        _ => return Flow::Fail("dispatcher: a state is one of the letters a, i, p"),
     }
     Flow::TRUE
 }

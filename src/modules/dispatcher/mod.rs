@@ -71,7 +71,13 @@ fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
         read_file: Arc::clone(&setup.read_file),
         resolve: Arc::clone(&setup.resolve),
     };
-    let sets = file.load(None, setup.warnings).map_err(|text| SetupError { at, text })?;
+    let sets = file.load(None, setup.warnings).map_err(|text| SetupError {
+        at,
+        text: match at {
+            Some(_) => text,
+            None => format!("{text} (the default of modparam list_file)"),
+        },
+    })?;
     Ok(Arc::new(Dispatcher { params, file, sets: Snapshot::new(sets) }))
 }
 

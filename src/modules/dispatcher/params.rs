@@ -163,7 +163,7 @@ const INT: SettingKind = SettingKind::Int;
 const TEXT: SettingKind = SettingKind::Text;
 const EITHER: SettingKind = SettingKind::Either;
 
-const NO_PROBING: &str = "only probing reads it, which comes later; ds_ping_interval is 0";
+const NO_PROBING: &str = "only probing reads it, which comes later";
 const NO_SORTING: &str = "only algorithms 9 and 10 read it, which come later and are refused";
 const NO_TABLE: &str = "only a database's table has it, and db_url comes later";
 
