@@ -319,7 +319,7 @@ pub struct Param {
     pub name: &'static str,
     /// The value; its type has been checked against the catalog.
     pub value: Setting,
-    /// Where it stands.
+    /// Where the value stands.
     pub at: Location,
 }
 

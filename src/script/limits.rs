@@ -10,7 +10,7 @@ pub const INCLUDE_FILES: usize = 1_000;
 /// Levels of blocks, parentheses and variables within variables: the parser and the lowering
 /// recurse, and must fit a thread's stack of 2 MiB in an unoptimised build.
 pub const NESTING: usize = 200;
-/// Diagnostics kept; the others are only counted. Nobody reads more.
+/// Errors kept, and warnings and notes kept; the others are only counted. Nobody reads more.
 pub const DIAGNOSTICS: usize = 100;
 /// Names of one kind (`$avp`, `$var`): looked up one by one at load.
 pub const NAMES: usize = 4_096;

@@ -75,6 +75,7 @@ fn names() {
         "route(nowhere);",
         "async(foo(), x);",
         "assert($ru, \"x\");",
+        "if (launch(foo())) { exit; }",
     ]));
 }
 
@@ -111,6 +112,14 @@ fn top_level() {
          failure_route[x] { t_relay(); if { }\n}\n\
          route { ds_select_dst(1, 0); t_relay(); exit; }\nroute { exit; }\nroute[a] { exit; }\n\
          route[\"a\"] { exit; }\nroute[] { exit; }\nroute\n"
+    ));
+}
+
+#[test]
+fn a_parameter_that_is_evaluated_at_calls_is_refused_once_where_it_stands() {
+    assert_snapshot!(told(
+        "loadmodule \"dispatcher\"\nmodparam(\"dispatcher\", \"hash_pvar\", \"a $nothing\")\n\
+         route { ds_select_dst(1, 7); ds_select_dst(2, 7); }\n"
     ));
 }
 

@@ -7,6 +7,7 @@ use ::regex::bytes::Regex;
 
 use crate::diagnostic::{Diagnostic, Sink, nearest};
 use crate::ir::{Global, Param, Script, Setting};
+use crate::parse;
 use crate::parse::ast::{Given, Item, Name, Piece, Text};
 use crate::regex;
 use crate::source::Location;
@@ -138,7 +139,7 @@ impl<'a> World<'a> {
         at: Location,
         module: &Text,
         name: &Text,
-        value: &Piece,
+        given: &Piece,
         script: &mut Script,
         sink: &mut Sink,
     ) {
@@ -178,8 +179,8 @@ impl<'a> World<'a> {
                 }
             };
             let what = format!("parameter {} of module {}", signature.name, loaded.canonical);
-            if let Some(value) = setting(&signature, &what, std::slice::from_ref(value), sink) {
-                let (module, name) = (loaded.canonical, signature.name);
+            if let Some(value) = setting(&signature, &what, std::slice::from_ref(given), sink) {
+                let (module, name, at) = (loaded.canonical, signature.name, given.at);
                 script.params.push(Param { module, name, value, at });
             }
         }
@@ -290,10 +291,7 @@ fn setting(
         }
     }
     if let Some(remark) = remark(signature.kind, pieces) {
-        sink.syntax(
-            Diagnostic::error("remark", remark, "text behind the value is not understood")
-                .hint("a remark needs `#` before it"),
-        );
+        sink.syntax(parse::remark(remark));
         return None;
     }
     let value = match typed(signature.kind, pieces) {

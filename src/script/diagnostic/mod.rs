@@ -98,6 +98,8 @@ pub(crate) struct Sink {
     strict: bool,
     list: Vec<Diagnostic>,
     errors: usize,
+    /// Warnings and notes.
+    others: usize,
     seen: HashSet<(&'static str, u16, u32)>,
     torn: HashSet<(u16, u32)>,
     silent: bool,
@@ -118,10 +120,14 @@ impl Sink {
         if !self.seen.insert((diagnostic.code, at.file, at.start)) {
             return;
         }
-        if diagnostic.severity == Severity::Error {
-            self.errors += 1;
-        }
-        if self.list.len() < limits::DIAGNOSTICS {
+        // Counted apart, so that many warnings do not hide an error.
+        let count = if diagnostic.severity == Severity::Error {
+            &mut self.errors
+        } else {
+            &mut self.others
+        };
+        *count += 1;
+        if *count <= limits::DIAGNOSTICS {
             self.list.push(diagnostic);
         }
     }

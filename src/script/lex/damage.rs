@@ -15,7 +15,7 @@ pub(crate) enum Damage {
     Entity(usize, &'static str),
 }
 
-/// Double and single typographic quotes, also as Windows-1252 leaves them in a UTF-8 page.
+/// Double and single typographic quotes.
 const QUOTES: &[&str] = &["\u{201C}", "\u{201D}", "\u{201E}", "\u{201F}", "\u{2018}", "\u{2019}"];
 const DASHES: &[&str] = &["\u{2013}", "\u{2014}", "\u{2015}", "\u{2212}", "\u{2012}", "\u{2010}"];
 const TAGS: &[&str] = &[

@@ -14,7 +14,7 @@ mod statement;
 mod top;
 pub(crate) mod variable;
 
-pub(crate) use top::STRAY;
+pub(crate) use top::{STRAY, remark};
 
 use ast::{Name, Text};
 use variable::Span;

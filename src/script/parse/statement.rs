@@ -1,7 +1,6 @@
 //! Statements and blocks (spec 1.5).
 
 use crate::diagnostic::Diagnostic;
-use crate::ir::Arith;
 use crate::lex::{Kind, Mark};
 use crate::source::Location;
 
@@ -11,8 +10,6 @@ use super::ast::{
 };
 use super::{Open, Parsed, Parser, Skip};
 
-/// Statements of the language that this release does not run.
-const LATER: &[&str] = &["async", "launch", "assert"];
 const KEYWORDS: &[&str] =
     &["if", "else", "while", "for", "switch", "case", "default", "exit", "drop", "return", "break"];
 
@@ -160,11 +157,6 @@ impl Parser<'_, '_> {
                 let message = format!("`{word}` stands in a switch only");
                 let at = self.bump().at;
                 Err(self.syntax(Diagnostic::error("stray-case", at, message)))
-            }
-            _ if LATER.contains(&word.as_str()) && self.next.is(Mark::LeftParen) => {
-                let message = format!("{word}() comes with a later release");
-                let at = self.bump().at;
-                Err(self.syntax(Diagnostic::error("later", at, message)))
             }
             _ if self.next.is(Mark::LeftParen) => {
                 let call = self.call()?;
@@ -392,11 +384,6 @@ impl Parser<'_, '_> {
             Kind::Mark(Mark::Assign) => How::Set,
             Kind::Mark(Mark::Replace) => How::Replace,
             Kind::Mark(Mark::Compound(op)) => How::Compound(op),
-            // A sign directly behind the operator was read with it: `$var(x)=-1` is fine, while
-            // `$var(x) - 1;` is no statement.
-            Kind::Mark(Mark::Sum(Arith::Sub)) => {
-                return Err(self.unexpected("an assignment operator"));
-            }
             _ => return Err(self.unexpected("an assignment operator such as =")),
         };
         self.bump();
