@@ -298,7 +298,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn behaves_like_a_queue(steps in prop::collection::vec((0..300usize, any::<bool>()), 0..400)) {
+        fn behaves_like_a_queue(
+            steps in prop::collection::vec((0..300usize, any::<bool>()), 0..400),
+        ) {
             let (mut to, mut from) = ring(2048);
             let mut model = VecDeque::new();
             for (n, (len, push)) in steps.into_iter().enumerate() {

@@ -27,7 +27,7 @@ pub struct TimerId {
 /// The wheel.
 #[derive(Debug)]
 pub struct Wheel {
-    /// The lists' heads first (slots by level, then the due list, then the free list), timers after.
+    /// The lists' heads first (slots by level, the due list, the free list), timers after.
     nodes: Vec<Node>,
     /// Which slots hold timers, by level.
     slots: [u64; LEVELS],

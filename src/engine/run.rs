@@ -115,7 +115,8 @@ pub struct RunState {
     pub branches: Vec<Branch>,
     /// Texts made by this run.
     pub arena: Vec<u8>,
-    /// Arguments of the routes entered, outermost first; `$param(i)` is `params[param_base + i - 1]`.
+    /// Arguments of the routes entered, outermost first; `$param(i)` is
+    /// `params[param_base + i - 1]`.
     pub params: Vec<Value>,
     /// Where the current route's arguments begin.
     pub param_base: u32,

@@ -76,7 +76,8 @@ mod tests {
     #[test]
     fn digest() {
         let value = b"Digest username=\"bob, \\\"b\\\"\", realm = \"atlanta.com\",\r\n \
-            nonce=\"84a4\", uri=\"sip:x;a=b\",response=\"dfe5\", algorithm=MD5, qop=auth, nc=00000001";
+            nonce=\"84a4\", uri=\"sip:x;a=b\",response=\"dfe5\", algorithm=MD5, qop=auth, \
+            nc=00000001";
         let seen = Credentials::parse(value).unwrap();
         assert!(seen.is_digest());
         assert_eq!(seen.username(), Some(&br#"bob, \"b\""#[..]));

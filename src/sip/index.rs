@@ -5,9 +5,9 @@
 //! [`Message`](crate::Message). Never panics, and never allocates: the room for all fields is
 //! reserved once.
 //!
-//! The pass walks bitmaps of line ends, 64 bytes a step. A usual line takes a short path; every other
-//! line takes the plain one, which gives the same where both apply. Nothing looks ahead: a line that
-//! begins with a blank is added to the field before it.
+//! The pass walks bitmaps of line ends, 64 bytes a step. A usual line takes a short path; every
+//! other line takes the plain one, which gives the same where both apply. Nothing looks ahead: a
+//! line that begins with a blank is added to the field before it.
 
 use sluice_base::Span;
 use sluice_base::lanes::{Lanes, Visit, find_in_16};

@@ -1,8 +1,8 @@
 //! The header kinds that anything in Sluice treats by meaning.
 //!
 //! A name of at most 15 bytes is looked up in a table without collisions, so that it costs one
-//! multiplication and one compare of 16 bytes, whichever it is; the few longer ones are compared one
-//! by one.
+//! multiplication and one compare of 16 bytes, whichever it is; the few longer ones are compared
+//! one by one.
 
 /// A header field's kind; everything else is [`Kind::Other`], found by name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]

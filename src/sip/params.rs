@@ -1,4 +1,4 @@
-//! `;name=value` lists of URIs, Via and name-addr headers.
+//! `;name=value` lists of URIs, Via and name-addr headers (RFC 3261 25.1, generic-param).
 //!
 //! Takes the text without its leading `;`, gives borrowed names and values; never allocates.
 

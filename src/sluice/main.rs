@@ -1,4 +1,5 @@
 //! The program `sluice`: reads the command line and hands over.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
 //! The modules' tables, driven in a world of workers without sockets and clocks.
+#![forbid(unsafe_code)]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod cfgutils;

@@ -1,4 +1,5 @@
 //! The script compiler: golden diagnostics, golden instructions, and texts that must not break it.
+#![forbid(unsafe_code)]
 
 mod damage;
 mod dump;

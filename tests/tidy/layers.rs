@@ -87,8 +87,9 @@ fn unused(files: &[File]) -> Vec<String> {
         let own = |file: &&File| file.path.starts_with(folder) || file.path.starts_with(live);
         let sources: Vec<&File> = files.iter().filter(own).filter(|file| file.is_rust()).collect();
         for (at, name) in dependencies(&manifest.text) {
-            let path = format!("{}::", name.replace('-', "_"));
-            if !sources.iter().any(|file| file.text.contains(&path)) {
+            let paths = ["_", ""].map(|dash| format!("{}::", name.replace('-', dash)));
+            let uses = |file: &&File| paths.iter().any(|path| file.text.contains(path));
+            if !sources.iter().any(uses) {
                 problems.push(manifest.problem(at, &format!("{member} does not use {name}")));
             }
         }

@@ -8,6 +8,8 @@ const LONGEST: usize = 1_000;
 const LONG_FROM: usize = 600;
 /// Columns of a line of code.
 const WIDEST: usize = 100;
+/// The same where a test quotes text.
+const WIDEST_QUOTED: usize = 120;
 
 /// Files over [`LONG_FROM`] lines: path and reason.
 const LONG: &[(&str, &str)] = &[];
@@ -44,8 +46,12 @@ fn width(file: &File) -> Vec<String> {
         return Vec::new();
     }
     let lines = file.text.lines().enumerate();
+    // What a test sends or expects may be long: breaking it would hide it.
+    let quotes = |line: &str| file.path.starts_with("tests/") && line.contains('"');
     lines
-        .filter(|(_, line)| line.chars().count() > WIDEST)
+        .filter(|(_, line)| {
+            line.chars().count() > if quotes(line) { WIDEST_QUOTED } else { WIDEST }
+        })
         .map(|(at, _)| file.problem(at, "wider than 100 columns"))
         .collect()
 }
@@ -87,9 +93,9 @@ fn private_path(file: &File) -> Vec<String> {
         .collect()
 }
 
-/// SIP code says which section it obeys.
+/// SIP code says which section it obeys; patches are a mechanism of ours.
 fn cites_rfc(file: &File) -> Vec<String> {
-    let plain = ["lib.rs", "limits.rs", "tests.rs"];
+    let plain = ["lib.rs", "limits.rs", "tests.rs", "patch.rs"];
     let name = file.path.rsplit('/').next().unwrap_or_default();
     let about_sip = file.path.starts_with("src/sip/") && file.is_rust();
     if about_sip && !plain.contains(&name) && !file.text.contains("RFC ") {

@@ -88,7 +88,10 @@ proptest! {
     }
 
     #[test]
-    fn an_index_forgets_the_message_before(first in generate::mutated(), bytes in generate::message()) {
+    fn an_index_forgets_the_message_before(
+        first in generate::mutated(),
+        bytes in generate::message(),
+    ) {
         let mut index = Index::new();
         let _ = index.scan(&first);
         let _ = agree(&mut index, &bytes);

@@ -24,7 +24,7 @@ pub(super) const LIST: &[Variable] = &[
         ..variable(
             "socket_in",
             &[],
-            "The receiving socket, or its ip, port, proto, advertised_ip, advertised_port, tag, af.",
+            "The receiving socket, or its ip, port, proto, tag, af, advertised_ip or _port.",
             |ctx, _, subject| socket(ctx, Some(ctx.packet.socket), subject),
         )
     },
