@@ -145,7 +145,6 @@ enum Step {
     Park(Wait),
 }
 
-#[expect(clippy::too_many_lines, reason = "the instruction set at one glance; each arm is a line")]
 fn step(
     machine: &mut Machine,
     ctx: &mut Ctx<'_>,

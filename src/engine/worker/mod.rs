@@ -82,6 +82,8 @@ pub struct Worker {
     reply_route: Option<RouteId>,
     /// The run that messages are handled in; parked ones are swapped out.
     run: Box<Run>,
+    /// Runs for when that one is swapped out; boxed, since a run is moved by its pointer.
+    #[expect(clippy::vec_box, reason = "boxes go to the slab and come back")]
     spare: Vec<Box<Run>>,
     parked: Slab<Box<Run>>,
     wheel: Wheel,
@@ -208,7 +210,7 @@ impl Worker {
             }
             Err(_) => {
                 self.local.add(Counter::Panics, 1);
-                self.run = Box::default();
+                *self.run = Run::default();
             }
         }
     }
