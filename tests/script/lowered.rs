@@ -64,7 +64,8 @@ fn switch_falls_through() {
 fn arguments_and_formats() {
     assert_snapshot!(lowered(
         "xlog(\"$ru costs $$5 at $rd.txt\");\nxlog(\"$ru\");\n\n\
-         ds_select_dst(\"2\", $var(a), \"fu\");\nget_it(\"$avp(x)\");\nremove_re(\"^X-.*$\");\nremove_re(\"$avp(p)\");\n\
+         ds_select_dst(\"2\", $var(a), \"fu\");\nget_it(\"$avp(x)\");\nremove_re(\"^X-.*$\");\n\
+         remove_re(\"$avp(p)\");\n\
          literal(\"$ru\");\n\
          setflag(22);\nsetflag(\"seen\");\nroute(\"to_$rm\");\nsend(udp:1.2.3.4:5060);"
     ));

@@ -49,7 +49,8 @@ fn old_and_new_words_find_their_functions() {
         \x20 if (src_ip==10.0.0.0/8 || msg:len>=max_len) sl_send_reply(\"513\", \"Too big\");\n\
         \x20 if (!is_myself(\"$rd\")) append_hf(\"P-hint: outbound\\r\\n\");\n\
         \x20 $var(x) = ($ml + 1) / 2;\n  xlog(\"L_WARN\", \"$rm from $si:$sp\\n\");\n\
-        \x20 if ($rU =~ \"^[0-9]+$\") prefix(\"00\");\n  ds_select_dst(\"2\", \"4\");\n  forward();\n}\n\
+        \x20 if ($rU =~ \"^[0-9]+$\") prefix(\"00\");\n\
+        \x20 ds_select_dst(\"2\", \"4\");\n  forward();\n}\n\
         onreply_route { if (status=~\"[45]..\") log(\"bad news\"); }\n";
     let compiled = compile_real("main.cfg", text.into());
     assert!(compiled.script.is_some(), "{}", compiled.render(false));
