@@ -7,7 +7,8 @@ const LOAD: &str = "loadmodule \"cfgutils.so\"\nloadmodule \"sl.so\"\n";
 #[test]
 fn waiting_delays_nobody_and_keeps_each_runs_var() {
     let script = format!(
-        "{LOAD}route {{ if ($rU == \"quick\") {{ $var(v) = \"quick\"; sl_send_reply(200, \"$var(v)\"); \
+        "{LOAD}route {{ if ($rU == \"quick\") {{ $var(v) = \"quick\"; \
+         sl_send_reply(200, \"$var(v)\"); \
          exit; }} $var(v) = $rU; usleep(1500); sl_send_reply(200, \"$var(v)\"); \
          if ($rU == \"twice\") {{ sleep(2); sl_send_reply(201, \"$var(v)\"); }} }}"
     );

@@ -46,7 +46,8 @@ fn the_limit_is_a_parameter() {
 fn it_compares() {
     for (limit, sent) in [(71, 1), (70, 0)] {
         let script = format!(
-            "loadmodule \"maxfwd\"\nroute {{ if (is_maxfwd_lt({limit})) forward(\"203.0.113.9\"); }}"
+            "loadmodule \"maxfwd\"\nroute {{ if (is_maxfwd_lt({limit})) \
+             forward(\"203.0.113.9\"); }}"
         );
         assert_eq!(World::new(&script).feed(INVITE).len(), sent);
     }

@@ -129,7 +129,8 @@ fn single_headers_and_body() {
 fn credentials() {
     let message = INVITE.replace(
         "X-Empty:\r\n",
-        "Proxy-Authorization: Digest username=\"joe@dom\", realm=\"r\", nonce=\"n\", uri=\"sip:u\", \
+        "Proxy-Authorization: Digest username=\"joe@dom\", realm=\"r\", nonce=\"n\", \
+         uri=\"sip:u\", \
          response=\"f00\", opaque=\"o\", algorithm=MD5, qop=auth, nc=00000001\r\n",
     );
     for (expression, expected) in [

@@ -83,7 +83,7 @@ pub(super) const LIST: &[Function] = &[
     }),
     Function {
         aliases: &["setduri"],
-        ..function("setdsturi", "Sets $du.", URI, R, |ctx, _, args| {
+        ..function("setdsturi", "Sets $du, where the request goes.", URI, R, |ctx, _, args| {
             ctx.run.destination = text(args);
             ctx.run.destination_addr = None;
             Flow::TRUE
@@ -91,11 +91,17 @@ pub(super) const LIST: &[Function] = &[
     },
     Function {
         aliases: &["resetduri"],
-        ..function("resetdsturi", "Clears $du.", &[], R, |ctx, _, _| {
-            ctx.run.destination = None;
-            ctx.run.destination_addr = None;
-            Flow::TRUE
-        })
+        ..function(
+            "resetdsturi",
+            "Clears $du, so that the Request-URI decides.",
+            &[],
+            R,
+            |ctx, _, _| {
+                ctx.run.destination = None;
+                ctx.run.destination_addr = None;
+                Flow::TRUE
+            },
+        )
     },
     Function {
         aliases: &["isduriset"],

@@ -12,18 +12,18 @@ use super::encode::hex;
 use super::{entry, made, text};
 
 pub(super) const LIST: &[Transformation] = &[
-    entry("s", "md5", (0, 0), "MD5.", digest::<Md5>),
-    entry("s", "sha1", (0, 0), "SHA-1.", digest::<Sha1>),
-    entry("s", "sha224", (0, 0), "SHA-224.", digest::<Sha224>),
-    entry("s", "sha256", (0, 0), "SHA-256.", digest::<Sha256>),
-    entry("s", "sha384", (0, 0), "SHA-384.", digest::<Sha384>),
-    entry("s", "sha512", (0, 0), "SHA-512.", digest::<Sha512>),
+    entry("s", "md5", (0, 0), "MD5 in hexadecimal.", digest::<Md5>),
+    entry("s", "sha1", (0, 0), "SHA-1 in hexadecimal.", digest::<Sha1>),
+    entry("s", "sha224", (0, 0), "SHA-224 in hexadecimal.", digest::<Sha224>),
+    entry("s", "sha256", (0, 0), "SHA-256 in hexadecimal.", digest::<Sha256>),
+    entry("s", "sha384", (0, 0), "SHA-384 in hexadecimal.", digest::<Sha384>),
+    entry("s", "sha512", (0, 0), "SHA-512 in hexadecimal.", digest::<Sha512>),
     entry("s", "sha1_hmac", (1, 1), "HMAC with SHA-1 and a key.", keyed::<Hmac<Sha1>>),
     entry("s", "sha224_hmac", (1, 1), "HMAC with SHA-224 and a key.", keyed::<Hmac<Sha224>>),
     entry("s", "sha256_hmac", (1, 1), "HMAC with SHA-256 and a key.", keyed::<Hmac<Sha256>>),
     entry("s", "sha384_hmac", (1, 1), "HMAC with SHA-384 and a key.", keyed::<Hmac<Sha384>>),
     entry("s", "sha512_hmac", (1, 1), "HMAC with SHA-512 and a key.", keyed::<Hmac<Sha512>>),
-    entry("s", "crc32", (0, 0), "CRC-32.", |ctx, input, _| {
+    entry("s", "crc32", (0, 0), "CRC-32 in hexadecimal.", |ctx, input, _| {
         let text = ctx.to_text(input);
         let sum = crc32fast::hash(ctx.bytes(text));
         made(ctx, Some(&hex(&sum.to_be_bytes())))

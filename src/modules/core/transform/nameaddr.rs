@@ -10,7 +10,9 @@ type Part = for<'a> fn(&NameAddr<'a>) -> Option<&'a [u8]>;
 
 pub(super) const LIST: &[Transformation] = &[
     entry("nameaddr", "name", (0, 0), "The display name.", |c, i, _| part(c, i, |a| a.name)),
-    entry("nameaddr", "uri", (0, 0), "The URI.", |c, i, _| part(c, i, |a| Some(a.uri))),
+    entry("nameaddr", "uri", (0, 0), "The URI without brackets.", |c, i, _| {
+        part(c, i, |a| Some(a.uri))
+    }),
     entry("nameaddr", "params", (0, 0), "All parameters.", |c, i, _| {
         part(c, i, |a| Some(a.params).filter(|params| !params.is_empty()))
     }),

@@ -10,9 +10,13 @@ use crate::core::uri::Pieces;
 type Part = for<'a> fn(&Uri<'a>) -> Option<&'a [u8]>;
 
 pub(super) const LIST: &[Transformation] = &[
-    entry("uri", "user", (0, 0), "The user.", |c, i, _| part(c, i, |uri| uri.user)),
-    entry("uri", "host", (0, 0), "The host.", |c, i, _| part(c, i, |uri| Some(uri.host))),
-    entry("uri", "domain", (0, 0), "The host.", |c, i, _| part(c, i, |uri| Some(uri.host))),
+    entry("uri", "user", (0, 0), "The user of the URI.", |c, i, _| part(c, i, |uri| uri.user)),
+    entry("uri", "host", (0, 0), "The host of the URI.", |c, i, _| {
+        part(c, i, |uri| Some(uri.host))
+    }),
+    entry("uri", "domain", (0, 0), "The host of the URI.", |c, i, _| {
+        part(c, i, |uri| Some(uri.host))
+    }),
     entry("uri", "passwd", (0, 0), "The password.", |c, i, _| part(c, i, |uri| uri.password)),
     entry("uri", "port", (0, 0), "The port as written.", |ctx, input, _| {
         let whole = ctx.to_text(input);

@@ -18,8 +18,12 @@ pub(super) const LIST: &[Transformation] = &[
     entry("via", "transport", (0, 0), "The transport.", |c, i, _| {
         part(c, i, |via| Some(via.transport))
     }),
-    entry("via", "host", (0, 0), "The host.", |c, i, _| part(c, i, |via| Some(via.host))),
-    entry("via", "domain", (0, 0), "The host.", |c, i, _| part(c, i, |via| Some(via.host))),
+    entry("via", "host", (0, 0), "The host of the Via.", |c, i, _| {
+        part(c, i, |via| Some(via.host))
+    }),
+    entry("via", "domain", (0, 0), "The host of the Via.", |c, i, _| {
+        part(c, i, |via| Some(via.host))
+    }),
     entry("via", "port", (0, 0), "The port as written.", |ctx, input, _| {
         let whole = ctx.to_text(input);
         let port = Via::parse(ctx.bytes(whole)).and_then(|via| via.port);

@@ -19,8 +19,12 @@ pub(super) const LIST: &[Variable] = &[
     variable("ad", &[], "Domain part of the username.", |ctx, _, _| {
         of(ctx, |c| c.username()?.splitn(2, |byte| *byte == b'@').nth(1))
     }),
-    variable("ar", &["auth.realm"], "The realm.", |ctx, _, _| of(ctx, |c| c.realm())),
-    variable("an", &["auth.nonce"], "The nonce.", |ctx, _, _| of(ctx, |c| c.nonce())),
+    variable("ar", &["auth.realm"], "The realm of the credentials.", |ctx, _, _| {
+        of(ctx, |c| c.realm())
+    }),
+    variable("an", &["auth.nonce"], "The nonce of the credentials.", |ctx, _, _| {
+        of(ctx, |c| c.nonce())
+    }),
     variable("adu", &["auth.uri"], "The URI of the credentials.", |ctx, _, _| of(ctx, |c| c.uri())),
     variable("auth.resp", &[], "The response.", |ctx, _, _| of(ctx, |c| c.response())),
     variable("auth.opaque", &[], "The opaque value.", |ctx, _, _| of(ctx, |c| c.param("opaque"))),

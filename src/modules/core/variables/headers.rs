@@ -39,7 +39,9 @@ pub(super) const LIST: &[Variable] = &[
             },
         )
     },
-    variable("ci", &[], "Call-ID.", |ctx, _, _| of_message(ctx, Some(ctx.message.call_id()))),
+    variable("ci", &[], "The Call-ID as received.", |ctx, _, _| {
+        of_message(ctx, Some(ctx.message.call_id()))
+    }),
     variable("cs", &[], "Number of CSeq, as text.", |ctx, _, _| {
         let value = ctx.message.value(Kind::CSeq).unwrap_or_default();
         let number = value.split(|byte| !byte.is_ascii_digit()).next();

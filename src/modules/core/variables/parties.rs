@@ -10,7 +10,7 @@ use crate::core::uri::{Part, read};
 use crate::table::variable;
 
 pub(super) const LIST: &[Variable] = &[
-    variable("fu", &["from"], "URI of From.", |ctx, _, _| uri(ctx, Kind::From)),
+    variable("fu", &["from"], "The URI of From.", |ctx, _, _| uri(ctx, Kind::From)),
     variable("fU", &["from.user"], "User of From's URI.", |ctx, _, _| {
         part(ctx, Kind::From, Part::User)
     }),
@@ -21,7 +21,7 @@ pub(super) const LIST: &[Variable] = &[
         of_message(ctx, address(ctx, Kind::From).and_then(|from| from.name))
     }),
     variable("ft", &[], "Tag of From.", |ctx, _, _| tag(ctx, Kind::From)),
-    variable("tu", &["to"], "URI of To.", |ctx, _, _| uri(ctx, Kind::To)),
+    variable("tu", &["to"], "The URI of To.", |ctx, _, _| uri(ctx, Kind::To)),
     variable("tU", &["to.user"], "User of To's URI.", |ctx, _, _| part(ctx, Kind::To, Part::User)),
     variable("td", &["to.domain"], "Host of To's URI.", |ctx, _, _| {
         part(ctx, Kind::To, Part::Host)
