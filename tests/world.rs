@@ -50,6 +50,8 @@ pub struct Plan {
     pub workers: u8,
     /// Listening addresses; none means 127.0.0.1:5060.
     pub listen: Vec<SocketAddr>,
+    /// Sockets with names, tags and aliases, instead of `listen`.
+    pub sockets: Option<Sockets>,
 }
 
 impl Plan {
@@ -93,7 +95,7 @@ impl Plan {
             }),
         };
         let mut warnings = Vec::new();
-        let sockets = sockets(&self.listen);
+        let sockets = self.sockets.unwrap_or_else(|| sockets(&self.listen));
         let program = Program::start(script, registry, sockets, &environment, &mut warnings)
             .map_err(|errors| refusals(&errors))?;
         let now = Now { mono_us: 1_000_000, wall_us: 1_800_000_000_000_000 };

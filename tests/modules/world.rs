@@ -1,21 +1,14 @@
-//! A world of one worker: a script, request bytes in, sent bytes out. Time stands still unless
-//! moved.
+//! A world of one worker with named sockets, requests as texts, and expressions evaluated in it.
 
 use std::collections::HashMap;
-use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use sluice_base::counters::CellsReader;
-use sluice_base::{Datagram, Now, OwnerSeed, SocketId};
-use sluice_engine::Output;
-use sluice_engine::job::{Answer, Mail};
-use sluice_engine::program::{Environment, Program};
-use sluice_engine::registry::Registry;
+use sluice_base::Now;
+use sluice_engine::job::Answer;
 use sluice_engine::sockets::{Alias, Listen, Proto, Sockets};
-use sluice_engine::worker::{Batch, Worker};
-use sluice_modules::{CORE, KNOWN, MODULES};
-use sluice_script::{Compiled, Loader, Options, SourceText, compile};
+use sluice_modules::MODULES;
+use sluice_script::Compiled;
+use sluice_tests::world as shared;
 
 /// Where requests come from.
 pub const CALLER: &str = "198.51.100.7:5071";
@@ -41,27 +34,13 @@ impl Sent {
     }
 }
 
-struct NoFiles;
-
-impl Loader for NoFiles {
-    fn read(&mut self, path: &str, _: &str) -> io::Result<SourceText> {
-        Err(io::Error::new(io::ErrorKind::NotFound, path.to_owned()))
-    }
-}
-
-/// The tables of all modules.
-pub fn registry() -> Registry {
-    Registry::new(CORE, MODULES, KNOWN)
-}
-
 /// Compiles a script against all modules.
 pub fn compiled(script: &str) -> Compiled {
-    let main = SourceText { name: "test.cfg".to_owned(), text: script.as_bytes().to_vec() };
-    compile(main, &mut NoFiles, &registry(), Options::default())
+    shared::compile_text(script, &shared::registry(), HashMap::new())
 }
 
 /// Two UDP sockets, the first one advertised under no other name, and an alias.
-pub fn sockets() -> Sockets {
+fn sockets() -> Sockets {
     let listen = |addr: &str, tag: Option<&str>, advertised: Option<&str>| {
         let addr: SocketAddr = addr.parse().unwrap();
         let host = advertised.map_or_else(|| addr.ip().to_string(), str::to_owned);
@@ -86,101 +65,49 @@ pub fn sockets() -> Sockets {
 }
 
 /// The world.
-pub struct World {
-    program: Program,
-    worker: Worker,
-    counters: CellsReader,
-    output: Output,
-    now: Now,
-}
+pub struct World(shared::World);
 
 impl World {
     /// Compiles and starts a script that must be good.
     pub fn new(script: &str) -> Self {
-        Self::with_files(script, &[])
-    }
-
-    /// As [`World::new`], with files that modules read at start.
-    pub fn with_files(script: &str, files: &[(&str, &str)]) -> Self {
-        let compiled = compiled(script);
-        let script = compiled.script.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics));
-        let files: HashMap<String, Vec<u8>> = files
-            .iter()
-            .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()))
-            .collect();
-        let environment = Environment {
-            read_file: Arc::new(move |path| {
-                files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
-            }),
-            resolve: Arc::new(|name| Err(format!("{name} does not resolve"))),
-        };
-        let mut warnings = Vec::new();
-        let program =
-            Program::start(script, Arc::new(registry()), sockets(), &environment, &mut warnings)
-                .unwrap_or_else(|errors| panic!("{errors:?}"));
-        let now = Now { mono_us: 5_000_000, wall_us: 1_795_392_000_250_000 };
-        let made = program.workers(1, OwnerSeed(0), 7, now).pop().unwrap();
-        let (worker, counters) = (made.worker, made.counters);
-        Self { program, worker, counters, output: Output::default(), now }
+        let plan = shared::Plan { sockets: Some(sockets()), ..shared::Plan::default() };
+        let mut world = plan.run(script);
+        world.now = Now { mono_us: 5_000_000, wall_us: 1_795_392_000_250_000 };
+        Self(world)
     }
 
     /// One message from [`CALLER`] on the first socket, what is sent for it.
     pub fn feed(&mut self, message: &str) -> Vec<Sent> {
-        self.feed_from(CALLER, 0, message)
+        plain(self.0.receive(CALLER, message))
     }
 
-    /// One message.
-    pub fn feed_from(&mut self, peer: &str, socket: u16, message: &str) -> Vec<Sent> {
-        let datagram = Datagram {
-            socket: SocketId(socket),
-            peer: peer.parse().unwrap(),
-            offset: 0,
-            len: message.len() as u16,
-        };
-        self.turn(Batch { region: message.as_bytes(), datagrams: &[datagram] })
-    }
-
-    /// Lets time pass, then one turn.
+    /// Lets time pass.
     pub fn pass(&mut self, ms: u64) -> Vec<Sent> {
-        self.now.mono_us += ms * 1_000;
-        self.now.wall_us += ms * 1_000;
-        self.turn(Batch::EMPTY)
+        plain(self.0.pass(ms))
     }
 
-    /// Answers the jobs that lie in the output, then one turn; the jobs' texts.
-    pub fn answer(&mut self, answer: &Answer) -> (Vec<String>, Vec<Sent>) {
-        let jobs: Vec<_> = self.output.jobs.drain(..).collect();
-        let asked = jobs.iter().map(|request| format!("{:?}", request.job)).collect();
-        for request in jobs {
-            let mail = Mail { key: request.key, answer: answer.clone() };
-            let _asleep = request.reply.complete(mail);
-        }
-        (asked, self.turn(Batch::EMPTY))
+    /// Answers the oldest job; the job's text and what is sent then.
+    pub fn answer(&mut self, answer: Answer) -> (String, Vec<Sent>) {
+        let asked = format!("{:?}", self.0.asked().unwrap());
+        (asked, plain(self.0.answer(answer)))
     }
 
     /// A statistic of a module, by its place in the table.
     pub fn statistic(&self, module: &str, name: &str) -> u64 {
-        let base = self.program.statistics(module).unwrap();
+        let base = self.0.program.statistics(module).unwrap();
         let table = MODULES.iter().find(|m| m.name == module).unwrap().statistics;
         let at = table.iter().position(|statistic| statistic.name == name).unwrap();
-        self.counters.get(usize::from(base.0) + at)
+        self.0.cell(usize::from(base.0) + at)
     }
+}
 
-    fn turn(&mut self, batch: Batch<'_>) -> Vec<Sent> {
-        self.output.bytes.clear();
-        self.output.sends.clear();
-        let _woken = self.worker.turn(self.now, batch, &mut self.output);
-        let bytes = &self.output.bytes;
-        let sent = self.output.sends.iter().map(|send| Sent {
-            to: send.target.addr.to_string(),
-            by: send.target.socket.0,
-            text: String::from_utf8(
-                bytes[send.range.start as usize..send.range.end as usize].to_vec(),
-            )
-            .unwrap(),
-        });
-        sent.collect()
-    }
+fn plain(sent: Vec<shared::Sent>) -> Vec<Sent> {
+    let sent = sent.into_iter().map(|sent| Sent {
+        to: sent.to.to_string(),
+        by: sent.socket.0,
+        text: String::from_utf8(sent.bytes).unwrap(),
+    });
+    sent.collect()
 }
 
 /// A usual INVITE with a body; its Via asks for `rport`.

@@ -97,11 +97,11 @@ fn a_host_name_is_asked_for() {
     assert_eq!(world.feed(INVITE), []);
     let addresses: Vec<IpAddr> =
         vec!["2001:db8::1".parse().unwrap(), "203.0.113.5".parse().unwrap()];
-    let (asked, sent) = world.answer(&Answer::Addresses(addresses.into()));
-    assert_eq!(asked, ["Resolve(\"gw.example\")"]);
+    let (asked, sent) = world.answer(Answer::Addresses(addresses.into()));
+    assert_eq!(asked, "Resolve(\"gw.example\")");
     assert_eq!(sent[0].to, "203.0.113.5:5062");
     assert_eq!(world.feed(INVITE), []);
-    let (_, sent) = world.answer(&Answer::Failed("NXDOMAIN".into()));
+    let (_, sent) = world.answer(Answer::Failed("NXDOMAIN".into()));
     assert_eq!(sent, []);
 }
 
