@@ -32,6 +32,7 @@ pub fn request(ctx: &mut Ctx<'_>, addr: SocketAddr) -> bool {
     let branch = branch(ctx.message, &via);
     let mark = ctx.run.patches.mark();
     put_ruri(ctx);
+    put_max_forwards(ctx);
     put_via(ctx, field.line.start, socket, branch);
     via_marks(ctx, &via).patch(&ctx.message, &mut ctx.run.patches);
     put_length(ctx);
@@ -65,12 +66,7 @@ fn try_reply(ctx: &mut Ctx<'_>) -> Option<()> {
     let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
     let socket = ctx.shared.sockets.towards(addr, preferred)?;
     remove_top_via(&message, &mut ctx.run.patches);
-    if status == 503
-        && !ctx.shared.settings.disable_503_translation
-        && let StartLine::Reply { code, .. } = message.start()
-    {
-        ctx.run.patches.replace(code, b"500");
-    }
+    put_status(ctx);
     put_length(ctx);
     write(ctx, Target { socket, addr });
     Some(())
@@ -104,6 +100,37 @@ fn put_ruri(ctx: &mut Ctx<'_>) {
     let (Some(changed), Some(span)) = (ctx.run.ruri, ctx.message.uri()) else { return };
     let text = bytes_in(changed, ctx.message, &ctx.run.arena, ctx.shared);
     ctx.run.patches.replace(span, text);
+}
+
+/// Max-Forwards, when the script has counted it down; a missing one goes in front.
+fn put_max_forwards(ctx: &mut Ctx<'_>) {
+    let Some(hops) = ctx.run.max_forwards.map(u64::from) else { return };
+    let patches = &mut ctx.run.patches;
+    match ctx.message.field(Kind::MaxForwards) {
+        Some(field) => patches.replace_with(field.value, |out| push_u64(out, hops)),
+        None => patches.insert_with(ctx.message.start_line().end, Place::Before, |out| {
+            out.extend_from_slice(b"Max-Forwards: ");
+            push_u64(out, hops);
+            out.extend_from_slice(b"\r\n");
+        }),
+    }
+}
+
+/// Status and reason, when the script has changed them; a 503 goes on as 500 (spec 1.3).
+fn put_status(ctx: &mut Ctx<'_>) {
+    let StartLine::Reply { status, code, reason } = ctx.message.start() else { return };
+    let mut sent = status;
+    if let Some((changed, phrase)) = ctx.run.reply_status {
+        let phrase = bytes_in(phrase, ctx.message, &ctx.run.arena, ctx.shared);
+        ctx.run.patches.replace(reason, phrase);
+        sent = changed;
+    }
+    if sent == 503 && !ctx.shared.settings.disable_503_translation {
+        sent = 500;
+    }
+    if sent != status {
+        ctx.run.patches.replace_with(code, |out| push_u64(out, u64::from(sent)));
+    }
 }
 
 /// Content-Length, when the script has changed the body's length.

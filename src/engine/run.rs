@@ -105,6 +105,10 @@ pub struct RunState {
     pub local_rport: bool,
     /// Changes of the message.
     pub patches: Patches,
+    /// What Max-Forwards becomes; written when the request is sent, so that it may change again.
+    pub max_forwards: Option<u32>,
+    /// Status and reason that the reply is sent on with, when the script has changed them.
+    pub reply_status: Option<(u16, Text)>,
     /// By how many bytes the patches change the body's length.
     pub body_delta: i64,
     /// Lines for local replies (`append_to_reply`).
@@ -148,6 +152,8 @@ impl RunState {
             force_rport: false,
             local_rport: false,
             patches: Patches::default(),
+            max_forwards: None,
+            reply_status: None,
             body_delta: 0,
             reply_lines: Vec::with_capacity(256),
             avps: Vec::with_capacity(32),
@@ -176,6 +182,8 @@ impl RunState {
         self.force_rport = false;
         self.local_rport = false;
         self.patches.clear();
+        self.max_forwards = None;
+        self.reply_status = None;
         self.body_delta = 0;
         self.reply_lines.clear();
         self.avps.clear();

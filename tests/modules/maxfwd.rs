@@ -25,6 +25,15 @@ fn it_counts_down_and_ends_at_zero() {
 }
 
 #[test]
+fn a_second_call_counts_down_again() {
+    let script = "loadmodule \"maxfwd\"\nroute { mf_process_maxfwd_header(10); \
+        mf_process_maxfwd_header(10); forward(\"203.0.113.9\"); }";
+    assert_eq!(World::new(script).feed(INVITE)[0].header("Max-Forwards"), Some("68"));
+    let absent = INVITE.replace("Max-Forwards: 70\r\n", "");
+    assert_eq!(World::new(script).feed(&absent)[0].header("Max-Forwards"), Some("9"));
+}
+
+#[test]
 fn a_missing_header_is_put_first() {
     let sent = run("", &INVITE.replace("Max-Forwards: 70\r\n", ""));
     assert_eq!(sent[0].first_line(), "SIP/2.0 199 added");

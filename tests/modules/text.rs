@@ -129,6 +129,9 @@ fn a_reply_gets_another_status() {
         Via: SIP/2.0/UDP 198.51.100.7:5071;branch=z9hG4bK2\r\nFrom: <sip:a@b>;tag=1\r\n\
         To: <sip:c@d>;tag=2\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
     assert_eq!(World::new(&script).feed(reply)[0].first_line(), "SIP/2.0 404 Gone 1");
+    let twice = script.replace("180, \"no\"", "503, \"Full\"");
+    let sent = World::new(&twice).feed(&reply.replace("486 Busy", "503 Not"));
+    assert_eq!(sent[0].first_line(), "SIP/2.0 500 Full", "the last change counts");
 }
 
 #[test]

@@ -1,18 +1,18 @@
 //! Module `maxfwd`: checks and counts down Max-Forwards (RFC 3261 16.3, spec 8.10).
 //!
-//! The change is a patch; nothing is answered and nothing is allocated.
+//! The new value is kept with the run and written when the request is sent; nothing is answered
+//! and nothing is allocated.
 
 use std::any::Any;
 use std::sync::Arc;
 
-use sluice_base::{Span, WorkerId};
+use sluice_base::WorkerId;
 use sluice_engine::module::{Function, Hooks, Module, Setup, SetupError, SharedState};
 use sluice_engine::{Ctx, Flow, Value};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes, SettingKind, Status};
 use sluice_script::ir::Setting;
-use sluice_sip::digits::push_u64;
+use sluice_sip::Kind;
 use sluice_sip::text::number;
-use sluice_sip::{Kind, Place};
 
 use crate::table::{function, param, setting};
 
@@ -62,7 +62,7 @@ const FUNCTIONS: &[Function] = &[
             Routes::REQUESTS,
             |ctx, _, args| match (value(ctx), args.first().and_then(|limit| limit.int())) {
                 (None, _) => Flow::FALSE,
-                (Some((Some(value), _)), Some(limit)) => Flow::of(i64::from(value) < limit),
+                (Some(Some(value)), Some(limit)) => Flow::of(i64::from(value) < limit),
                 _ => Flow::Fail("Max-Forwards is no number"),
             },
         )
@@ -102,32 +102,28 @@ fn check_limit(value: &Setting) -> Result<(), String> {
 fn process(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> Flow {
     let limit = state.downcast_ref::<Limit>().map_or(MAX_LIMIT, |limit| limit.0);
     match value(ctx) {
-        Some((Some(0), _)) => Flow::FALSE,
-        Some((Some(value), span)) => {
-            let left = u64::from((value - 1).min(limit));
-            ctx.run.patches.replace_with(span, |out| push_u64(out, left));
+        Some(Some(0)) => Flow::FALSE,
+        Some(Some(value)) => {
+            ctx.run.max_forwards = Some((value - 1).min(limit));
             Flow::TRUE
         }
-        Some((None, _)) => Flow::Fail("Max-Forwards is no number"),
+        Some(None) => Flow::Fail("Max-Forwards is no number"),
         None => {
             let wanted = args.first().and_then(|value| value.int());
             let Some(wanted) = wanted.and_then(|wanted| u32::try_from(wanted).ok()) else {
                 return Flow::Fail("the value for Max-Forwards is below 0");
             };
-            let at = ctx.message.start_line().end;
-            ctx.run.patches.insert_with(at, Place::Before, |out| {
-                out.extend_from_slice(b"Max-Forwards: ");
-                push_u64(out, u64::from(wanted.min(limit)));
-                out.extend_from_slice(b"\r\n");
-            });
+            ctx.run.max_forwards = Some(wanted.min(limit));
             Flow::Code(2)
         }
     }
 }
 
-/// The header's value, if it is a number, and where it stands.
+/// The value as it stands now, if there is one; its number, if it is one.
 #[inline]
-fn value(ctx: &Ctx<'_>) -> Option<(Option<u32>, Span)> {
-    let span = ctx.message.field(Kind::MaxForwards)?.value;
-    Some((number(ctx.message.text(span)), span))
+fn value(ctx: &Ctx<'_>) -> Option<Option<u32>> {
+    match ctx.run.max_forwards {
+        Some(counted) => Some(Some(counted)),
+        None => ctx.message.value(Kind::MaxForwards).map(number),
+    }
 }

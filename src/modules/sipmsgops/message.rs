@@ -6,7 +6,7 @@ use sluice_base::OwnerSeed;
 use sluice_engine::module::Function;
 use sluice_engine::{Ctx, Flow, Value};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
-use sluice_sip::{Kind, Method, StartLine};
+use sluice_sip::{Kind, Method};
 
 use crate::table::{function, optional, param};
 
@@ -87,18 +87,14 @@ fn has_body(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value]) -> Flow {
 
 fn change_status(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value]) -> Flow {
     let [code, phrase] = args else { return Flow::FALSE };
-    let StartLine::Reply { status, code: digits, reason } = ctx.message.start() else {
-        return Flow::FALSE;
-    };
+    let Some(status) = ctx.message.status() else { return Flow::FALSE };
     let (Some(code @ 100..700), Some(phrase)) = (code.int(), phrase.text()) else {
         return Flow::Fail("a status is a number from 100 to 699");
     };
     if (code < 200) != (status < 200) {
         return Flow::Fail("a provisional reply and a final one cannot become each other");
     }
-    let phrase = ctx.bytes(phrase).to_vec();
-    ctx.run.patches.replace(digits, code.to_string().as_bytes());
-    ctx.run.patches.replace(reason, &phrase);
+    ctx.run.reply_status = Some((code as u16, phrase));
     Flow::TRUE
 }
 
