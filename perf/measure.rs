@@ -11,8 +11,11 @@ use crate::search;
 use crate::subject::{Place, Subject};
 use crate::usage;
 
-/// How much above its highest rate a subject is offered to keep it saturated.
-const SATURATION: f64 = 1.3;
+/// How much above its highest rate a subject is offered first to saturate it, how much more each
+/// time until it is, and where that ends: the generator sends no more.
+const SATURATION: (f64, f64, f64) = (1.3, 1.5, 600_000.0);
+/// The share of messages that a saturated subject loses at least.
+const OVERFLOW: f64 = 0.01;
 /// The rate at which a subject warms up, and how long.
 const WARM_UP: (u32, Duration) = (20_000, Duration::from_millis(500));
 /// Where the first search begins: what everything in reach passes.
@@ -66,9 +69,10 @@ pub fn measure(
         Ok::<_, anyhow::Error>(false)
     })?;
     let (user_us, system_us) = {
+        let offered = saturating(load, rate, times.probe)?;
         sleep(PAUSE);
         let before = usage::cpu(running.process())?;
-        let shot = load.fire((f64::from(rate) * SATURATION) as u32, times.shot)?;
+        let shot = load.fire(offered, times.shot)?;
         usage::cpu(running.process())?.since(before).per_message_us(shot.forwarded())
     };
     let mut latency_at = |share: f64| -> Result<Latency> {
@@ -104,6 +108,21 @@ pub fn hold(
     let _running = subject.start(place)?;
     load.fire(WARM_UP.0, WARM_UP.1)?;
     fire(load, rate, duration)
+}
+
+/// A rate at which the subject is saturated. A highest rate that was found while the machine was
+/// held up would be too low to tell.
+fn saturating(load: &mut Load, rate: u32, probe: Duration) -> Result<u32> {
+    let (above, step, most) = SATURATION;
+    let mut offered = f64::from(rate) * above;
+    while offered < most {
+        let shot = fire(load, offered as u32, probe)?;
+        if shot.lost() as f64 > shot.sent as f64 * OVERFLOW {
+            break;
+        }
+        offered *= step;
+    }
+    Ok(offered.min(most) as u32)
 }
 
 fn fire(load: &mut Load, rate: u32, duration: Duration) -> Result<Shot> {
