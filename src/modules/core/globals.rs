@@ -54,7 +54,7 @@ pub(super) static ALL: &[ParamEntry] = &[
     on("socket", &["listen"], "A listening socket, `udp:HOST[:PORT] [as HOST[:PORT]]`.", Word),
     on("port", &[], "Port of sockets that name none (1.x); 5060.", Int),
     on("alias", &[], "A host, or `proto:host:port`, that is us.", Word),
-    on("auto_aliases", &[], "Names of the sockets' addresses are us, too; 0.", Int),
+    off("auto_aliases", &[], "Names of the sockets' addresses are us, too.", Int, NO_REVERSE),
     on("advertised_address", &[], "Host of our Via.", Word),
     on("advertised_port", &[], "Port of our Via.", Int),
     off("mhomed", &[], "Ask the kernel for the sending socket.", Int, MHOMED),
@@ -168,6 +168,7 @@ const EPOLL: Status = Ignored("each worker waits by epoll");
 const NO_LOCAL: Status = Ignored("no module sends requests of its own yet");
 const VIA_DNS: Status =
     Ignored("received= is added whenever the Via's host is not the source address");
+const NO_REVERSE: Status = Ignored("addresses are not looked up; name them with alias");
 const RESOLVER: Status = Ignored("A and AAAA are asked, with a deadline of 2 s");
 const FAILOVER: Status = Ignored("the first address is used");
 const NO_DATABASE: Status = Ignored("no module asks a database yet");

@@ -84,6 +84,13 @@ impl<'a> Globals<'a> {
                 _ => {}
             }
         }
+        for param in &script.params {
+            if (param.module, param.name) == ("proto_udp", "udp_port")
+                && let Setting::Int(n) = param.value
+            {
+                globals.port = port(n).unwrap_or(globals.port);
+            }
+        }
         globals
     }
 }
@@ -250,6 +257,18 @@ mod tests {
         assert_eq!(advertised.sent_by, "sip.example.com:5080");
         assert_eq!(advertised.tag.as_deref(), Some("lan"));
         assert_eq!(one("lo:5070").addr.port(), 5070);
+    }
+
+    #[test]
+    fn proto_udp_names_the_default_port() {
+        let mut script = Script::default();
+        script.params.push(sluice_script::ir::Param {
+            module: "proto_udp",
+            name: "udp_port",
+            value: Setting::Int(5070),
+            at: sluice_script::source::Location::default(),
+        });
+        assert_eq!(Globals::of(&script).port, 5070);
     }
 
     #[test]
