@@ -8,6 +8,7 @@
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod dependencies;
+mod documents;
 mod layers;
 mod locks;
 mod repository;
