@@ -1,1 +1,11 @@
-//! (skeleton)
+//! The program and the gateway over real sockets, on loopback addresses and free ports.
+//!
+//! Nothing here depends on how fast the machine is: counts are compared, never rates, and every
+//! wait has a generous end.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::disallowed_methods, reason = "tests wait for other processes")]
+
+mod dispatch;
+mod program;
+mod support;

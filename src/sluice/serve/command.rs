@@ -1,10 +1,11 @@
 //! `sluice -f FILE`: checks or runs a script in the foreground until it is told to end.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use nix::unistd::{Gid, Group, Uid, User};
+use nix::unistd::{Gid, Group, Pid, Uid, User};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use sluice_control::Dns;
@@ -55,12 +56,15 @@ pub fn run(options: &cli::Gateway) -> Result<ExitCode> {
     let read_file = Arc::new(move |path: &str| origin.read_beside(path));
     let gateway = Gateway::start(script, registry, sockets, dns, read_file, tuning)?;
     confine(options)?;
-    write_ids(options)?;
     tracing::info!(target: "core", "{} workers, {}", gateway.workers(), gateway.listening());
     if let Some(signal) = signals.forever().next() {
         tracing::info!(target: "core", "signal {signal}, ending");
     }
     gateway.stop();
+    for (file, _) in id_files(options) {
+        // After -u it may not be ours to remove.
+        let _ = std::fs::remove_file(file);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -114,7 +118,8 @@ fn workers(script: &Script) -> Option<u8> {
     })
 }
 
-/// Confines the process once sockets are open: chroot, then group, then user.
+/// Confines the process once sockets are open: chroot, then group, then user. The files with its
+/// ids are written in between, while it still may write them.
 fn confine(options: &cli::Gateway) -> Result<()> {
     let gid = options.group.as_deref().map(group).transpose()?;
     let uid = options.user.as_deref().map(user).transpose()?;
@@ -124,6 +129,9 @@ fn confine(options: &cli::Gateway) -> Result<()> {
     }
     if let Some(dir) = &options.work_dir {
         std::env::set_current_dir(dir).with_context(|| format!("-w {}", dir.display()))?;
+    }
+    for (file, id) in id_files(options) {
+        std::fs::write(file, format!("{id}\n")).with_context(|| file.display().to_string())?;
     }
     if let Some(gid) = gid {
         nix::unistd::setgroups(&[gid]).context("-g")?;
@@ -155,13 +163,9 @@ fn user(name: &str) -> Result<Uid> {
     }
 }
 
-fn write_ids(options: &cli::Gateway) -> Result<()> {
+/// The files of -P and -G, and what stands in them.
+fn id_files(options: &cli::Gateway) -> impl Iterator<Item = (&Path, Pid)> {
     let files =
         [(&options.pid_file, nix::unistd::getpid()), (&options.group_file, nix::unistd::getpgrp())];
-    for (file, id) in files {
-        if let Some(file) = file {
-            std::fs::write(file, format!("{id}\n")).with_context(|| file.display().to_string())?;
-        }
-    }
-    Ok(())
+    files.into_iter().filter_map(|(file, id)| Some((file.as_deref()?, id)))
 }
