@@ -160,8 +160,6 @@ pub enum Op {
     LoopCheck(u32),
     /// Ends a loop: drops its counter.
     LoopLeave,
-    /// Sets `rc` (an `if` without a branch taken, spec 1.5).
-    SetCode(i32),
     /// Sets `rc` to 1 or 0 from `truth`.
     CodeFromTruth,
     /// Pops and drops one value (`switch` subject).

@@ -234,7 +234,6 @@ fn step(
         Op::LoopLeave => {
             machine.loops.pop();
         }
-        Op::SetCode(code) => ctx.run.code = code,
         Op::CodeFromTruth => ctx.run.code = i32::from(machine.truth),
         Op::Pop => {
             machine.stack.pop();

@@ -79,7 +79,6 @@ fn destination_and_socket() {
     let with = |script: &str| forwarded(&format!("route {{ {script} forward(); }}"), INVITE);
     assert_eq!(with("$ru = \"sip:a@203.0.113.1:99\";").to, "203.0.113.1:99");
     assert_eq!(with("$ru = \"sip:a@h;maddr=203.0.113.1\";").to, "203.0.113.1:5060");
-    assert_eq!(with("$du = \"sips:203.0.113.1\";").to, "203.0.113.1:5061");
     let other = with("force_send_socket(\"inner\"); $du = \"sip:203.0.113.1\";");
     assert_eq!(other.by, 1);
     assert!(other.header("Via").unwrap().starts_with("SIP/2.0/UDP gate.example.org:5062;"));
@@ -89,6 +88,10 @@ fn destination_and_socket() {
     );
     let mut nowhere = World::new("route { $du = \"sip:[2001:db8::1]\"; forward(); }");
     assert_eq!(nowhere.feed(INVITE), [], "no IPv6 socket");
+    for other in ["sips:203.0.113.1", "sip:203.0.113.1;transport=tcp"] {
+        let mut world = World::new(&format!("route {{ $du = \"{other}\"; forward(); }}"));
+        assert_eq!(world.feed(INVITE), [], "{other} is not for UDP");
+    }
 }
 
 #[test]

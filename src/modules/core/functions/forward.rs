@@ -9,7 +9,7 @@ use sluice_engine::job::{Answer, Job};
 use sluice_engine::module::{Function, Wait};
 use sluice_engine::{Ctx, Flow, Value, forward};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
-use sluice_sip::uri::{Uri, literal_addr};
+use sluice_sip::uri::{Scheme, Uri, literal_addr};
 
 use crate::table::{function, optional};
 
@@ -34,7 +34,7 @@ fn start(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
         return send(ctx, addr);
     }
     let Some((host, port)) = place(ctx, args) else {
-        return Flow::Fail("forward() has nowhere to send to");
+        return Flow::Fail("forward() has nowhere to send to by UDP");
     };
     match literal_addr(host) {
         Some(ip) => send(ctx, SocketAddr::new(ip, port)),
@@ -60,11 +60,16 @@ fn resolved(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value], answer: &Answer)
 }
 
 /// Host and port of the argument, of `$du` or of the Request-URI; `maddr` goes before the host.
+/// `None` also when the URI asks for a transport that is not built.
 fn place<'a>(ctx: &'a Ctx<'_>, args: &[Value]) -> Option<(&'a [u8], u16)> {
     let given = args.first().and_then(|to| to.text());
     let text = ctx.bytes(given.or_else(|| ctx.next_hop())?);
     match Uri::parse(text) {
         Some(uri) if !uri.host.is_empty() => {
+            let transport = uri.param("transport").unwrap_or(b"udp");
+            if uri.scheme == Scheme::Sips || !transport.eq_ignore_ascii_case(b"udp") {
+                return None;
+            }
             let maddr = uri.param("maddr").filter(|host| !host.is_empty());
             Some((maddr.unwrap_or(uri.host), uri.port_or_default()))
         }

@@ -1,5 +1,6 @@
 //! Encodings and escapes of strings.
 
+use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 use sluice_engine::module::Transformation;
 use sluice_engine::{Ctx, Value};
 
@@ -13,7 +14,7 @@ pub(super) const LIST: &[Transformation] = &[
         change(c, i, unhex)
     }),
     entry("s", "b64encode", (0, 0), "Bytes as base 64.", |c, i, _| {
-        change(c, i, |bytes| Some(base64(bytes)))
+        change(c, i, |bytes| Some(BASE64.encode(bytes).into_bytes()))
     }),
     entry("s", "b64decode", (0, 0), "Base 64 as bytes.", |c, i, _| change(c, i, unbase64)),
     entry("s", "xor", (1, 1), "Each byte xor the key's, which repeats.", |ctx, input, params| {
@@ -53,54 +54,18 @@ fn change(ctx: &mut Ctx<'_>, input: Value, make: fn(&[u8]) -> Option<Vec<u8>>) -
     made(ctx, bytes.as_deref())
 }
 
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
-
 /// Two small digits for each byte.
 pub(super) fn hex(bytes: &[u8]) -> Vec<u8> {
-    let digit = |value: u8| DIGITS[usize::from(value & 15)];
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+    HEXLOWER.encode(bytes).into_bytes()
 }
 
 fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
-    let (pairs, rest) = digits.as_chunks::<2>();
-    rest.is_empty().then_some(())?;
-    pairs.iter().map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?)).collect()
+    HEXLOWER_PERMISSIVE.decode(digits).ok()
 }
 
-fn nibble(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).map(|value| value as u8)
-}
-
-const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/// RFC 4648 4, padded.
-fn base64(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for at in 0..4 {
-            let digit = BASE64[(bits >> (18 - 6 * at) & 63) as usize];
-            out.push(if at <= group.len() { digit } else { b'=' });
-        }
-    }
-    out
-}
-
+/// RFC 4648 4; whatever stands behind the first `=` is not read, and it may be missing.
 fn unbase64(digits: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(digits.len() / 4 * 3);
-    let end = digits.iter().position(|digit| *digit == b'=').unwrap_or(digits.len());
-    let (mut bits, mut count) = (0u32, 0u32);
-    for digit in digits.get(..end)? {
-        let value = BASE64.iter().position(|known| known == digit)?;
-        bits = bits << 6 | value as u32;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push((bits >> count) as u8);
-        }
-    }
-    Some(out)
+    BASE64_NOPAD.decode(digits.split(|digit| *digit == b'=').next()?).ok()
 }
 
 fn slashed(bytes: &[u8]) -> Vec<u8> {
@@ -157,8 +122,8 @@ fn unpercent(bytes: &[u8]) -> Option<Vec<u8>> {
     loop {
         rest = match rest {
             [b'%', high, low, rest @ ..] => {
-                let byte = nibble(*high)? << 4 | nibble(*low)?;
-                matches!(byte, 32..=126).then(|| out.push(byte))?;
+                let byte = unhex(&[*high, *low])?;
+                matches!(byte[..], [32..=126]).then(|| out.extend(byte))?;
                 rest
             }
             [b'%', ..] => return None,
