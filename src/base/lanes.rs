@@ -1,19 +1,42 @@
-//! Bitmaps of line ends, 64 bytes a step, and the first of some byte in 16.
+//! The lines of a text, found 64 bytes a step, and small questions about 16 bytes at once.
 //!
-//! Takes bytes, gives for each block of 64 which of them are LF. The instruction set is chosen at
-//! run time (AVX2, SSE2, or plain Rust); all give the same bits. Never reads outside the slice and
-//! knows nothing of SIP.
+//! Takes bytes, shows a visitor each line and the bytes at its two ends. The instruction set is
+//! chosen at run time (AVX2, SSE2, or plain Rust); all show the same. Never reads outside the slice
+//! and knows nothing of SIP.
 //!
-//! The visitor is compiled into each variant, so that a scan costs one dispatch, not one per block.
+//! The visitor is compiled into each variant, so that a scan costs one dispatch, not one per block;
+//! what it reads of a line is handed to it, so that each line costs one check of bounds.
 
 /// Bytes of a block.
 pub const BLOCK: usize = 64;
 
-/// Looks at the blocks of [`Lanes::line_ends`].
+/// Bytes of [`Line::head`].
+pub const HEAD: usize = 18;
+
+/// A line with its LF, and what is shown of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Line<'a> {
+    /// Where it begins.
+    pub start: usize,
+    /// Where its LF stands.
+    pub end: usize,
+    /// The bytes from its start on, those of later lines among them.
+    pub head: &'a [u8; HEAD],
+    /// The two bytes before its LF, those of an earlier line among them.
+    pub tail: &'a [u8; 2],
+}
+
+/// Looks at the lines of [`Lanes::lines`]; `false` ends the walk.
 pub trait Visit {
-    /// The line ends of the block that begins at `base`: bit n stands for its byte n. `false` ends
-    /// the walk.
-    fn block(&mut self, base: usize, line_ends: u64) -> bool;
+    /// What changes from line to line: handed on apart, so that it stays in registers.
+    type State: Copy;
+
+    /// The next line.
+    fn line(&mut self, state: &mut Self::State, line: Line<'_>) -> bool;
+
+    /// The next line, where what [`Line`] shows may not be there: the first line, and those that
+    /// begin near the end of the bytes.
+    fn edge(&mut self, state: &mut Self::State, start: usize, end: usize) -> bool;
 }
 
 /// An instruction set that this processor has.
@@ -49,27 +72,58 @@ impl Lanes {
         Self::all().last().unwrap_or(Self(Set::Portable))
     }
 
-    /// Shows the line ends (LF) of `bytes[from..]` to `visit`, block by block, and gives it back.
+    /// Shows the lines of `bytes[from..]` to `visit` and gives the state at last. What stands behind
+    /// the last LF is no line.
     #[inline]
-    pub fn line_ends<V: Visit>(self, bytes: &[u8], from: usize, visit: V) -> V {
+    pub fn lines<V: Visit>(
+        self,
+        bytes: &[u8],
+        from: usize,
+        visit: &mut V,
+        state: V::State,
+    ) -> V::State {
         match self.0 {
-            Set::Portable => each(bytes, from, portable, visit),
+            Set::Portable => each(bytes, from, portable, visit, state),
             #[cfg(target_arch = "x86_64")]
-            Set::Sse2 => each(bytes, from, x86::sse2, visit),
+            Set::Sse2 => each(bytes, from, x86::sse2, visit, state),
             // SAFETY: `Set::Avx2` is made only where the processor has AVX2 and BMI1.
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => unsafe { x86::each_avx2(bytes, from, visit) },
+            Set::Avx2 => unsafe { x86::each_avx2(bytes, from, visit, state) },
         }
     }
 }
 
-/// Where `byte` first stands in `bytes`; 16 when nowhere.
+/// Which bytes are `byte`: bit n stands for byte n.
 #[inline(always)]
-pub fn find_in_16(bytes: &[u8; 16], byte: u8) -> usize {
+pub fn equal_in_16(bytes: &[u8; 16], byte: u8) -> u16 {
     #[cfg(target_arch = "x86_64")]
-    return x86::find_in_16(bytes, byte);
+    return x86::equal(bytes, byte);
     #[cfg(not(target_arch = "x86_64"))]
-    return bytes.iter().position(|other| *other == byte).unwrap_or(16);
+    return bits_in_16(bytes, |other| other == byte);
+}
+
+/// Which bytes are letters, digits or hyphens: bit n stands for byte n.
+#[inline(always)]
+pub fn words_in_16(bytes: &[u8; 16]) -> u16 {
+    #[cfg(target_arch = "x86_64")]
+    return x86::words(bytes);
+    #[cfg(not(target_arch = "x86_64"))]
+    return bits_in_16(bytes, |byte| byte.is_ascii_alphanumeric() || byte == b'-');
+}
+
+/// Which bytes are those of `wanted`, after the bits of `fold` are set in them: bit n stands for
+/// byte n.
+#[inline(always)]
+pub fn same_in_16(bytes: &[u8; 16], fold: &[u8; 16], wanted: &[u8; 16]) -> u16 {
+    #[cfg(target_arch = "x86_64")]
+    return x86::same(bytes, fold, wanted);
+    #[cfg(not(target_arch = "x86_64"))]
+    return (0..16).fold(0, |all, n| all | u16::from(bytes[n] | fold[n] == wanted[n]) << n);
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn bits_in_16(bytes: &[u8; 16], holds: impl Fn(u8) -> bool) -> u16 {
+    (0..16).fold(0, |all, n| all | u16::from(holds(bytes[n])) << n)
 }
 
 /// Walks the blocks; the last one is filled up with zeros, which are no line ends.
@@ -78,22 +132,76 @@ fn each<V: Visit>(
     bytes: &[u8],
     from: usize,
     line_ends: impl Fn(&[u8; BLOCK]) -> u64,
-    mut visit: V,
-) -> V {
-    let (blocks, tail) = bytes.get(from..).unwrap_or_default().as_chunks::<BLOCK>();
+    visit: &mut V,
+    mut state: V::State,
+) -> V::State {
+    let (blocks, rest) = bytes.get(from..).unwrap_or_default().as_chunks::<BLOCK>();
     let mut base = from;
+    let mut walk = Walk { bytes, start: from, heads: 0 };
     for block in blocks {
-        if !visit.block(base, line_ends(block)) {
-            return visit;
+        // SAFETY: `block` is `bytes[base..base + BLOCK]`, and blocks are walked in order.
+        if !unsafe { walk.block(base, line_ends(block), visit, &mut state) } {
+            return state;
         }
         base += BLOCK;
     }
-    if !tail.is_empty() {
-        let mut last = [0; BLOCK];
-        last[..tail.len()].copy_from_slice(tail);
-        visit.block(base, line_ends(&last));
+    let mut last = [0; BLOCK];
+    last[..rest.len()].copy_from_slice(rest);
+    // SAFETY: as above, and the bytes that fill `last` up are no line ends.
+    unsafe { walk.block(base, line_ends(&last), visit, &mut state) };
+    state
+}
+
+/// Where a walk is.
+struct Walk<'a> {
+    bytes: &'a [u8],
+    /// Where the next line begins; not behind the next block.
+    start: usize,
+    /// A line that begins before it has all that [`Line`] shows; 0 until a line end was met that is
+    /// not the first byte, so that no line ends within the first two bytes after that.
+    heads: usize,
+}
+
+impl Walk<'_> {
+    /// Shows the lines that end in the next block; `false` when the visitor ends the walk.
+    ///
+    /// # Safety
+    /// Each bit of `ends` stands for a byte of `bytes`, the lowest for that at `base`; blocks are
+    /// given in order.
+    #[inline(always)]
+    unsafe fn block<V: Visit>(
+        &mut self,
+        base: usize,
+        mut ends: u64,
+        visit: &mut V,
+        state: &mut V::State,
+    ) -> bool {
+        while ends != 0 {
+            let end = base + ends.trailing_zeros() as usize;
+            ends &= ends - 1;
+            let start = self.start;
+            let more = if start < self.heads {
+                // SAFETY: `start + HEAD <= bytes.len()` as `start < heads`. `heads` is not 0, so
+                // that an earlier line ended at 1 or behind it: `2 <= start <= end`. And `end` is a
+                // place in `bytes`. An array of bytes needs no alignment.
+                let (head, tail) = unsafe {
+                    let at = self.bytes.as_ptr();
+                    (&*at.add(start).cast(), &*at.add(end - 2).cast())
+                };
+                visit.line(state, Line { start, end, head, tail })
+            } else {
+                if end > 0 {
+                    self.heads = self.bytes.len().saturating_sub(HEAD - 1);
+                }
+                visit.edge(state, start, end)
+            };
+            if !more {
+                return false;
+            }
+            self.start = end + 1;
+        }
+        true
     }
-    visit
 }
 
 fn portable(block: &[u8; BLOCK]) -> u64 {
@@ -109,7 +217,12 @@ mod x86 {
 
     /// [`each`] compiled for AVX2 and BMI1, the visitor with it.
     #[target_feature(enable = "avx2,bmi1")]
-    pub(super) fn each_avx2<V: Visit>(bytes: &[u8], from: usize, visit: V) -> V {
+    pub(super) fn each_avx2<V: Visit>(
+        bytes: &[u8],
+        from: usize,
+        visit: &mut V,
+        state: V::State,
+    ) -> V::State {
         let line_ends = |block: &[u8; BLOCK]| {
             // SAFETY: both loads lie within the 64 bytes of `block` and need no alignment; this
             // closure is only called from here, where AVX2 is there.
@@ -122,7 +235,7 @@ mod x86 {
                 u64::from(low) | u64::from(high) << 32
             }
         };
-        each(bytes, from, line_ends, visit)
+        each(bytes, from, line_ends, visit, state)
     }
 
     #[inline]
@@ -131,19 +244,46 @@ mod x86 {
         parts.fold(0, |all, (n, part)| all | u64::from(equal(part, b'\n')) << (n * 16))
     }
 
-    #[inline(always)]
-    pub(super) fn find_in_16(bytes: &[u8; 16], byte: u8) -> usize {
-        (u32::from(equal(bytes, byte)) | 1 << 16).trailing_zeros() as usize
-    }
-
     /// One bit for each byte that is `byte`.
     #[inline(always)]
-    fn equal(bytes: &[u8; 16], byte: u8) -> u16 {
+    pub(super) fn equal(bytes: &[u8; 16], byte: u8) -> u16 {
         // SAFETY: the load reads the 16 bytes of `bytes` and needs no alignment; SSE2 is part of
         // every x86-64.
         unsafe {
             let bytes = _mm_loadu_si128(bytes.as_ptr().cast());
             _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte as i8))) as u16
+        }
+    }
+
+    /// One bit for each letter, digit and hyphen.
+    #[inline(always)]
+    pub(super) fn words(bytes: &[u8; 16]) -> u16 {
+        // SAFETY: the load reads the 16 bytes of `bytes` and needs no alignment; SSE2 is part of
+        // every x86-64.
+        unsafe {
+            let bytes = _mm_loadu_si128(bytes.as_ptr().cast());
+            let within = |bytes, first: u8, count: u8| {
+                let from_first = _mm_sub_epi8(bytes, _mm_set1_epi8(first as i8));
+                let last = _mm_set1_epi8((count - 1) as i8);
+                _mm_cmpeq_epi8(_mm_min_epu8(from_first, last), from_first)
+            };
+            let letter = within(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), b'a', 26);
+            let digit = within(bytes, b'0', 10);
+            let hyphen = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'-' as i8));
+            _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(letter, digit), hyphen)) as u16
+        }
+    }
+
+    /// One bit for each byte that is the wanted one, after the bits of `fold` are set in it.
+    #[inline(always)]
+    pub(super) fn same(bytes: &[u8; 16], fold: &[u8; 16], wanted: &[u8; 16]) -> u16 {
+        // SAFETY: each load reads the 16 bytes of its array and needs no alignment; SSE2 is part of
+        // every x86-64.
+        unsafe {
+            let bytes = _mm_loadu_si128(bytes.as_ptr().cast());
+            let fold = _mm_loadu_si128(fold.as_ptr().cast());
+            let wanted = _mm_loadu_si128(wanted.as_ptr().cast());
+            _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_or_si128(bytes, fold), wanted)) as u16
         }
     }
 }
@@ -152,19 +292,29 @@ mod x86 {
 mod tests {
     use super::*;
 
-    /// Keeps where line ends were, for so many blocks.
-    struct Places(Vec<usize>, usize);
+    /// Keeps the lines, so many at most.
+    struct Seen(Vec<(usize, usize)>, usize);
 
-    impl Visit for Places {
-        fn block(&mut self, base: usize, line_ends: u64) -> bool {
-            self.0.extend((0..64).filter(|n| line_ends >> n & 1 == 1).map(|n| base + n));
-            self.1 -= 1;
-            self.1 > 0
+    impl Visit for Seen {
+        type State = usize;
+        fn line(&mut self, state: &mut usize, line: Line<'_>) -> bool {
+            self.edge(state, line.start, line.end)
+        }
+        fn edge(&mut self, state: &mut usize, start: usize, end: usize) -> bool {
+            *state += 1;
+            self.0.push((start, end));
+            *state < self.1
         }
     }
 
+    fn seen(lanes: Lanes, bytes: &[u8], from: usize, most: usize) -> Vec<(usize, usize)> {
+        let mut seen = Seen(Vec::new(), most);
+        assert_eq!(lanes.lines(bytes, from, &mut seen, 0), seen.0.len());
+        seen.0
+    }
+
     #[test]
-    fn every_set_finds_every_line_end() {
+    fn every_set_finds_every_line() {
         for lanes in Lanes::all() {
             for len in [0, 1, 63, 64, 65, 128, 200] {
                 for at in 0..len {
@@ -172,8 +322,11 @@ mod tests {
                     bytes[at] = b'\n';
                     bytes[len - 1 - at] = b'\n';
                     for from in [0, 1, 64, len, len + 1] {
-                        let seen = lanes.line_ends(&bytes, from, Places(Vec::new(), 9)).0;
-                        let expected: Vec<_> = (from..len).filter(|n| bytes[*n] == b'\n').collect();
+                        let seen = seen(lanes, &bytes, from, 9);
+                        let mut start = from;
+                        let ends = (from..len).filter(|n| bytes[*n] == b'\n');
+                        let line = |end| (std::mem::replace(&mut start, end + 1), end);
+                        let expected: Vec<_> = ends.map(line).collect();
                         assert_eq!(seen, expected, "{lanes:?} {len} {at} {from}");
                     }
                 }
@@ -184,18 +337,58 @@ mod tests {
     #[test]
     fn a_visitor_ends_the_walk() {
         for lanes in Lanes::all() {
-            let seen = lanes.line_ends(&[b'\n'; 200], 3, Places(Vec::new(), 2)).0;
-            assert_eq!(seen, (3..131).collect::<Vec<_>>(), "{lanes:?}");
+            let seen = seen(lanes, &[b'\n'; 200], 3, 90);
+            assert_eq!(seen, (3..93).map(|at| (at, at)).collect::<Vec<_>>(), "{lanes:?}");
+        }
+    }
+
+    /// Compares what is shown of a line with what stands there.
+    struct Ends<'a>(&'a [u8]);
+
+    impl Visit for Ends<'_> {
+        /// Whether a line ended behind the first byte.
+        type State = bool;
+        fn line(&mut self, _: &mut bool, line: Line<'_>) -> bool {
+            assert_eq!(Some(&line.head[..]), self.0.get(line.start..line.start + HEAD));
+            assert_eq!(Some(&line.tail[..]), self.0.get(line.end - 2..line.end));
+            true
+        }
+        fn edge(&mut self, ended: &mut bool, start: usize, end: usize) -> bool {
+            assert!(start + HEAD > self.0.len() || !*ended);
+            *ended |= end > 0;
+            true
         }
     }
 
     #[test]
-    fn the_first_of_16() {
-        for at in 0..16 {
-            let mut bytes = [b'a'; 16];
-            bytes[at..].fill(b':');
-            assert_eq!(find_in_16(&bytes, b':'), at);
+    fn the_ends_of_lines_are_shown() {
+        for len in 0..100u8 {
+            for every in 1..23 {
+                let bytes: Vec<u8> =
+                    (0..len).map(|n| if n % every == 0 { b'\n' } else { n | 0x80 }).collect();
+                for lanes in Lanes::all() {
+                    lanes.lines(&bytes, usize::from(len % 3), &mut Ends(&bytes), false);
+                }
+            }
         }
-        assert_eq!(find_in_16(&[b'a'; 16], b':'), 16);
+    }
+
+    #[test]
+    fn bits_of_16_bytes() {
+        for byte in 0..=255u8 {
+            for at in 0..16 {
+                let (mut bytes, mut fold) = ([b':'; 16], [0; 16]);
+                bytes[at] = byte;
+                fold[at] = 0x20;
+                let only = |holds| if holds { 1 << at } else { 0 };
+                assert_eq!(equal_in_16(&bytes, byte) & 1 << at, 1 << at);
+                assert_eq!(equal_in_16(&bytes, b':') | 1 << at, u16::MAX);
+                let word = byte.is_ascii_alphanumeric() || byte == b'-';
+                assert_eq!(words_in_16(&bytes), only(word), "{byte:#x}");
+                let mut wanted = [0; 16];
+                wanted[at] = b'k';
+                assert_eq!(same_in_16(&bytes, &fold, &wanted), only(matches!(byte, b'k' | b'K')));
+            }
+        }
     }
 }

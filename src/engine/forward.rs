@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use sluice_base::{OwnerSeed, SocketId, Target};
 use sluice_sip::digits::push_u64;
 use sluice_sip::uri::literal_addr;
-use sluice_sip::via::Via;
+use sluice_sip::via::{Known, Via};
 use sluice_sip::write::{ViaMarks, remove_top_via};
 use sluice_sip::{Kind, Message, Place, StartLine};
 
@@ -29,12 +29,14 @@ pub fn request(ctx: &mut Ctx<'_>, addr: SocketAddr) -> bool {
     let (Some(via), Some(field)) = (ctx.message.top_via(), ctx.message.field(Kind::Via)) else {
         return false;
     };
-    let branch = branch(ctx.message, &via);
+    let known = via.known();
+    let marks = via_marks(ctx, &via, &known);
+    let branch = branch(ctx.message, &via, &known);
     let mark = ctx.run.patches.mark();
     put_ruri(ctx);
     put_max_forwards(ctx);
     put_via(ctx, field.line.start, socket, branch);
-    via_marks(ctx, &via).patch(&ctx.message, &mut ctx.run.patches);
+    marks.patch(&mut ctx.run.patches);
     put_length(ctx);
     write(ctx, Target { socket, addr });
     ctx.run.patches.rewind(mark);
@@ -85,15 +87,9 @@ fn is_own(ctx: &Ctx<'_>, via: &Via<'_>) -> bool {
     ctx.shared.sockets.is_myself(via.host, port)
 }
 
-/// What the top Via of the request must learn. A `received` that the sender wrote himself would
-/// lead replies astray, so it is never kept.
-pub(crate) fn via_marks(ctx: &Ctx<'_>, via: &Via<'_>) -> ViaMarks {
-    let source = ctx.packet.peer;
-    let mut marks = ViaMarks::of(via, source, ctx.run.force_rport);
-    if marks.received.is_none() && via.param("received").is_some() {
-        marks.received = Some(source.ip());
-    }
-    marks
+/// What the top Via of the request must learn.
+pub(crate) fn via_marks(ctx: &Ctx<'_>, via: &Via<'_>, known: &Known<'_>) -> ViaMarks {
+    ViaMarks::of(&ctx.message, via, known, ctx.packet.peer, ctx.run.force_rport)
 }
 
 fn put_ruri(ctx: &mut Ctx<'_>) {
@@ -169,8 +165,8 @@ fn write(ctx: &mut Ctx<'_>, target: Target) {
 
 /// RFC 3261 16.11: the same for each retransmission, for the CANCEL and for the ACK to a failure.
 /// Sent-by takes part, since load generators on one host repeat each other's branches.
-fn branch(message: Message<'_>, via: &Via<'_>) -> u64 {
-    let received = via.param("branch").unwrap_or_default();
+fn branch(message: Message<'_>, via: &Via<'_>, known: &Known<'_>) -> u64 {
+    let received = known.branch.unwrap_or_default();
     if received.starts_with(COOKIE) {
         let port = u64::from(via.port.unwrap_or(5060));
         let sent_by = OwnerSeed(BRANCH_SEED.0 ^ port).hash(via.host);

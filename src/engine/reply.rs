@@ -35,8 +35,8 @@ pub fn send(ctx: &mut Ctx<'_>, code: u16, reason: Text) -> Sent {
         return Sent::Ack;
     }
     let Some(via) = ctx.message.top_via() else { return Sent::Failed("no Via to answer to") };
-    let marks = via_marks(ctx, &via);
-    let addr = destination(ctx, &via, marks);
+    let marks = via_marks(ctx, &via, &via.known());
+    let addr = destination(ctx, &via, &marks);
     let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
     let Some(socket) = ctx.shared.sockets.towards(addr, preferred) else {
         return Sent::Failed("no socket for the reply");
@@ -72,8 +72,8 @@ fn own_tag(ctx: &Ctx<'_>) -> [u8; 16] {
 }
 
 /// spec 8.9: the source, by its own port only when `rport` says so.
-fn destination(ctx: &Ctx<'_>, via: &Via<'_>, marks: ViaMarks) -> SocketAddr {
-    if marks.rport.is_some() {
+fn destination(ctx: &Ctx<'_>, via: &Via<'_>, marks: &ViaMarks) -> SocketAddr {
+    if marks.has_rport() {
         return ctx.packet.peer;
     }
     if ctx.shared.settings.reply_to_via

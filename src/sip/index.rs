@@ -5,12 +5,14 @@
 //! [`Message`](crate::Message). Never panics, and never allocates: the room for all fields is
 //! reserved once.
 //!
-//! The pass walks bitmaps of line ends, 64 bytes a step. A usual line takes a short path; every
-//! other line takes the plain one, which gives the same where both apply. Nothing looks ahead: a
-//! line that begins with a blank is added to the field before it.
+//! The pass walks bitmaps of line ends, 64 bytes a step. A usual line takes a short path without a
+//! loop: its name is found and looked up as 16 bytes at once, and its value is trimmed already.
+//! Every other line takes the plain path, which gives the same where both apply; the first line and
+//! the empty one are among these. Nothing looks ahead: a line that begins with a blank is added to
+//! the field before it.
 
 use sluice_base::Span;
-use sluice_base::lanes::{Lanes, Visit, find_in_16};
+use sluice_base::lanes::{Lanes, Line, Visit, equal_in_16, words_in_16};
 
 use crate::startline::start_line;
 use crate::text::{is_space, is_token, number, split_once, trim, trim_start};
@@ -18,6 +20,7 @@ use crate::{Kind, Method, Reason, limits};
 
 /// One header field as received.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(align(16))] // so that its place in the index is a shift
 pub struct Field {
     /// What it is.
     pub kind: Kind,
@@ -56,11 +59,9 @@ pub enum StartLine {
 #[derive(Clone, Debug)]
 pub struct Index {
     pub(crate) start: StartLine,
-    /// The first `count` are the message's.
-    fields: Box<[Field; limits::FIELDS]>,
+    found: Box<Found>,
+    /// How many fields the message has.
     count: usize,
-    /// Position + 1 in `fields` of the first field of each kind, 0 for none.
-    first: [u16; Kind::COUNT],
     /// The start line with its line end.
     pub(crate) start_line: Span,
     /// Offset of the empty line that ends the headers.
@@ -70,14 +71,21 @@ pub struct Index {
     lanes: Lanes,
 }
 
+/// The fields of a message and the way to them.
+#[derive(Clone, Debug)]
+struct Found {
+    fields: [Field; limits::FIELDS],
+    /// Position + 1 in `fields` of the first field of each kind, 0 for none.
+    first: [u16; Kind::COUNT],
+}
+
 impl Index {
     /// An empty index with room for every message that is accepted.
     pub fn new() -> Self {
         Self {
             start: NO_START,
-            fields: Box::new([NO_FIELD; limits::FIELDS]),
+            found: Box::new(Found { fields: [NO_FIELD; limits::FIELDS], first: [0; Kind::COUNT] }),
             count: 0,
-            first: [0; Kind::COUNT],
             start_line: Span::default(),
             headers_end: 0,
             body: Span::default(),
@@ -91,43 +99,33 @@ impl Index {
     /// The reason why this is no SIP message; the index is then not to be used.
     pub fn scan(&mut self, bytes: &[u8]) -> Result<(), Reason> {
         let begin = first_line_at(bytes)?;
-        self.first = [0; Kind::COUNT];
-        let scan = Scan {
-            bytes,
-            fields: &mut self.fields,
-            first: &mut self.first,
-            count: 0,
-            start: Err(Reason::FirstLine),
-            line: begin,
-            unusual: false,
-            end: Err(Reason::Unfinished),
-        };
-        let scan = self.lanes.line_ends(bytes, begin, scan);
-        let Scan { count, start, line, unusual, end, .. } = scan;
-        self.count = count;
-        (self.start, self.start_line) = start?;
-        let body = end?;
-        self.headers_end = line as u16;
-        self.check_mandatory(unusual)?;
-        self.find_body(bytes, body)
+        self.found.first = [0; Kind::COUNT];
+        let mut rare = Rare { bytes, begin, unusual: false, start: None, end: None };
+        let mut scan = Scan { found: &mut self.found, rare: &mut rare };
+        self.count = self.lanes.lines(bytes, begin, &mut scan, 0);
+        (self.start, self.start_line) = rare.start.ok_or(Reason::FirstLine)??;
+        let end = rare.end.ok_or(Reason::Unfinished)??;
+        self.headers_end = end.start;
+        self.check_mandatory(rare.unusual)?;
+        self.find_body(bytes, usize::from(end.end))
     }
 
     /// The fields in order.
     #[inline]
     pub(crate) fn fields(&self) -> &[Field] {
-        self.fields.get(..self.count).unwrap_or_default()
+        self.found.fields.get(..self.count).unwrap_or_default()
     }
 
     /// The first field of a kind.
     #[inline]
     pub(crate) fn first(&self, kind: Kind) -> Option<&Field> {
-        self.fields().get(usize::from(self.first[kind as usize]).checked_sub(1)?)
+        self.fields().get(usize::from(self.found.first[kind as usize]).checked_sub(1)?)
     }
 
     /// The fields from the first of a kind on; none when there is none.
     #[inline]
     pub(crate) fn fields_from(&self, kind: Kind) -> &[Field] {
-        match self.first[kind as usize] {
+        match self.found.first[kind as usize] {
             0 => &[],
             place => self.fields().get(usize::from(place) - 1..).unwrap_or_default(),
         }
@@ -137,7 +135,7 @@ impl Index {
     #[inline]
     fn check_mandatory(&self, unusual: bool) -> Result<(), Reason> {
         let all = [Kind::Via, Kind::From, Kind::To, Kind::CallId, Kind::CSeq];
-        let absent = |kind: Kind| self.first[kind as usize] == 0;
+        let absent = |kind: Kind| self.found.first[kind as usize] == 0;
         let empty = |kind| self.first(kind).is_none_or(|field| field.value.is_empty());
         if all.into_iter().any(absent) || (unusual && all.into_iter().any(empty)) {
             return Err(Reason::Mandatory);
@@ -207,93 +205,57 @@ fn first_line_at(bytes: &[u8]) -> Result<usize, Reason> {
     }
 }
 
-/// One pass. It is handed through by value, so that its numbers stay in registers.
-struct Scan<'a> {
-    bytes: &'a [u8],
-    fields: &'a mut [Field; limits::FIELDS],
-    first: &'a mut [u16; Kind::COUNT],
-    count: usize,
-    /// The first line; `FirstLine` until it is read.
-    start: Result<(StartLine, Span), Reason>,
-    /// Where the line begins that is being read; at last, the empty line.
-    line: usize,
-    /// There was a line that is not as nearly all are.
-    unusual: bool,
-    /// Where the body begins; `Unfinished` until the empty line is found.
-    end: Result<usize, Reason>,
+/// One pass; its state is how many fields were met.
+struct Scan<'a, 'b> {
+    found: &'a mut Found,
+    rare: &'a mut Rare<'b>,
 }
 
-impl Visit for Scan<'_> {
+impl Visit for Scan<'_, '_> {
+    type State = usize;
+
     #[inline(always)]
-    fn block(&mut self, base: usize, mut line_ends: u64) -> bool {
-        if line_ends != 0 && self.start.is_err() {
-            let end = base + line_ends.trailing_zeros() as usize;
-            line_ends &= line_ends - 1;
-            self.start = start_line(self.bytes, self.line, end);
-            if self.start.is_err() {
-                return false;
+    fn line(&mut self, count: &mut usize, line: Line<'_>) -> bool {
+        match (usual_field(&line), self.found.fields.get_mut(*count)) {
+            (Some(field), Some(slot)) => {
+                *slot = field;
+                self.found.keep(field.kind, count);
+                true
             }
-            self.line = end + 1;
+            _ => self.edge(count, line.start, line.end),
         }
-        // Locals, so that they stay in registers from line to line.
-        let (mut line, mut count) = (self.line, self.count);
-        let mut more = true;
-        while line_ends != 0 && more {
-            let end = base + line_ends.trailing_zeros() as usize;
-            line_ends &= line_ends - 1;
-            let kind = match (usual_field(self.bytes, line, end), self.fields.get_mut(count)) {
-                (Some(field), Some(slot)) => {
-                    *slot = field;
-                    field.kind
-                }
-                _ => match self.unusual_line(line, count, end) {
-                    Some(Line::Field(kind)) => kind,
-                    Some(Line::Fold) => {
-                        line = end + 1;
-                        continue;
-                    }
-                    _ => {
-                        more = false;
-                        continue;
-                    }
-                },
-            };
-            count += 1;
-            line = end + 1;
-            let first = &mut self.first[kind as usize];
-            if *first == 0 {
-                *first = count as u16;
-            }
+    }
+
+    #[inline(always)]
+    fn edge(&mut self, count: &mut usize, start: usize, end: usize) -> bool {
+        match self.rare.line(self.found, *count, start, end) {
+            Rarely::Field(kind) => self.found.keep(kind, count),
+            Rarely::Nothing => {}
+            Rarely::End => return false,
         }
-        (self.line, self.count) = (line, count);
-        more
+        true
     }
 }
 
-impl Scan<'_> {
-    /// Reads any line that ends with the LF at `end`, and keeps how the pass ended, if it did.
-    #[inline(never)]
-    fn unusual_line(&mut self, start: usize, count: usize, end: usize) -> Option<Line> {
-        let (before, behind) = self.fields.split_at_mut(count.min(limits::FIELDS));
-        match any_line(self.bytes, start, end, before.last_mut(), behind.first_mut()) {
-            Ok(Line::Empty) => self.end = Ok(end + 1),
-            Ok(line) => {
-                self.unusual = true;
-                return Some(line);
-            }
-            Err(reason) => self.end = Err(reason),
+impl Found {
+    /// Counts a field and keeps the way to the first one of its kind.
+    #[inline(always)]
+    fn keep(&mut self, kind: Kind, count: &mut usize) {
+        *count += 1;
+        let first = &mut self.first[kind as usize];
+        if *first == 0 {
+            *first = *count as u16;
         }
-        None
     }
 }
 
 /// The field of a line as nearly all are: a short name, a colon, one blank, a value, CRLF. `None`
-/// for any other.
+/// for any other, the first line and the empty one among them.
 #[inline(always)]
-fn usual_field(bytes: &[u8], start: usize, end: usize) -> Option<Field> {
-    let head = bytes.get(start..)?.first_chunk::<18>()?;
+fn usual_field(line: &Line<'_>) -> Option<Field> {
+    let head = line.head;
     let name = head.first_chunk::<16>()?;
-    let len = find_in_16(name, b':');
+    let len = u32::from(equal_in_16(name, b':')).trailing_zeros() as usize;
     let kind = match Kind::of_head(name, len) {
         Some(kind) => kind,
         None if is_other_name(name, len) => Kind::Other,
@@ -302,8 +264,8 @@ fn usual_field(bytes: &[u8], start: usize, end: usize) -> Option<Field> {
     // A name holds no LF, so that the colon stands in front of this line's end.
     let value = (len & 15) + 2;
     let (b' ', b'!'..=0xFF) = (head[value - 1], head[value]) else { return None };
-    let (before, _) = bytes.split_at_checked(end)?;
-    let Some([b'!'..=0xFF, b'\r']) = before.last_chunk() else { return None };
+    let [b'!'..=0xFF, b'\r'] = line.tail else { return None };
+    let Line { start, end, .. } = *line;
     Some(Field {
         kind,
         name: Span { start: start as u16, end: (start + value - 2) as u16 },
@@ -312,52 +274,94 @@ fn usual_field(bytes: &[u8], start: usize, end: usize) -> Option<Field> {
     })
 }
 
-/// What a line was.
-enum Line {
-    /// A new field.
-    Field(Kind),
-    /// More of the last field.
-    Fold,
-    /// The end of the headers.
-    Empty,
+/// Whether the first `len` bytes are a name of letters, digits and hyphens, and the next is none of
+/// these. There are other names, which are read as those of unusual lines.
+#[inline(always)]
+fn is_other_name(head: &[u8; 16], len: usize) -> bool {
+    (1..16).contains(&len) && u32::from(!words_in_16(head)).trailing_zeros() as usize == len
 }
 
-/// Reads `bytes[start..end]`, a line without its LF. Adds to the `last` field or fills the `next`.
-#[inline(never)]
+/// What happens once in a message, or not at all.
+struct Rare<'a> {
+    bytes: &'a [u8],
+    /// Where the first line begins.
+    begin: usize,
+    /// There was a field that is not as nearly all are.
+    unusual: bool,
+    /// The first line, when it was met.
+    start: Option<Result<(StartLine, Span), Reason>>,
+    /// The empty line, or why the pass ended before it.
+    end: Option<Result<Span, Reason>>,
+}
+
+/// What a rare line means to the pass.
+enum Rarely {
+    /// A new field.
+    Field(Kind),
+    /// The first line, or more of the last field.
+    Nothing,
+    /// The end of the headers, or an error.
+    End,
+}
+
+impl Rare<'_> {
+    /// Reads any line; `count` fields are there before it.
+    #[inline(never)]
+    fn line(&mut self, found: &mut Found, count: usize, start: usize, end: usize) -> Rarely {
+        // The first line is never shown as a usual one.
+        if start == self.begin {
+            let read = start_line(self.bytes, start, end);
+            self.start = Some(read);
+            return if read.is_ok() { Rarely::Nothing } else { Rarely::End };
+        }
+        if let [] | [b'\r'] = self.bytes.get(start..end).unwrap_or_default() {
+            self.end = Some(Ok(Span { start: start as u16, end: (end + 1) as u16 }));
+            return Rarely::End;
+        }
+        self.unusual = true;
+        let (before, behind) = found.fields.split_at_mut(count.min(limits::FIELDS));
+        match any_line(self.bytes, start, end, before.last_mut(), behind.first_mut()) {
+            Ok(Some(kind)) => Rarely::Field(kind),
+            Ok(None) => Rarely::Nothing,
+            Err(reason) => {
+                self.end = Some(Err(reason));
+                Rarely::End
+            }
+        }
+    }
+}
+
+/// Reads `bytes[start..end]`, a header line without its LF. Fills the `next` field and gives its
+/// kind, or adds to the `last` one.
 fn any_line(
     bytes: &[u8],
     start: usize,
     end: usize,
     last: Option<&mut Field>,
     next: Option<&mut Field>,
-) -> Result<Line, Reason> {
+) -> Result<Option<Kind>, Reason> {
     let line = bytes.get(start..end).unwrap_or_default();
-    match line {
-        [] | [b'\r'] => Ok(Line::Empty),
-        // RFC 3261 7.3.1: a line that begins with a blank goes on with the one before.
-        [b' ' | b'\t', ..] => {
-            let field = last.ok_or(Reason::Header)?;
-            field.value = trimmed(bytes, usize::from(field.value.start), end);
-            field.line.end = (end + 1) as u16;
-            Ok(Line::Fold)
-        }
-        _ => {
-            let (name, _) = split_once(line, b':').ok_or(Reason::Header)?;
-            let colon = start + name.len();
-            let name = without_blanks(name);
-            if !is_token(name) {
-                return Err(Reason::Header);
-            }
-            let kind = Kind::of(name);
-            *next.ok_or(Reason::TooManyHeaders)? = Field {
-                kind,
-                name: Span { start: start as u16, end: (start + name.len()) as u16 },
-                value: trimmed(bytes, colon + 1, end),
-                line: Span { start: start as u16, end: (end + 1) as u16 },
-            };
-            Ok(Line::Field(kind))
-        }
+    // RFC 3261 7.3.1: a line that begins with a blank goes on with the one before.
+    if let [b' ' | b'\t', ..] = line {
+        let field = last.ok_or(Reason::Header)?;
+        field.value = trimmed(bytes, usize::from(field.value.start), end);
+        field.line.end = (end + 1) as u16;
+        return Ok(None);
     }
+    let (name, _) = split_once(line, b':').ok_or(Reason::Header)?;
+    let colon = start + name.len();
+    let name = without_blanks(name);
+    if !is_token(name) {
+        return Err(Reason::Header);
+    }
+    let kind = Kind::of(name);
+    *next.ok_or(Reason::TooManyHeaders)? = Field {
+        kind,
+        name: Span { start: start as u16, end: (start + name.len()) as u16 },
+        value: trimmed(bytes, colon + 1, end),
+        line: Span { start: start as u16, end: (end + 1) as u16 },
+    };
+    Ok(Some(kind))
 }
 
 /// The span of `bytes[start..end]` without white space at both ends.
@@ -365,12 +369,6 @@ fn trimmed(bytes: &[u8], start: usize, end: usize) -> Span {
     let text = trim_start(bytes.get(start..end).unwrap_or_default());
     let from = end - text.len();
     Span { start: from as u16, end: (from + trim(text).len()) as u16 }
-}
-
-/// Whether a name without a kind may be one; it ends at its colon, `len` bytes into the line.
-#[inline(never)]
-fn is_other_name(head: &[u8; 16], len: usize) -> bool {
-    len < 16 && is_token(head.get(..len).unwrap_or_default())
 }
 
 /// A name without the blanks before its colon.

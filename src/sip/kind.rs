@@ -4,6 +4,8 @@
 //! multiplication and one compare of 16 bytes, whichever it is; the few longer ones are compared
 //! one by one.
 
+use sluice_base::lanes::same_in_16;
+
 /// A header field's kind; everything else is [`Kind::Other`], found by name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[repr(u8)]
@@ -70,8 +72,8 @@ impl Kind {
     #[inline(always)]
     pub(crate) fn of_head(head: &[u8; 16], len: usize) -> Option<Self> {
         let slot = &SLOTS[slot_of(head, len)];
-        let seen = (u128::from_le_bytes(*head) | slot.fold) & slot.keep;
-        (seen == slot.name).then_some(slot.kind)
+        let same = same_in_16(head, &slot.fold, &slot.name);
+        (same | slot.behind == u16::MAX).then_some(slot.kind)
     }
 }
 
@@ -130,27 +132,28 @@ const LONG_NAMES: [(&str, Kind); 5] = [
 
 /// A name and its colon in small letters.
 #[derive(Clone, Copy)]
+#[repr(align(64))] // a cache line
 struct Slot {
-    name: u128,
-    /// The bytes that belong to the name and its colon.
-    keep: u128,
+    name: [u8; 16],
     /// The case bit of the letters only, so that no other byte passes for a hyphen.
-    fold: u128,
+    fold: [u8; 16],
+    /// A bit for each byte behind the colon, which may be any.
+    behind: u16,
     kind: Kind,
 }
 
-/// An empty slot fits nothing: no byte is kept, and yet the name is not 0.
-const EMPTY: Slot = Slot { name: 1, keep: 0, fold: 0, kind: Kind::Other };
+/// An empty slot fits nothing: a byte cannot be 0 with its case bit set.
+const EMPTY: Slot = Slot { name: [0; 16], fold: [0x20; 16], behind: 0, kind: Kind::Other };
 
 static SLOTS: [Slot; 128] = slots();
 
 /// Found by trying: with it no two names fall into one slot, which [`slots`] checks.
-const MULTIPLY: u32 = 0x75A8_9295;
+const MULTIPLY: u32 = 0x29E8_21A5;
 
 /// No two names have both the first two bytes (with the colon) and the length in common.
 #[inline(always)]
 const fn slot_of(head: &[u8; 16], len: usize) -> usize {
-    let first = u16::from_le_bytes([head[0], head[1]]) | 0x2020;
+    let first = u16::from_le_bytes([head[0], head[1]]) & 0xDFDF;
     let key = first as u32 | (len as u32) << 16;
     (key.wrapping_mul(MULTIPLY) >> 25) as usize
 }
@@ -160,23 +163,17 @@ const fn slots() -> [Slot; 128] {
     let mut n = 0;
     while n < NAMES.len() {
         let (name, kind) = NAMES[n];
-        let (mut head, mut keep, mut fold) = ([0; 16], [0; 16], [0; 16]);
+        let (mut head, mut fold) = ([0; 16], [0; 16]);
         let mut at = 0;
         while at < name.len() {
             head[at] = name.as_bytes()[at];
-            keep[at] = 0xFF;
             fold[at] = if head[at].is_ascii_lowercase() { 0x20 } else { 0 };
             at += 1;
         }
-        (head[at], keep[at]) = (b':', 0xFF);
+        head[at] = b':';
         let slot = slot_of(&head, name.len());
         assert!(matches!(slots[slot].kind, Kind::Other), "two names in one slot");
-        slots[slot] = Slot {
-            name: u128::from_le_bytes(head),
-            keep: u128::from_le_bytes(keep),
-            fold: u128::from_le_bytes(fold),
-            kind,
-        };
+        slots[slot] = Slot { name: head, fold, behind: (0xFFFE_u32 << at) as u16, kind };
         n += 1;
     }
     slots

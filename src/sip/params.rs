@@ -2,7 +2,7 @@
 //!
 //! Takes the text without its leading `;`, gives borrowed names and values; never allocates.
 
-use crate::text::{quoted_end, split_once, trim, unquote};
+use crate::text::{quoted_end, trim, unquote};
 
 /// One parameter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,10 +15,21 @@ pub struct Param<'a> {
 
 /// The parameters of a list in order; empty places between two `;` are skipped.
 pub fn iter(list: &[u8]) -> impl Iterator<Item = Param<'_>> {
-    pieces(list, b';').map(|piece| match split_once(piece, b'=') {
-        Some((name, value)) => Param { name: trim(name), value: Some(unquote(trim(value))) },
-        None => Param { name: piece, value: None },
-    })
+    pieces(list, b';').map(Param::of)
+}
+
+impl<'a> Param<'a> {
+    /// Reads a trimmed piece of a list that is not empty.
+    #[inline]
+    pub(crate) fn of(piece: &'a [u8]) -> Self {
+        // A name is short: a search that prepares itself would cost more.
+        match piece.iter().position(|byte| *byte == b'=') {
+            Some(at) => {
+                Self { name: trim(&piece[..at]), value: Some(unquote(trim(&piece[at + 1..]))) }
+            }
+            None => Self { name: piece, value: None },
+        }
+    }
 }
 
 /// The value of the first parameter called `name`, any case; `Some(b"")` for one without value.

@@ -4,7 +4,7 @@
 //! between the parts and blanks at the end; does not read the Request-URI.
 
 use sluice_base::Span;
-use sluice_base::lanes::find_in_16;
+use sluice_base::lanes::equal_in_16;
 
 use crate::text::{has_blank, is_token, trim_end};
 use crate::{Method, Reason, StartLine};
@@ -31,7 +31,7 @@ pub(crate) fn start_line(
 #[inline(always)]
 fn usual_request(line: &[u8], start: usize) -> Option<StartLine> {
     let request = line.strip_suffix(b" SIP/2.0\r")?;
-    let token_len = find_in_16(request.first_chunk()?, b' ');
+    let token_len = equal_in_16(request.first_chunk()?, b' ').trailing_zeros() as usize;
     let (token, uri) = (request.get(..token_len)?, request.get(token_len + 1..)?);
     let method = Method::of(token);
     if method == Method::Other || uri.is_empty() || has_blank(uri) {

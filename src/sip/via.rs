@@ -3,7 +3,7 @@
 //! Takes one Via value, gives borrowed parts; blanks and folds may stand around `/`, `:` and `;`.
 //! Never allocates.
 
-use crate::params;
+use crate::params::{self, Param};
 use crate::text::{is_space, is_token, number, split_once, trim, trim_start};
 use crate::uri::{default_port, port, split_host};
 
@@ -26,16 +26,12 @@ impl<'a> Via<'a> {
     /// Reads one value; `None` when it is no `SIP/2.0/TRANSPORT host[:port][;params]`.
     pub fn parse(text: &'a [u8]) -> Option<Self> {
         let text = trim(text);
-        let (name, rest) = split_once(text, b'/')?;
-        let (version, rest) = split_once(rest, b'/')?;
-        if !trim(name).eq_ignore_ascii_case(b"SIP") || trim(version) != b"2.0" {
-            return None;
-        }
-        let rest = trim_start(rest);
+        let rest = behind_version(text)?;
         let (transport, rest) = rest.split_at(rest.iter().position(|byte| is_space(*byte))?);
         let (host, rest) = split_host(trim_start(rest))?;
-        let (by, params) = match split_once(rest, b';') {
-            Some((by, params)) => (trim(by), trim_start(params)),
+        // A port is short: a search that prepares itself would cost more.
+        let (by, params) = match rest.iter().position(|byte| *byte == b';') {
+            Some(at) => (trim(&rest[..at]), trim_start(&rest[at + 1..])),
             None => (trim(rest), &b""[..]),
         };
         let port = match by {
@@ -52,6 +48,26 @@ impl<'a> Via<'a> {
         params::find(self.params, name)
     }
 
+    /// What a server reads and changes of the parameters.
+    pub fn known(&self) -> Known<'a> {
+        let mut known = Known::default();
+        for piece in params::pieces(self.params, b';') {
+            let param = Param::of(piece);
+            let place = match (param.name.len(), param.name.first().map_or(0, |first| first | 0x20))
+            {
+                (6, b'b') if param.name.eq_ignore_ascii_case(b"branch") => {
+                    known.branch.get_or_insert(param.value.unwrap_or_default());
+                    continue;
+                }
+                (8, b'r') if param.name.eq_ignore_ascii_case(b"received") => &mut known.received,
+                (5, b'r') if param.name.eq_ignore_ascii_case(b"rport") => &mut known.rport,
+                _ => continue,
+            };
+            place.get_or_insert(piece);
+        }
+        known
+    }
+
     /// The host and port that a reply to this hop goes to: `maddr`, else `received`, else the
     /// sent-by host; the `rport` value, else the port, else the transport's default
     /// (RFC 3261 18.2.2, RFC 3581 4, spec 11).
@@ -61,6 +77,28 @@ impl<'a> Via<'a> {
         let rport = given("rport").and_then(number).and_then(|port| u16::try_from(port).ok());
         (host, rport.or(self.port).unwrap_or_else(|| default_port(self.transport)))
     }
+}
+
+/// The parameters of a Via that a server reads and changes; see [`Via::known`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Known<'a> {
+    /// The value of `branch`.
+    pub branch: Option<&'a [u8]>,
+    /// `received` with its value, as written.
+    pub received: Option<&'a [u8]>,
+    /// `rport` with its value, if it has one, as written.
+    pub rport: Option<&'a [u8]>,
+}
+
+/// What follows `SIP/2.0/`; blanks may stand around each `/`.
+fn behind_version(text: &[u8]) -> Option<&[u8]> {
+    if let Some(rest) = text.strip_prefix(b"SIP/2.0/") {
+        return Some(trim_start(rest));
+    }
+    let (name, rest) = split_once(text, b'/')?;
+    let (version, rest) = split_once(rest, b'/')?;
+    let ours = trim(name).eq_ignore_ascii_case(b"SIP") && trim(version) == b"2.0";
+    ours.then(|| trim_start(rest))
 }
 
 #[cfg(test)]

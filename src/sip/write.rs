@@ -9,51 +9,69 @@ use sluice_base::Span;
 
 use crate::digits::{push_addr, push_u64};
 use crate::nameaddr::items;
-use crate::params;
 use crate::uri::literal_addr;
-use crate::via::Via;
+use crate::via::{Known, Via};
 use crate::{Field, Kind, Message, Patches};
 
 /// What a server adds to the topmost Via of a request (RFC 3261 18.2.1, RFC 3581 4, spec 11).
+///
+/// A `received` or `rport` that is there gets the new value, else the parameter is added at the end
+/// of the value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ViaMarks {
-    /// Value of `received`.
-    pub received: Option<IpAddr>,
-    /// Value of `rport`.
-    pub rport: Option<u16>,
+    /// What to put where, in the order of the places.
+    edits: [Option<(Span, Mark)>; 2],
 }
 
 impl ViaMarks {
-    /// The marks for a request from `source`: `received` when the Via's host is not the source
-    /// address, both when the Via asks with `rport` or `force_rport()` was called.
-    pub fn of(via: &Via<'_>, source: SocketAddr, force_rport: bool) -> Self {
-        let asked = force_rport || via.param("rport").is_some();
-        let elsewhere = literal_addr(via.host) != Some(source.ip());
+    /// The marks for a request from `source`, whose topmost Via is `via`: `received` when the Via's
+    /// host is not the source address, and when the sender wrote one himself, since it would lead
+    /// replies astray; both when the Via asks with `rport` or `force_rport()` was called.
+    pub fn of(
+        message: &Message<'_>,
+        via: &Via<'_>,
+        known: &Known<'_>,
+        source: SocketAddr,
+        force_rport: bool,
+    ) -> Self {
+        let end = message.span_of(via.text).end;
+        let place = |piece: Option<&[u8]>| match piece {
+            Some(piece) => with_semicolon(message, message.span_of(piece)),
+            None => Span::new(end, end),
+        };
+        let asked = force_rport || known.rport.is_some();
+        let marked =
+            asked || known.received.is_some() || literal_addr(via.host) != Some(source.ip());
+        let received = marked.then(|| (place(known.received), Mark::Received(source.ip())));
+        let rport = asked.then(|| (place(known.rport), Mark::Rport(source.port())));
         Self {
-            received: (asked || elsewhere).then(|| source.ip()),
-            rport: asked.then(|| source.port()),
+            edits: match (received, rport) {
+                (Some((late, _)), Some((early, _))) if early.start < late.start => {
+                    [rport, received]
+                }
+                _ => [received, rport],
+            },
         }
     }
 
-    /// Patches the topmost Via of `message`. A `received` or `rport` that is there gets the new
-    /// value, else the parameter is added at the end of the value.
-    pub fn patch(self, message: &Message<'_>, patches: &mut Patches) {
-        for (span, mark) in self.edits(message).into_iter().flatten() {
-            patches.replace_with(span, |out| mark.write(out));
-        }
+    /// Whether `rport` is among them.
+    pub fn has_rport(&self) -> bool {
+        self.edits.iter().flatten().any(|(_, mark)| matches!(mark, Mark::Rport(_)))
     }
 
-    /// What to put where, in the order of the places.
-    fn edits(self, message: &Message<'_>) -> [Option<(Span, Mark)>; 2] {
-        let Some(via) = message.top_via() else { return [None; 2] };
-        let edit = |mark: Mark| (place_of(mark.name(), &via, message), mark);
-        let received = self.received.map(|addr| edit(Mark::Received(addr)));
-        let rport = self.rport.map(|port| edit(Mark::Rport(port)));
-        match (received, rport) {
-            (Some((late, _)), Some((early, _))) if early.start < late.start => [rport, received],
-            _ => [received, rport],
+    /// Patches the topmost Via.
+    pub fn patch(&self, patches: &mut Patches) {
+        for (span, mark) in self.edits.iter().flatten() {
+            patches.replace_with(*span, |out| mark.write(out));
         }
     }
+}
+
+/// A parameter with the `;` in front of it.
+fn with_semicolon(message: &Message<'_>, piece: Span) -> Span {
+    let before = message.text(Span::new(0, piece.start));
+    let semicolon = before.iter().rposition(|byte| *byte == b';').unwrap_or(before.len());
+    Span::new(semicolon as u16, piece.end)
 }
 
 /// Removes the topmost Via value of a reply: its field, or, where the field holds more values, the
@@ -114,7 +132,7 @@ impl Reply<'_> {
         let mut fields = request.fields(Kind::Via);
         if let Some(top) = fields.next() {
             let mut from = top.line.start;
-            for (span, mark) in self.via.edits(request).into_iter().flatten() {
+            for (span, mark) in self.via.edits.iter().flatten() {
                 out.extend_from_slice(request.text(Span::new(from, span.start)));
                 mark.write(out);
                 from = span.end;
@@ -149,20 +167,13 @@ fn write_field(message: &Message<'_>, field: &Field, out: &mut Vec<u8>) {
 }
 
 /// One parameter that is put into a Via.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Mark {
     Received(IpAddr),
     Rport(u16),
 }
 
 impl Mark {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Received(_) => "received",
-            Self::Rport(_) => "rport",
-        }
-    }
-
     fn write(self, out: &mut Vec<u8>) {
         match self {
             Self::Received(addr) => {
@@ -174,23 +185,5 @@ impl Mark {
                 push_u64(out, u64::from(port));
             }
         }
-    }
-}
-
-/// The bytes that a parameter takes the place of: the one of that name with its `;`, or none at the
-/// end of the value.
-fn place_of(name: &str, via: &Via<'_>, message: &Message<'_>) -> Span {
-    let value = message.span_of(via.text);
-    let known = |piece: &&[u8]| {
-        params::iter(piece).any(|param| param.name.eq_ignore_ascii_case(name.as_bytes()))
-    };
-    match params::pieces(via.params, b';').find(known) {
-        Some(piece) => {
-            let piece = message.span_of(piece);
-            let head = message.text(Span::new(value.start, piece.start));
-            let semicolon = head.iter().rposition(|byte| *byte == b';').unwrap_or(head.len());
-            Span::new(value.start + semicolon as u16, piece.end)
-        }
-        None => Span::new(value.end, value.end),
     }
 }

@@ -1,30 +1,44 @@
 //! Every instruction set against a naive walk.
 
 use proptest::prelude::*;
-use sluice_base::lanes::{Lanes, Visit, find_in_16};
+use sluice_base::lanes::{Lanes, Line, Visit, equal_in_16};
 
 #[derive(Default)]
-struct Places(Vec<usize>);
+struct Seen(Vec<(usize, usize)>);
 
-impl Visit for Places {
-    fn block(&mut self, base: usize, line_ends: u64) -> bool {
-        self.0.extend((0..64).filter(|bit| line_ends >> bit & 1 == 1).map(|bit| base + bit));
+impl Visit for Seen {
+    type State = ();
+    fn line(&mut self, state: &mut (), line: Line<'_>) -> bool {
+        self.edge(state, line.start, line.end)
+    }
+    fn edge(&mut self, _: &mut (), start: usize, end: usize) -> bool {
+        self.0.push((start, end));
         true
     }
 }
 
 proptest! {
     #[test]
-    fn line_ends(bytes in prop::collection::vec(8..13u8, 0..400), from in 0..300usize) {
-        let naive: Vec<_> = (from..bytes.len()).filter(|at| bytes[*at] == b'\n').collect();
+    fn lines(bytes in prop::collection::vec(8..13u8, 0..400), from in 0..300usize) {
+        let mut naive = Vec::new();
+        let mut start = from;
+        for line in bytes.get(from..).unwrap_or_default().split_inclusive(|byte| *byte == b'\n') {
+            if line.ends_with(b"\n") {
+                naive.push((start, start + line.len() - 1));
+            }
+            start += line.len();
+        }
         for lanes in Lanes::all() {
-            prop_assert_eq!(&lanes.line_ends(&bytes, from, Places::default()).0, &naive);
+            let mut seen = Seen::default();
+            lanes.lines(&bytes, from, &mut seen, ());
+            prop_assert_eq!(&seen.0, &naive);
         }
     }
 
     #[test]
-    fn first_of_16(bytes in any::<[u8; 16]>(), byte in any::<u8>()) {
-        let naive = bytes.iter().position(|other| *other == byte).unwrap_or(16);
-        prop_assert_eq!(find_in_16(&bytes, byte), naive);
+    fn equal_of_16(bytes in any::<[u8; 16]>(), byte in any::<u8>()) {
+        let bit = |(n, other): (usize, &u8)| u16::from(*other == byte) << n;
+        let naive = bytes.iter().enumerate().map(bit).sum::<u16>();
+        prop_assert_eq!(equal_in_16(&bytes, byte), naive);
     }
 }

@@ -17,7 +17,8 @@ fn with<R>(bytes: &[u8], look: impl FnOnce(Message<'_>) -> R) -> R {
 }
 
 fn marks(message: &Message<'_>, source: &str, force: bool) -> ViaMarks {
-    ViaMarks::of(&message.top_via().unwrap(), source.parse().unwrap(), force)
+    let via = message.top_via().unwrap();
+    ViaMarks::of(message, &via, &via.known(), source.parse().unwrap(), force)
 }
 
 fn reply(bytes: &[u8], status: u16, to_tag: Option<&[u8]>) -> String {
@@ -84,7 +85,7 @@ fn marks_of_the_topmost_via() {
         let bytes = request(&format!("Via: SIP/2.0/UDP {via}\r\n"));
         let written = with(&bytes, |message| {
             let mut patches = Patches::default();
-            marks(&message, source, force).patch(&message, &mut patches);
+            marks(&message, source, force).patch(&mut patches);
             let mut out = Vec::new();
             assert_eq!(patches.write(&bytes, &mut out), 0);
             String::from_utf8(out).unwrap()

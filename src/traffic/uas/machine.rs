@@ -124,7 +124,7 @@ impl Destination {
             self.counts.unreadable += 1;
             return;
         };
-        let marks = ViaMarks::of(&via, peer, false);
+        let marks = ViaMarks::of(request, &via, &via.known(), peer, false);
         let mut tag = [0; 16];
         put(&mut tag, self.tags.hash(request.call_id()), 16);
         let invite = request.method() == Method::Invite && status < 300;
@@ -137,7 +137,7 @@ impl Destination {
             server: b"Server: Sluice load\r\n",
         };
         // RFC 3261 18.2.2, RFC 3581 4: back to the source address, to its port only with rport.
-        let port = marks.rport.unwrap_or_else(|| via.reply_to().1);
+        let port = if marks.has_rport() { peer.port() } else { via.reply_to().1 };
         let addr = SocketAddr::new(peer.ip(), port);
         out.send(Target { socket, addr }, |out| reply.write(request, out));
         self.counts.replies += 1;
