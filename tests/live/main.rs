@@ -6,6 +6,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 #![allow(clippy::disallowed_methods, reason = "tests wait for other processes")]
 
+mod demo;
 mod dispatch;
+mod engine;
+mod live;
+mod load;
+mod odd;
+mod parked;
 mod program;
+mod reply;
+mod sipp;
 mod support;

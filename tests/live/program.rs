@@ -180,7 +180,7 @@ fn v_drops_replies_to_foreign_requests() {
         let folder = Folder::new();
         let gateway = address();
         let (script, listen) = (folder.write("test.cfg", script), format!("udp:{gateway}"));
-        let _program = Running::gateway(&["-f", &script, "-l", &listen, option]);
+        let _program = Running::gateway(&["-f", &script, "-l", &listen, "-n", "1", option]);
         let (caller, destination) = (Agent::new(), Agent::new());
         let behind = format!("Via: SIP/2.0/UDP {};branch=z9hG4bK-behind\r\n", caller.address());
         let strange = Request { call_id: "strange", more: &behind, ..Request::default() };

@@ -70,7 +70,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let uas = Uas::bind(UasConfig {
         listen: (1..=DESTINATIONS).map(|n| local(options.port + 10 + n)).collect(),
         ..UasConfig::default()
-    })?;
+    })
+    .context("the demo's destinations cannot start (another port: `sluice demo --port N`)")?;
     let mut config = UacConfig {
         target: local(options.port),
         mode: Mode::Call,

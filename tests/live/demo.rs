@@ -1,0 +1,59 @@
+//! `sluice demo`, as the README shows it, but shorter and on another port.
+
+use std::net::UdpSocket;
+
+use serde_json::Value;
+
+use crate::support::{ports, sluice};
+
+/// How far the destinations lie above the gateway, and one more.
+const PORTS: u16 = 15;
+
+#[test]
+fn the_demo_ends_well_and_says_so() {
+    let port = ports(PORTS).to_string();
+    // Shares of 4,400 calls, as there are while one is absent, stray by 0.7 points (one sigma).
+    let args = ["demo", "--seconds", "15", "--json", "--rate", "1000", "--port", &port];
+    let ended = sluice(&args, "");
+    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+    let summary: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(summary["ok"], true);
+    assert_eq!(summary["problems"], Value::Array(Vec::new()));
+    assert_eq!(summary["calls"]["due"], 15_000);
+    assert_eq!(summary["calls"]["answered"], 15_000);
+    assert_eq!(summary["calls"]["completed"], 15_000);
+    assert_eq!(summary["to_absent"], 0);
+    assert_eq!(summary["shares"]["absent"][2], 0.0, "nothing went to the absent one");
+    for phase in ["all", "back"] {
+        let shares = summary["shares"][phase].as_array().unwrap();
+        let fair = |share: &Value| (share.as_f64().unwrap() - 25.0).abs() <= 3.0;
+        assert!(shares.len() == 4 && shares.iter().all(fair), "{shares:?}");
+    }
+}
+
+#[test]
+fn the_demo_shows_a_table() {
+    let port = ports(PORTS);
+    let args = ["demo", "--seconds", "3", "--rate", "500", "--port", &port.to_string()];
+    let ended = sluice(&args, "");
+    for text in [
+        format!("listening on udp:127.0.0.1:{port}"),
+        format!("sip:127.0.0.1:{} is taken out of the set", port + 13),
+        format!("sip:127.0.0.1:{} is back", port + 13),
+    ] {
+        assert!(ended.out.contains(&text), "no `{text}` in: {}{}", ended.out, ended.err);
+    }
+}
+
+#[test]
+fn the_demo_says_which_port_is_taken() {
+    let port = ports(PORTS);
+    for taken in [port, port + 12] {
+        let _holder = UdpSocket::bind(("127.0.0.1", taken)).unwrap();
+        let ended = sluice(&["demo", "--port", &port.to_string()], "");
+        assert_eq!(ended.code, Some(255), "{}", ended.out);
+        let why = format!("address already in use: 127.0.0.1:{taken}");
+        assert!(ended.err.contains(&why), "{}", ended.err);
+        assert!(ended.err.contains("--port"), "{}", ended.err);
+    }
+}

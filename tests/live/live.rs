@@ -1,0 +1,71 @@
+//! The gateway as a library, so that a test can look at its counters.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use sluice::serve::listen::sockets;
+use sluice::serve::script::Origin;
+use sluice::serve::{Gateway, Tuning};
+use sluice_control::Dns;
+use sluice_engine::counter::{Counter, refusal};
+use sluice_sip::Reason;
+
+use crate::support::{Folder, address};
+
+/// A gateway in this process; stopped when dropped.
+pub struct Live {
+    gateway: Option<Gateway>,
+    _folder: Folder,
+    pub address: SocketAddr,
+}
+
+impl Live {
+    pub fn start(script: &str, workers: u8) -> Self {
+        Self::at(address(), script, workers)
+    }
+
+    pub fn at(address: SocketAddr, script: &str, workers: u8) -> Self {
+        let folder = Folder::new();
+        let origin = Origin::file(folder.write("test.cfg", script));
+        let registry = sluice::registry();
+        let compiled = origin.compile(&registry).unwrap();
+        let errors = compiled.render(false);
+        let script = compiled.script.unwrap_or_else(|| panic!("{errors}"));
+        let dns = Arc::new(Dns::from_system());
+        let listen = [format!("udp:{address}")];
+        let sockets = sockets(&script, &listen, &|name| dns.addresses_now(name)).unwrap();
+        let read_file = Arc::new(move |path: &str| origin.read_beside(path));
+        let tuning = Tuning { workers: Some(workers), ..Tuning::default() };
+        let gateway = Gateway::start(script, registry, sockets, dns, read_file, tuning).unwrap();
+        Self { gateway: Some(gateway), _folder: folder, address }
+    }
+
+    fn gateway(&mut self) -> &mut Gateway {
+        self.gateway.as_mut().unwrap()
+    }
+
+    /// A counter of each worker.
+    pub fn of_workers(&mut self, counter: Counter) -> Vec<u64> {
+        let monitors = self.gateway().monitors().iter();
+        monitors.map(|monitor| monitor.counters.get(counter.cell())).collect()
+    }
+
+    /// A counter, summed.
+    pub fn count(&mut self, counter: Counter) -> u64 {
+        self.of_workers(counter).iter().sum()
+    }
+
+    /// How many messages were refused for a reason.
+    pub fn refused(&mut self, reason: Reason) -> u64 {
+        let monitors = self.gateway().monitors().iter();
+        monitors.map(|monitor| monitor.counters.get(refusal(reason))).sum()
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        if let Some(gateway) = self.gateway.take() {
+            gateway.stop();
+        }
+    }
+}

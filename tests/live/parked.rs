@@ -1,0 +1,63 @@
+//! Runs that wait, for time or for a name: all others go on meanwhile.
+
+use crate::live::Live;
+use crate::support::{Agent, Request, first_line, headers};
+
+#[test]
+fn others_are_answered_while_one_sleeps() {
+    let script = "loadmodule \"sl.so\"\nloadmodule \"cfgutils.so\"\nroute {\n\
+        $var(own) = $ci;\n\
+        if ($rU == \"slow\") usleep(3000000);\n\
+        sl_send_reply(200, \"$var(own)\");\n}\n";
+    // One worker: whoever waits for the sleeper would be seen.
+    let live = Live::start(script, 1);
+    let caller = Agent::new();
+    let send = |uri: &str, call_id: &str| {
+        let request = Request { uri, call_id, ..Request::default() };
+        caller.send(live.address, request.text(caller.address()));
+    };
+    let slow = ["slow-1", "slow-2"];
+    slow.iter().for_each(|call_id| send("sip:slow@example.com", call_id));
+    let quick: Vec<String> = (0..50).map(|call| format!("quick-{call}")).collect();
+    for call_id in &quick {
+        send("sip:quick@example.com", call_id);
+        assert_eq!(first_line(&caller.receive()), format!("SIP/2.0 200 {call_id}"));
+    }
+    // Both wrote the same variable before they slept, as all others did: each sees its own.
+    let mut answers = [caller.receive(), caller.receive()];
+    answers.sort();
+    for (answer, call_id) in answers.iter().zip(slow) {
+        assert_eq!(first_line(answer), format!("SIP/2.0 200 {call_id}"));
+        assert_eq!(headers(answer, "Call-ID"), [call_id]);
+    }
+}
+
+#[test]
+fn names_are_looked_up_and_an_unknown_one_is_false() {
+    let script = "loadmodule \"sl.so\"\nroute {\n\
+        if (!forward()) sl_send_reply(478, \"Unresolvable Destination\");\n}\n";
+    let live = Live::start(script, 1);
+    let (caller, destination) = (Agent::new(), Agent::new());
+    let send = |uri: &str, call_id: &str| {
+        let request = Request { uri, call_id, ..Request::default() };
+        caller.send(live.address, request.text(caller.address()));
+    };
+    // The hosts file knows it.
+    let known = format!("sip:bob@localhost:{}", destination.address().port());
+    let literal = format!("sip:bob@{}", destination.address());
+    for round in 0..3 {
+        send(&known, "known");
+        let received = destination.answer("200 OK");
+        assert_eq!(first_line(&received), format!("OPTIONS {known} SIP/2.0"));
+        assert_eq!(first_line(&caller.receive()), "SIP/2.0 200 OK");
+        // RFC 6761 6.4: no server has this one.
+        send("sip:bob@sluice.invalid", "unknown");
+        send(&literal, "literal");
+        assert_eq!(first_line(&destination.answer("200 OK")), format!("OPTIONS {literal} SIP/2.0"));
+        let mut answers = [caller.receive(), caller.receive()];
+        answers.sort();
+        let lines = answers.each_ref().map(|answer| first_line(answer));
+        let expected = ["SIP/2.0 200 OK", "SIP/2.0 478 Unresolvable Destination"];
+        assert_eq!(lines, expected, "round {round}");
+    }
+}
