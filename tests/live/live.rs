@@ -21,17 +21,19 @@ pub struct Live {
 
 impl Live {
     pub fn start(script: &str, workers: u8) -> Self {
-        Self::at(address(), script, workers)
+        Self::asking(Dns::from_system(), script, workers)
     }
 
-    pub fn at(address: SocketAddr, script: &str, workers: u8) -> Self {
+    /// A gateway with a resolver of its own.
+    pub fn asking(dns: Dns, script: &str, workers: u8) -> Self {
+        let address = address();
         let folder = Folder::new();
         let origin = Origin::file(folder.write("test.cfg", script));
         let registry = sluice::registry();
         let compiled = origin.compile(&registry).unwrap();
         let errors = compiled.render(false);
         let script = compiled.script.unwrap_or_else(|| panic!("{errors}"));
-        let dns = Arc::new(Dns::from_system());
+        let dns = Arc::new(dns);
         let listen = [format!("udp:{address}")];
         let sockets = sockets(&script, &listen, &|name| dns.addresses_now(name)).unwrap();
         let read_file = Arc::new(move |path: &str| origin.read_beside(path));

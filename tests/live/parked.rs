@@ -1,5 +1,7 @@
 //! Runs that wait, for time or for a name: all others go on meanwhile.
 
+use sluice_control::Dns;
+
 use crate::live::Live;
 use crate::support::{Agent, Request, first_line, headers};
 
@@ -7,7 +9,7 @@ use crate::support::{Agent, Request, first_line, headers};
 fn others_are_answered_while_one_sleeps() {
     let script = "loadmodule \"sl.so\"\nloadmodule \"cfgutils.so\"\nroute {\n\
         $var(own) = $ci;\n\
-        if ($rU == \"slow\") usleep(3000000);\n\
+        if ($rU == \"slow\") usleep(4000000);\n\
         sl_send_reply(200, \"$var(own)\");\n}\n";
     // One worker: whoever waits for the sleeper would be seen.
     let live = Live::start(script, 1);
@@ -32,11 +34,12 @@ fn others_are_answered_while_one_sleeps() {
     }
 }
 
+const FORWARDING: &str = "loadmodule \"sl.so\"\nroute {\n\
+    if (!forward()) sl_send_reply(478, \"Unresolvable Destination\");\n}\n";
+
 #[test]
 fn names_are_looked_up_and_an_unknown_one_is_false() {
-    let script = "loadmodule \"sl.so\"\nroute {\n\
-        if (!forward()) sl_send_reply(478, \"Unresolvable Destination\");\n}\n";
-    let live = Live::start(script, 1);
+    let live = Live::start(FORWARDING, 1);
     let (caller, destination) = (Agent::new(), Agent::new());
     let send = |uri: &str, call_id: &str| {
         let request = Request { uri, call_id, ..Request::default() };
@@ -60,4 +63,27 @@ fn names_are_looked_up_and_an_unknown_one_is_false() {
         let expected = ["SIP/2.0 200 OK", "SIP/2.0 478 Unresolvable Destination"];
         assert_eq!(lines, expected, "round {round}");
     }
+}
+
+#[test]
+fn a_name_server_that_does_not_answer_delays_nobody_else() {
+    let silent = Agent::new();
+    let live = Live::asking(Dns::asking(silent.address()), FORWARDING, 1);
+    let (caller, destination) = (Agent::new(), Agent::new());
+    let send = |uri: &str, call_id: &str| {
+        let request = Request { uri, call_id, ..Request::default() };
+        caller.send(live.address, request.text(caller.address()));
+    };
+    send("sip:bob@gw.example", "waiting");
+    silent.receive();
+    let literal = format!("sip:bob@{}", destination.address());
+    for call in 0..20 {
+        let call_id = format!("call-{call}");
+        send(&literal, &call_id);
+        destination.answer("200 OK");
+        assert_eq!(headers(&caller.receive(), "Call-ID"), [call_id]);
+    }
+    let late = caller.receive();
+    assert_eq!(first_line(&late), "SIP/2.0 478 Unresolvable Destination");
+    assert_eq!(headers(&late, "Call-ID"), ["waiting"]);
 }
