@@ -134,6 +134,24 @@ fn a_taken_port_is_named() {
 }
 
 #[test]
+fn an_impossible_socket_is_named_with_its_place() {
+    let folder = Folder::new();
+    for (line, why) in [
+        ("socket=udp:127.0.0.1:99999", "udp:127.0.0.1:99999: impossible port `99999` (1 to 65535)"),
+        ("listen=\"tcp:127.0.0.1:5060\"", "tcp:127.0.0.1:5060: only udp is there yet"),
+        ("alias=\"example.org:x\"", "example.org:x: impossible port `x` (1 to 65535)"),
+    ] {
+        let script = folder.write("test.cfg", &format!("log_level=2\n{line}\n{ANSWERING}"));
+        let err = refused(&["-c", "-f", &script], "");
+        assert_eq!(err, format!("sluice: {script}:2:1: {why}\n"));
+    }
+    let err = refused(&["-f", "-", "-l", "127.0.0.1:99999"], ANSWERING);
+    assert_eq!(err, "sluice: 127.0.0.1:99999: impossible port `99999` (1 to 65535)\n");
+    let err = refused(&["-f", "-", "-l", "198.51.100.77:5060"], ANSWERING);
+    assert_eq!(err, "sluice: not an address of this machine: 198.51.100.77:5060\n");
+}
+
+#[test]
 fn it_stays_in_the_foreground_and_says_so() {
     let script = format!("fork=yes\n{ANSWERING}");
     let scene = Scene::of(&script, &["-D", "-E", "-F"], Folder::new());
@@ -156,6 +174,9 @@ fn signals_end_it_cleanly() {
 fn workers_are_at_most_one_per_cpu() {
     let ended = Scene::new(&["-n", "1"]).end();
     assert!(ended.err.contains("1 workers, listening on udp:127.0.0.1:"), "{}", ended.err);
+    let script = format!("children=1\n{ANSWERING}");
+    let ended = Scene::of(&script, &[], Folder::new()).end();
+    assert!(ended.err.contains("1 workers, "), "as the script says: {}", ended.err);
     let cpus = sluice_net::pin::available_cpus().len();
     let ended = Scene::new(&["-n", "200"]).end();
     assert!(ended.err.contains(&format!("{cpus} workers, ")), "{}", ended.err);

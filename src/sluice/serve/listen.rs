@@ -5,14 +5,17 @@ use std::net::{IpAddr, SocketAddr};
 use sluice_engine::sockets::{Alias, Listen, Proto, Sockets};
 use sluice_script::Script;
 use sluice_script::ir::Setting;
+use sluice_script::source::Location;
 
 /// Resolves a host name at start.
 pub type Resolve<'a> = &'a dyn Fn(&str) -> Result<Vec<IpAddr>, String>;
 
-/// A refused socket or alias: the text as written, and why.
+/// A refused socket or alias: its place, the text as written, and why.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{text}: {why}")]
+#[error("{place}{text}: {why}")]
 pub struct Refused {
+    /// `FILE:LINE:COL: ` in the script; nothing on the command line.
+    pub place: String,
     /// As written.
     pub text: String,
     /// What is wrong.
@@ -31,13 +34,14 @@ pub fn sockets(
 ) -> Result<Sockets, Refused> {
     let globals = Globals::of(script);
     let mut sockets = Sockets::default();
-    let written: Vec<&str> = if given.is_empty() {
+    let written: Vec<(&str, Option<Location>)> = if given.is_empty() {
         globals.listen.clone()
     } else {
-        given.iter().map(String::as_str).collect()
+        given.iter().map(|text| (text.as_str(), None)).collect()
     };
-    for text in &written {
-        for listen in listen(text, &globals, resolve)? {
+    for (text, at) in &written {
+        let listens = listen(text, &globals, resolve).map_err(|refused| refused.at(script, *at))?;
+        for listen in listens {
             let twice = sockets.find(listen.proto, listen.addr).is_some();
             if !twice {
                 sockets.listen.push(listen);
@@ -47,15 +51,27 @@ pub fn sockets(
     if written.is_empty() {
         sockets.listen = everywhere(&globals)?;
     }
-    for text in &globals.aliases {
-        sockets.aliases.push(alias(text)?);
+    for (text, at) in &globals.aliases {
+        sockets.aliases.push(alias(text).map_err(|refused| refused.at(script, *at))?);
     }
     Ok(sockets)
 }
 
+impl Refused {
+    fn new(text: &str, why: String) -> Self {
+        Self { place: String::new(), text: text.to_owned(), why }
+    }
+
+    fn at(self, script: &Script, at: Option<Location>) -> Self {
+        let Some(Location { file, line, column, .. }) = at else { return self };
+        let file = script.files.get(usize::from(file)).map_or("", String::as_str);
+        Self { place: format!("{file}:{line}:{column}: "), ..self }
+    }
+}
+
 struct Globals<'a> {
-    listen: Vec<&'a str>,
-    aliases: Vec<&'a str>,
+    listen: Vec<(&'a str, Option<Location>)>,
+    aliases: Vec<(&'a str, Option<Location>)>,
     port: u16,
     advertised_address: Option<&'a str>,
     advertised_port: Option<u16>,
@@ -71,10 +87,11 @@ impl<'a> Globals<'a> {
             advertised_port: None,
         };
         for global in &script.globals {
+            let at = Some(global.at);
             match (global.name, &global.value) {
-                ("socket", Setting::Text(t) | Setting::Word(t)) => globals.listen.push(t),
+                ("socket", Setting::Text(t) | Setting::Word(t)) => globals.listen.push((t, at)),
                 ("alias", Setting::Text(t) | Setting::Word(t)) => {
-                    globals.aliases.extend(t.split_whitespace());
+                    globals.aliases.extend(t.split_whitespace().map(|alias| (alias, at)));
                 }
                 ("port", Setting::Int(n)) => globals.port = port(*n).unwrap_or(globals.port),
                 ("advertised_address", Setting::Text(t) | Setting::Word(t)) => {
@@ -102,7 +119,7 @@ fn port(n: i64) -> Option<u16> {
 /// `[proto:]host[:port] [as host[:port]] [use_workers N] [tag NAME] ...`; a host may be `*`, an
 /// interface, a name or an address.
 fn listen(text: &str, globals: &Globals<'_>, resolve: Resolve<'_>) -> Result<Vec<Listen>, Refused> {
-    let refuse = |why: String| Refused { text: text.to_owned(), why };
+    let refuse = |why: String| Refused::new(text, why);
     let mut words = text.split_whitespace();
     let (proto, host, given_port) = endpoint(words.next().unwrap_or_default()).map_err(refuse)?;
     proto.ok_or_else(|| refuse("only udp is there yet".into()))?;
@@ -222,7 +239,7 @@ fn everywhere(globals: &Globals<'_>) -> Result<Vec<Listen>, Refused> {
 }
 
 fn alias(text: &str) -> Result<Alias, Refused> {
-    let refuse = |why: String| Refused { text: text.to_owned(), why };
+    let refuse = |why: String| Refused::new(text, why);
     let (proto, host, port) = endpoint(text).map_err(refuse)?;
     let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     let named = text.split_once(':').is_some_and(|(word, _)| word.eq_ignore_ascii_case("udp"));
@@ -266,7 +283,7 @@ mod tests {
             module: "proto_udp",
             name: "udp_port",
             value: Setting::Int(5070),
-            at: sluice_script::source::Location::default(),
+            at: Location::default(),
         });
         assert_eq!(Globals::of(&script).port, 5070);
     }
