@@ -18,8 +18,11 @@ impl OwnerSeed {
     /// The worker that owns the call `call_id` among `workers` (at least one).
     #[inline]
     pub fn owner_of(self, call_id: &[u8], workers: u8) -> WorkerId {
+        if workers <= 1 {
+            return WorkerId(0);
+        }
         let hash = self.hash(call_id) >> 32;
-        WorkerId(((hash * u64::from(workers.max(1))) >> 32) as u8)
+        WorkerId(((hash * u64::from(workers)) >> 32) as u8)
     }
 
     /// The stable 64-bit hash: 8 bytes a step, multiply and fold; the length seals it.
@@ -30,9 +33,20 @@ impl OwnerSeed {
         for word in words {
             state = mix(state ^ u64::from_le_bytes(*word));
         }
-        let mut last = [0; 8];
-        last[..tail.len()].copy_from_slice(tail);
-        mix(mix(state ^ u64::from_le_bytes(last)))
+        mix(mix(state ^ last_word(key, tail)))
+    }
+}
+
+/// The last bytes of a key that fill no word, zeros behind them.
+#[inline]
+fn last_word(key: &[u8], tail: &[u8]) -> u64 {
+    match key.last_chunk() {
+        // One load and a shift, where copying so few bytes would be a call.
+        Some(last) => {
+            let missing = 64 - 8 * tail.len() as u32;
+            u64::from_le_bytes(*last).checked_shr(missing).unwrap_or(0)
+        }
+        None => tail.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::value::Value;
 
 impl Ctx<'_> {
     /// Puts a value on top (`=`).
+    #[inline]
     pub fn avp_push(&mut self, key: AvpKey, value: Value) {
         let key = self.avp_key(key);
         self.run.avps.push((key, value));
@@ -53,7 +54,7 @@ impl Ctx<'_> {
     /// Removes all values of a name (`:= NULL`); how many there were.
     pub fn avp_remove(&mut self, key: AvpKey) -> usize {
         let mut removed = 0;
-        while self.avp_pop(key).is_some() {
+        while !self.run.avps.is_empty() && self.avp_pop(key).is_some() {
             removed += 1;
         }
         removed
@@ -80,6 +81,7 @@ impl Ctx<'_> {
     }
 
     /// A name made at run time is the slot of the same name, if the script has one.
+    #[inline]
     fn avp_key(&self, key: AvpKey) -> AvpKey {
         match key {
             AvpKey::Slot(_) => key,
@@ -90,6 +92,7 @@ impl Ctx<'_> {
         }
     }
 
+    #[inline]
     fn same_avp(&self, a: AvpKey, b: AvpKey) -> bool {
         match (a, b) {
             (AvpKey::Slot(a), AvpKey::Slot(b)) => a == b,

@@ -25,6 +25,8 @@ pub struct Shared {
     pub script: Arc<Script>,
     /// Our sockets.
     pub sockets: Sockets,
+    /// By socket, our Via up to its branch's cookie, so that sending only adds the branch.
+    pub via_heads: Box<[Box<[u8]>]>,
     /// The globals.
     pub settings: Settings,
 }

@@ -15,6 +15,7 @@ use sluice_sip::{Kind, Message, Place, StartLine};
 
 use crate::context::{Ctx, bytes_in};
 use crate::counter::Counter;
+use crate::sockets::Listen;
 
 /// The hash behind our branches; any number will do, it only must not change (16.11).
 const BRANCH_SEED: OwnerSeed = OwnerSeed(0x5AC1_7E5B_0C4F_93D7);
@@ -139,18 +140,25 @@ fn put_length(ctx: &mut Ctx<'_>) {
     ctx.run.patches.replace_with(field.value, |out| push_u64(out, length.max(0) as u64));
 }
 
+/// Our Via for a socket, up to the branch's cookie.
+pub(crate) fn via_head(listen: &Listen) -> Box<[u8]> {
+    let (proto, sent_by) = (listen.proto.upper(), &listen.sent_by);
+    [b"Via: SIP/2.0/", proto.as_bytes(), b" ", sent_by.as_bytes(), b";branch=", COOKIE]
+        .concat()
+        .into()
+}
+
 /// Our Via, in front of the first one received.
 fn put_via(ctx: &mut Ctx<'_>, at: u16, socket: SocketId, branch: u64) {
-    let Some(listen) = ctx.shared.sockets.get(socket) else { return };
+    let Some(head) = ctx.shared.via_heads.get(usize::from(socket.0)) else { return };
     let rport = ctx.run.local_rport;
     ctx.run.patches.insert_with(at, Place::Before, |out| {
-        out.extend_from_slice(b"Via: SIP/2.0/");
-        out.extend_from_slice(listen.proto.upper().as_bytes());
-        out.push(b' ');
-        out.extend_from_slice(listen.sent_by.as_bytes());
-        out.extend_from_slice(b";branch=z9hG4bK");
+        out.extend_from_slice(head);
         out.extend_from_slice(&hex(branch));
-        out.extend_from_slice(if rport { b";rport\r\n" } else { b"\r\n" });
+        if rport {
+            out.extend_from_slice(b";rport");
+        }
+        out.extend_from_slice(b"\r\n");
     });
 }
 
@@ -182,11 +190,33 @@ fn branch(message: Message<'_>, via: &Via<'_>, known: &Known<'_>) -> u64 {
 }
 
 /// Sixteen hexadecimal digits.
-pub(crate) fn hex(mut number: u64) -> [u8; 16] {
-    let mut digits = [0; 16];
-    for digit in digits.iter_mut().rev() {
-        *digit = b"0123456789abcdef"[(number & 15) as usize];
-        number >>= 4;
+pub(crate) fn hex(number: u64) -> [u8; 16] {
+    let half = |half: u64| {
+        // Each digit into a byte of its own, then all eight made letters at once.
+        let digits = (half | half << 16) & 0x0000_FFFF_0000_FFFF;
+        let digits = (digits | digits << 8) & 0x00FF_00FF_00FF_00FF;
+        let digits = (digits | digits << 4) & 0x0F0F_0F0F_0F0F_0F0F;
+        let above_nine = ((digits + ONES * 6) >> 4) & ONES;
+        (digits + ONES * u64::from(b'0') + above_nine * u64::from(b'a' - b'0' - 10)).to_be_bytes()
+    };
+    let mut text = [0; 16];
+    let (high, low) = text.split_at_mut(8);
+    high.copy_from_slice(&half(number >> 32));
+    low.copy_from_slice(&half(number & 0xFFFF_FFFF));
+    text
+}
+
+/// A one in each byte.
+const ONES: u64 = u64::MAX / 255;
+
+#[cfg(test)]
+mod tests {
+    use super::hex;
+
+    #[test]
+    fn hexadecimal_as_the_library_writes_it() {
+        for number in [0, 9, 10, 0x0123_4567_89AB_CDEF, 0xFEDC_BA98_7654_3210, u64::MAX] {
+            assert_eq!(hex(number), format!("{number:016x}").as_bytes());
+        }
     }
-    digits
 }

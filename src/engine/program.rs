@@ -11,6 +11,7 @@ use sluice_script::Script;
 
 use crate::context::Shared;
 use crate::counter;
+use crate::forward;
 use crate::limits;
 use crate::module::{ReadFile, Resolve, Setup, SetupError, SharedState, StatisticsBase};
 use crate::registry::Registry;
@@ -84,7 +85,12 @@ impl Program {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let shared = Arc::new(Shared { script: Arc::new(script), sockets, settings });
+        let shared = Arc::new(Shared {
+            script: Arc::new(script),
+            via_heads: sockets.listen.iter().map(forward::via_head).collect(),
+            sockets,
+            settings,
+        });
         Ok(Self { shared, registry, states, statistics, cells })
     }
 

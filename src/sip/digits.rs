@@ -40,12 +40,37 @@ pub fn push_host(out: &mut Vec<u8>, addr: IpAddr) {
 }
 
 fn push_v4(out: &mut Vec<u8>, addr: Ipv4Addr) {
-    for (n, octet) in addr.octets().into_iter().enumerate() {
-        if n > 0 {
-            out.push(b'.');
+    // Four bytes more than the longest address, since each octet is copied as four.
+    let mut text = [0; 20];
+    let mut len = 0;
+    for octet in addr.octets() {
+        let (digits, count) = &OCTETS[usize::from(octet)];
+        if let Some(place) = text.get_mut(len..len + 4) {
+            place.copy_from_slice(digits);
         }
-        push_u64(out, u64::from(octet));
+        len += usize::from(*count);
     }
+    // The last octet has its dot too.
+    out.extend_from_slice(text.get(..len - 1).unwrap_or_default());
+}
+
+/// Each octet's digits and a dot, with how many bytes these are.
+static OCTETS: [([u8; 4], u8); 256] = octets();
+
+const fn octets() -> [([u8; 4], u8); 256] {
+    let mut all = [([0; 4], 0); 256];
+    let mut octet = 0;
+    while octet < 256 {
+        let [hundreds, tens, ones] = [octet / 100, octet / 10 % 10, octet % 10];
+        let [hundreds, tens, ones] = [b'0' + hundreds as u8, b'0' + tens as u8, b'0' + ones as u8];
+        all[octet] = match octet {
+            0..10 => ([ones, b'.', 0, 0], 2),
+            10..100 => ([tens, ones, b'.', 0], 3),
+            _ => ([hundreds, tens, ones, b'.'], 4),
+        };
+        octet += 1;
+    }
+    all
 }
 
 fn push_v6(out: &mut Vec<u8>, addr: Ipv6Addr) {

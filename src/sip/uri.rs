@@ -162,7 +162,7 @@ pub(crate) fn split_host(text: &[u8]) -> Option<(&[u8], &[u8])> {
             addr.parse::<std::net::Ipv6Addr>().ok()?;
             close + 2
         }
-        _ => text.iter().position(|byte| !is_host(*byte)).unwrap_or(text.len()),
+        _ => text.iter().position(|byte| !HOST[usize::from(*byte)]).unwrap_or(text.len()),
     };
     (len > 0).then(|| text.split_at(len))
 }
@@ -170,6 +170,18 @@ pub(crate) fn split_host(text: &[u8]) -> Option<(&[u8], &[u8])> {
 /// A port as written: decimal digits up to 65,535.
 pub(crate) fn port(digits: &[u8]) -> Option<u16> {
     number(digits).and_then(|port| u16::try_from(port).ok())
+}
+
+static HOST: [bool; 256] = host_table();
+
+const fn host_table() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = is_host(byte as u8);
+        byte += 1;
+    }
+    table
 }
 
 /// Letters, digits, `-`, `.`; `_` and UTF-8 are met in the field and left to the resolver.

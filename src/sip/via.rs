@@ -4,7 +4,7 @@
 //! Never allocates.
 
 use crate::params::{self, Param};
-use crate::text::{is_space, is_token, number, split_once, trim, trim_start};
+use crate::text::{is_space, is_token, number, split_once, trim, trim_start, unquote};
 use crate::uri::{default_port, port, split_host};
 
 /// One Via value.
@@ -52,6 +52,15 @@ impl<'a> Via<'a> {
     pub fn known(&self) -> Known<'a> {
         let mut known = Known::default();
         for piece in params::pieces(self.params, b';') {
+            // As nearly everybody writes them.
+            if let Some(value) = piece.strip_prefix(b"branch=") {
+                known.branch.get_or_insert(unquote(trim_start(value)));
+                continue;
+            }
+            if piece == b"rport" {
+                known.rport.get_or_insert(piece);
+                continue;
+            }
             let param = Param::of(piece);
             let place = match (param.name.len(), param.name.first().map_or(0, |first| first | 0x20))
             {

@@ -28,7 +28,9 @@ pub(super) fn call(
     }
     let Some(state) = states.get_mut(module) else { return Step::Next };
     let flow = (function.call)(ctx, state.as_mut(), &machine.stack[base..]);
-    deliver(ctx, registry, states);
+    if !ctx.run.outputs.is_empty() {
+        deliver(ctx, registry, states);
+    }
     conclude(machine, ctx, function, id, args, flow)
 }
 
@@ -47,7 +49,9 @@ pub(super) fn finish(
     };
     let Some(state) = states.get_mut(module) else { return Step::Next };
     let flow = (pending.then)(ctx, state.as_mut(), &machine.stack[base..], answer);
-    deliver(ctx, registry, states);
+    if !ctx.run.outputs.is_empty() {
+        deliver(ctx, registry, states);
+    }
     conclude(machine, ctx, function, pending.function, pending.args, flow)
 }
 
@@ -67,7 +71,8 @@ fn conclude(
         }
         Flow::Suspend(wait, then) => {
             machine.pending = Some(Pending { function: id, args, then });
-            return Step::Park(wait);
+            machine.wait = Some(wait);
+            return Step::Park;
         }
     };
     let base = machine.stack.len().saturating_sub(args as usize);

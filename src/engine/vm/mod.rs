@@ -59,6 +59,8 @@ pub struct Machine {
     frames: Vec<Frame>,
     loops: Vec<u32>,
     pending: Option<Pending>,
+    /// What the run is about to wait for.
+    wait: Option<Wait>,
     steps: u32,
 }
 
@@ -83,6 +85,11 @@ impl Machine {
         self.pending = None;
     }
 
+    fn parked(&mut self) -> Outcome {
+        Outcome::Parked(self.wait.take().unwrap_or(Wait::Turn))
+    }
+
+    #[inline]
     fn pop(&mut self) -> Value {
         self.stack.pop().unwrap_or_default()
     }
@@ -114,7 +121,7 @@ pub fn run(
         match step(machine, ctx, registry, states, *op) {
             Step::Next => {}
             Step::End => return Outcome::Done,
-            Step::Park(wait) => return Outcome::Parked(wait),
+            Step::Park => return machine.parked(),
         }
     }
     Outcome::Done
@@ -133,16 +140,19 @@ pub fn resume(
         match call::finish(machine, ctx, registry, states, pending, answer) {
             Step::Next => {}
             Step::End => return Outcome::Done,
-            Step::Park(wait) => return Outcome::Parked(wait),
+            Step::Park => return machine.parked(),
         }
     }
     run(machine, ctx, registry, states)
 }
 
+/// What follows an instruction; small, since it is asked after each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Step {
     Next,
     End,
-    Park(Wait),
+    /// The run waits, for what lies in [`Machine::wait`].
+    Park,
 }
 
 fn step(
@@ -254,7 +264,8 @@ fn tick(machine: &mut Machine, ctx: &mut Ctx<'_>) -> Step {
         machine.steps -= 1;
         return Step::Next;
     }
-    Step::Park(Wait::Turn)
+    machine.wait = Some(Wait::Turn);
+    Step::Park
 }
 
 fn count_round(machine: &mut Machine, ctx: &mut Ctx<'_>, out: u32) -> Step {

@@ -13,16 +13,23 @@ pub fn hash(first: &[u8], second: &[u8]) -> u32 {
 
 fn walk(sum: u32, part: &[u8]) -> u32 {
     let (groups, tail) = part.as_chunks::<4>();
-    let sum = groups.iter().fold(sum, |sum, group| step(sum, group));
+    let sum = groups.iter().fold(sum, |sum, group| {
+        // Without a negative byte a group is a number of four bytes.
+        let value = u32::from_be_bytes(*group);
+        if value & 0x8080_8080 == 0 { add(sum, value) } else { step(sum, group) }
+    });
     step(sum, tail)
+}
+
+fn add(sum: u32, value: u32) -> u32 {
+    sum.wrapping_add(value ^ (value >> 3))
 }
 
 fn step(sum: u32, bytes: &[u8]) -> u32 {
     let shift = |value: u32, byte: &u8| {
         value.wrapping_mul(256).wrapping_add_signed(i32::from(byte.cast_signed()))
     };
-    let value = bytes.iter().fold(0, shift);
-    sum.wrapping_add(value ^ (value >> 3))
+    add(sum, bytes.iter().fold(0, shift))
 }
 
 #[cfg(test)]
