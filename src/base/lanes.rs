@@ -72,8 +72,8 @@ impl Lanes {
         Self::all().last().unwrap_or(Self(Set::Portable))
     }
 
-    /// Shows the lines of `bytes[from..]` to `visit` and gives the state at last. What stands behind
-    /// the last LF is no line.
+    /// Shows the lines of `bytes[from..]` to `visit` and gives the state at last. What stands
+    /// behind the last LF is no line.
     #[inline]
     pub fn lines<V: Visit>(
         self,
@@ -100,6 +100,15 @@ pub fn equal_in_16(bytes: &[u8; 16], byte: u8) -> u16 {
     return x86::equal(bytes, byte);
     #[cfg(not(target_arch = "x86_64"))]
     return bits_in_16(bytes, |other| other == byte);
+}
+
+/// Which bytes are below 0x21, blanks or control characters: bit n stands for byte n.
+#[inline(always)]
+pub fn blanks_in_16(bytes: &[u8; 16]) -> u16 {
+    #[cfg(target_arch = "x86_64")]
+    return x86::blanks(bytes);
+    #[cfg(not(target_arch = "x86_64"))]
+    return bits_in_16(bytes, |byte| byte <= b' ');
 }
 
 /// Which bytes are letters, digits or hyphens: bit n stands for byte n.
@@ -255,6 +264,18 @@ mod x86 {
         }
     }
 
+    /// One bit for each byte below 0x21.
+    #[inline(always)]
+    pub(super) fn blanks(bytes: &[u8; 16]) -> u16 {
+        // SAFETY: the load reads the 16 bytes of `bytes` and needs no alignment; SSE2 is part of
+        // every x86-64.
+        unsafe {
+            let bytes = _mm_loadu_si128(bytes.as_ptr().cast());
+            let low = _mm_min_epu8(bytes, _mm_set1_epi8(b' ' as i8));
+            _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, low)) as u16
+        }
+    }
+
     /// One bit for each letter, digit and hyphen.
     #[inline(always)]
     pub(super) fn words(bytes: &[u8; 16]) -> u16 {
@@ -385,6 +406,7 @@ mod tests {
                 assert_eq!(equal_in_16(&bytes, b':') | 1 << at, u16::MAX);
                 let word = byte.is_ascii_alphanumeric() || byte == b'-';
                 assert_eq!(words_in_16(&bytes), only(word), "{byte:#x}");
+                assert_eq!(blanks_in_16(&bytes), only(byte <= b' '));
                 let mut wanted = [0; 16];
                 wanted[at] = b'k';
                 assert_eq!(same_in_16(&bytes, &fold, &wanted), only(matches!(byte, b'k' | b'K')));

@@ -60,6 +60,15 @@ impl Ctx<'_> {
         removed
     }
 
+    /// Makes a value the only one of its name.
+    #[inline]
+    pub fn avp_set(&mut self, key: AvpKey, value: Value) {
+        if !self.run.avps.is_empty() {
+            self.avp_remove(key);
+        }
+        self.avp_push(key, value);
+    }
+
     /// How many values a name has.
     pub fn avp_count(&self, key: AvpKey) -> usize {
         self.avp_positions(self.avp_key(key)).count()

@@ -27,10 +27,10 @@ const COOKIE: &[u8] = b"z9hG4bK";
 pub fn request(ctx: &mut Ctx<'_>, addr: SocketAddr) -> bool {
     let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
     let Some(socket) = ctx.shared.sockets.towards(addr, preferred) else { return false };
-    let (Some(via), Some(field)) = (ctx.message.top_via(), ctx.message.field(Kind::Via)) else {
+    let Some(((via, known), field)) = ctx.message.top_via_known().zip(ctx.message.field(Kind::Via))
+    else {
         return false;
     };
-    let known = via.known();
     let marks = via_marks(ctx, &via, &known);
     let branch = branch(ctx.message, &via, &known);
     let mark = ctx.run.patches.mark();

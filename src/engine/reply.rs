@@ -34,8 +34,10 @@ pub fn send(ctx: &mut Ctx<'_>, code: u16, reason: Text) -> Sent {
     if ctx.message.method() == Method::Ack {
         return Sent::Ack;
     }
-    let Some(via) = ctx.message.top_via() else { return Sent::Failed("no Via to answer to") };
-    let marks = via_marks(ctx, &via, &via.known());
+    let Some((via, known)) = ctx.message.top_via_known() else {
+        return Sent::Failed("no Via to answer to");
+    };
+    let marks = via_marks(ctx, &via, &known);
     let addr = destination(ctx, &via, &marks);
     let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
     let Some(socket) = ctx.shared.sockets.towards(addr, preferred) else {

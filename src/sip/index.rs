@@ -149,15 +149,14 @@ impl Index {
         let rest = bytes.len().saturating_sub(at);
         let len = match self.fields_from(Kind::ContentLength) {
             [] => rest,
+            [field] => content_length(field, bytes)?,
             [field, others @ ..] => {
-                let len = number(field.value.of(bytes)).ok_or(Reason::ContentLength)?;
-                let differs = |other: &Field| {
-                    other.kind == Kind::ContentLength && number(other.value.of(bytes)) != Some(len)
-                };
-                if others.iter().any(differs) {
+                let len = content_length(field, bytes)?;
+                let mut others = others.iter().filter(|other| other.kind == Kind::ContentLength);
+                if others.any(|other| content_length(other, bytes) != Ok(len)) {
                     return Err(Reason::ContentLength);
                 }
-                len as usize
+                len
             }
         };
         // RFC 3261 18.3: bytes behind the body are ignored; a short datagram is an error.
@@ -167,6 +166,11 @@ impl Index {
         self.body = Span { start: at as u16, end: (at + len) as u16 };
         Ok(())
     }
+}
+
+#[inline]
+fn content_length(field: &Field, bytes: &[u8]) -> Result<usize, Reason> {
+    number(field.value.of(bytes)).map(|len| len as usize).ok_or(Reason::ContentLength)
 }
 
 impl Default for Index {
@@ -216,14 +220,14 @@ impl Visit for Scan<'_, '_> {
 
     #[inline(always)]
     fn line(&mut self, count: &mut usize, line: Line<'_>) -> bool {
-        match (usual_field(&line), self.found.fields.get_mut(*count)) {
-            (Some(field), Some(slot)) => {
-                *slot = field;
-                self.found.keep(field.kind, count);
-                true
-            }
-            _ => self.edge(count, line.start, line.end),
+        if let Some(slot) = self.found.fields.get_mut(*count)
+            && let Some(field) = usual_field(&line)
+        {
+            *slot = field;
+            self.found.keep(field.kind, count);
+            return true;
         }
+        self.edge(count, line.start, line.end)
     }
 
     #[inline(always)]
@@ -264,7 +268,8 @@ fn usual_field(line: &Line<'_>) -> Option<Field> {
     // A name holds no LF, so that the colon stands in front of this line's end.
     let value = (len & 15) + 2;
     let (b' ', b'!'..=0xFF) = (head[value - 1], head[value]) else { return None };
-    let [b'!'..=0xFF, b'\r'] = line.tail else { return None };
+    // One number for two bytes: no blank, and CR behind it.
+    let (0x0D21..=0x0DFF) = u16::from_le_bytes(*line.tail) else { return None };
     let Line { start, end, .. } = *line;
     Some(Field {
         kind,

@@ -6,7 +6,7 @@ use sluice_base::Span;
 
 use crate::nameaddr::{NameAddr, items};
 use crate::text::{is_space, is_token, number, trim_start};
-use crate::via::Via;
+use crate::via::{Known, Via};
 use crate::{Field, Index, Kind, Method, Reason, StartLine};
 
 /// Bytes and index together; cheap to copy.
@@ -90,6 +90,10 @@ impl<'a> Message<'a> {
     /// The topmost Via value.
     pub fn top_via(&self) -> Option<Via<'a>> {
         Via::parse(items(self.value(Kind::Via)?).next()?)
+    }
+    /// The topmost Via value, and what is known of it.
+    pub fn top_via_known(&self) -> Option<(Via<'a>, Known<'a>)> {
+        Via::first(self.value(Kind::Via)?)
     }
     /// Every Via value that can be read, over all fields and commas, topmost first.
     pub fn vias(&self) -> impl Iterator<Item = Via<'a>> + use<'a> {

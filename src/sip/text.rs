@@ -2,6 +2,8 @@
 //!
 //! Takes slices, gives slices or plain values; never allocates.
 
+use sluice_base::lanes::blanks_in_16;
+
 /// Whether a byte is white space of a header value: a blank, or part of a fold (RFC 3261 7.3.1).
 #[inline]
 pub const fn is_space(byte: u8) -> bool {
@@ -46,8 +48,14 @@ pub fn is_token(text: &[u8]) -> bool {
 /// The number that all of `text` spells; `None` when it is empty, no number, or over 32 bits.
 #[inline]
 pub fn number(text: &[u8]) -> Option<u32> {
-    if text.is_empty() {
-        return None;
+    let digit = |number: u32, byte: &u8| {
+        byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0'))
+    };
+    match text.len() {
+        0 => return None,
+        // No check of each step: nine digits fit.
+        1..=9 => return text.iter().try_fold(0, digit),
+        _ => {}
     }
     text.iter().try_fold(0u32, |number, byte| match byte {
         b'0'..=b'9' => number.checked_mul(10)?.checked_add(u32::from(byte - b'0')),
@@ -58,18 +66,11 @@ pub fn number(text: &[u8]) -> Option<u32> {
 /// Whether `text` holds a blank or a control character below it, which no URI may.
 #[inline]
 pub fn has_blank(text: &[u8]) -> bool {
-    const ONES: u64 = u64::MAX / 255;
-    // The high bit of a byte is set when it is below 0x21. A borrow out of such a byte may set its
-    // neighbour's too, which does not change the answer.
-    let low = |word: &[u8; 8]| {
-        let word = u64::from_le_bytes(*word);
-        word.wrapping_sub(ONES * 0x21) & !word & (ONES << 7)
-    };
     match text.last_chunk() {
-        // The last word overlaps the one before it.
+        // The last 16 bytes overlap those before them.
         Some(last) => {
-            let words = text.as_chunks::<8>().0;
-            words.iter().fold(low(last), |all, word| all | low(word)) != 0
+            let parts = text.as_chunks().0.iter();
+            parts.fold(blanks_in_16(last), |all, part| all | blanks_in_16(part)) != 0
         }
         None => text.iter().any(|byte| *byte <= b' '),
     }
@@ -126,7 +127,9 @@ mod tests {
 
     #[test]
     fn every_byte_is_judged_alike_at_every_place() {
-        for (byte, len) in (0..=255u8).flat_map(|byte| [1, 7, 8, 9, 21].map(|len| (byte, len))) {
+        for (byte, len) in
+            (0..=255u8).flat_map(|byte| [1, 7, 15, 16, 17, 41].map(|len| (byte, len)))
+        {
             for at in 0..len {
                 let mut text = vec![b'a'; len];
                 text[at] = byte;

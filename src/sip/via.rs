@@ -3,8 +3,11 @@
 //! Takes one Via value, gives borrowed parts; blanks and folds may stand around `/`, `:` and `;`.
 //! Never allocates.
 
+use sluice_base::lanes::{blanks_in_16, equal_in_16};
+
+use crate::nameaddr::items;
 use crate::params::{self, Param};
-use crate::text::{is_space, is_token, number, split_once, trim, trim_start, unquote};
+use crate::text::{is_space, is_token, number, split_once, trim, trim_start};
 use crate::uri::{default_port, port, split_host};
 
 /// One Via value.
@@ -42,6 +45,15 @@ impl<'a> Via<'a> {
         is_token(transport).then_some(Self { text, transport, host, port, params })
     }
 
+    /// The first of the values of a field, and what is known of it.
+    pub fn first(values: &'a [u8]) -> Option<(Self, Known<'a>)> {
+        if let Some(usual) = usual(values) {
+            return Some(usual);
+        }
+        let via = Self::parse(items(values).next()?)?;
+        Some((via, via.known()))
+    }
+
     /// The value of a parameter, any case; `Some(b"")` for one without value. Quotes around the
     /// value are removed.
     pub fn param(&self, name: &str) -> Option<&'a [u8]> {
@@ -52,15 +64,6 @@ impl<'a> Via<'a> {
     pub fn known(&self) -> Known<'a> {
         let mut known = Known::default();
         for piece in params::pieces(self.params, b';') {
-            // As nearly everybody writes them.
-            if let Some(value) = piece.strip_prefix(b"branch=") {
-                known.branch.get_or_insert(unquote(trim_start(value)));
-                continue;
-            }
-            if piece == b"rport" {
-                known.rport.get_or_insert(piece);
-                continue;
-            }
             let param = Param::of(piece);
             let place = match (param.name.len(), param.name.first().map_or(0, |first| first | 0x20))
             {
@@ -99,6 +102,58 @@ pub struct Known<'a> {
     pub rport: Option<&'a [u8]>,
 }
 
+/// A single value as nearly all are: over UDP, without blanks and quotes, names in small letters.
+/// `None` for any other; what it reads, [`Via::parse`] and [`Via::known`] read alike.
+fn usual(text: &[u8]) -> Option<(Via<'_>, Known<'_>)> {
+    let by = text.strip_prefix(b"SIP/2.0/UDP ")?;
+    let (host, behind) = split_host(by)?;
+    let (port, params) = match behind {
+        [b':', behind @ ..] => {
+            let len = behind.iter().position(|byte| *byte == b';')?;
+            (Some(port(behind.get(..len)?)?), behind.get(len + 1..)?)
+        }
+        [b';', params @ ..] => (None, params),
+        _ => return None,
+    };
+    let known = usual_params(params)?;
+    Some((Via { text, transport: text.get(8..11)?, host, port, params }, known))
+}
+
+fn usual_params(mut rest: &[u8]) -> Option<Known<'_>> {
+    let mut known = Known::default();
+    while !rest.is_empty() {
+        let (piece, behind) = rest.split_at(plain_len(rest));
+        rest = match behind {
+            [b';', behind @ ..] => behind,
+            [] => behind,
+            _ => return None,
+        };
+        match piece {
+            [b'b', b'r', b'a', b'n', b'c', b'h', b'=', value @ ..] if known.branch.is_none() => {
+                known.branch = Some(value);
+            }
+            b"rport" if known.rport.is_none() => known.rport = Some(piece),
+            [b'B' | b'b' | b'R' | b'r', ..] => return None,
+            _ => {}
+        }
+    }
+    Some(known)
+}
+
+/// How many bytes stand before the first that ends a parameter or makes it an unusual one.
+fn plain_len(text: &[u8]) -> usize {
+    let (parts, tail) = text.as_chunks::<16>();
+    for (n, part) in parts.iter().enumerate() {
+        let marks =
+            b";,\"<".iter().fold(blanks_in_16(part), |all, mark| all | equal_in_16(part, *mark));
+        if marks != 0 {
+            return n * 16 + marks.trailing_zeros() as usize;
+        }
+    }
+    let mark = |byte: &u8| matches!(byte, 0..=b' ' | b';' | b',' | b'"' | b'<');
+    text.len() - tail.len() + tail.iter().position(mark).unwrap_or(tail.len())
+}
+
 /// What follows `SIP/2.0/`; blanks may stand around each `/`.
 fn behind_version(text: &[u8]) -> Option<&[u8]> {
     if let Some(rest) = text.strip_prefix(b"SIP/2.0/") {
@@ -133,6 +188,38 @@ mod tests {
         assert_eq!(via.params, b"x=\"a;b\" ;rport");
         assert_eq!(via.param("x"), Some(&b"a;b"[..]));
         assert_eq!(via.param("RPORT"), Some(&b""[..]));
+    }
+
+    #[test]
+    fn usual_ones_are_read_as_all_others_are() {
+        let mut usual_ones = 0;
+        for text in [
+            "h;branch=z9hG4bK1",
+            "192.0.2.101:5060;branch=z9hG4bK74bf9a21c0d8e3;rport",
+            "[2001:db8::9]:5060;rport;branch=x=y;alias",
+            "h:5060;maddr=1.2.3.4;ttl=1",
+            "h;rport=9;branch=1",
+            "h;RPORT;Branch=2;branch=3",
+            "h;received=1.2.3.4;branch=1",
+            "h;branch=1;branch=2;rport;rport",
+            "h;branch=;;x",
+            "h;branch=\"q\";rport",
+            "h;branch=1 ;rport",
+            "h;branch=1, SIP/2.0/UDP z",
+            "h;branch=z9hG4bK74bf9a21c0d8e3-and-more, SIP/2.0/UDP z",
+            "h;branch=z9hG4bK74bf9a21c0d8e3\t;rport",
+            "h ;branch=1",
+            "h:99999;branch=1",
+            "h:;branch=1",
+            "h",
+            "h;",
+        ] {
+            let text = format!("SIP/2.0/UDP {text}");
+            let plain = items(text.as_bytes()).next().and_then(Via::parse);
+            assert_eq!(Via::first(text.as_bytes()), plain.map(|via| (via, via.known())), "{text}");
+            usual_ones += usize::from(usual(text.as_bytes()).is_some());
+        }
+        assert_eq!(usual_ones, 6);
     }
 
     #[test]

@@ -61,8 +61,19 @@ impl ViaMarks {
 
     /// Patches the topmost Via.
     pub fn patch(&self, patches: &mut Patches) {
-        for (span, mark) in self.edits.iter().flatten() {
-            patches.replace_with(*span, |out| mark.write(out));
+        match self.edits {
+            // Side by side, as where `rport` was the last parameter: one patch does for both.
+            [Some((first, mark)), Some((second, other))] if first.end == second.end => {
+                patches.replace_with(first, |out| {
+                    mark.write(out);
+                    other.write(out);
+                });
+            }
+            edits => {
+                for (span, mark) in edits.into_iter().flatten() {
+                    patches.replace_with(span, |out| mark.write(out));
+                }
+            }
         }
     }
 }

@@ -44,8 +44,7 @@ impl Avps {
         let count =
             if flags.failover { ctx.avp_count(AvpKey::Slot(self.destination)) as i64 } else { 0 };
         for (slot, number) in [(self.group, i64::from(set.id)), (self.count, count)] {
-            ctx.avp_remove(AvpKey::Slot(slot));
-            ctx.avp_push(AvpKey::Slot(slot), Value::Int(number));
+            ctx.avp_set(AvpKey::Slot(slot), Value::Int(number));
         }
     }
 
