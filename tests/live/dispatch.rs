@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use crate::support::{
-    Agent, Folder, Request, Running, address, first_line, first_of, headers, reply,
+    Agent, Folder, Request, Running, address, first_line, first_of, headers, reply, sluice,
 };
 
 const SCRIPT: &str = include_str!("../../examples/dispatcher/seed.cfg");
@@ -193,4 +193,29 @@ fn destinations_in_the_list_are_active_inactive_or_probing() {
         let scene = Scene::new(&script, &list);
         assert_eq!(scene.ports(&[Request::default(); 4]), [5072, 5074, 5072, 5074]);
     }
+}
+
+#[test]
+fn a_malformed_line_of_the_list_stops_the_start_with_its_place() {
+    let folder = Folder::new();
+    let script = folder.write("seed.cfg", SCRIPT);
+    let listen = address().to_string();
+    for (list, place) in [
+        ("2 sip:127.0.0.1:5071\n2\n", ":2"),
+        ("two sip:127.0.0.1:5071\n", ":1"),
+        ("\n# sets\n\n2 127.0.0.1:5071\n", ":4"),
+        ("2 sip:127.0.0.1:5071 x\n", ":1"),
+    ] {
+        folder.write("seed.list", list);
+        let ended = sluice(&["-f", &script, "-l", &listen], "");
+        assert_eq!(ended.code, Some(255), "{ended:?}");
+        assert!(ended.err.contains(&format!("seed.list{place}")), "{list:?}: {}", ended.err);
+    }
+}
+
+#[test]
+fn a_destination_whose_name_does_not_resolve_is_left_out() {
+    let list = "2 sip:sluice.invalid\n2 sip:127.0.0.1:5071\n2 sip:127.0.0.1:5072\n";
+    let scene = Scene::new(&SCRIPT.replace(CHOICE, "ds_select_dst(\"2\", \"4\");"), list);
+    assert_eq!(scene.ports(&[Request::default(); 4]), [5071, 5072, 5071, 5072]);
 }

@@ -118,3 +118,28 @@ fn calls_are_dispatched_over_ipv6() {
     assert_eq!(first_line(&back), "SIP/2.0 200 OK");
     assert_eq!(headers(&back, "Via"), headers(&sent, "Via"));
 }
+
+#[test]
+fn a_call_leaves_by_the_socket_it_came_to_unless_the_family_differs() {
+    let (first, second) = (address(), address());
+    let six = SocketAddr::new(LOOPBACK, ports(1));
+    let folder = Folder::new();
+    let script = format!(
+        "socket=udp:{first}\nsocket=udp:{six}\nsocket=udp:{second}\nroute {{ forward(); }}"
+    );
+    let _program = Running::gateway(&["-f", &folder.write("test.cfg", &script)]);
+    let caller = Agent::new();
+    let (four, other) = (Agent::new(), Agent::on(LOOPBACK));
+    for (entry, destination, exit) in
+        [(first, &four, first), (second, &four, second), (second, &other, six)]
+    {
+        let uri = format!("sip:bob@{}", destination.address());
+        let sent = Request { uri: &uri, ..Request::default() }.text(caller.address());
+        caller.send(entry, &sent);
+        let received = destination.answer("200 OK");
+        let via = headers(&received, "Via")[0];
+        assert!(via.starts_with(&format!("SIP/2.0/UDP {exit};")), "{via} by {exit}");
+        let back = caller.receive();
+        assert_eq!(headers(&back, "Via"), headers(&sent, "Via"));
+    }
+}

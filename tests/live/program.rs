@@ -171,6 +171,17 @@ fn signals_end_it_cleanly() {
 }
 
 #[test]
+fn a_run_that_waits_does_not_hold_up_the_end() {
+    let script = ANSWERING.replace("route {", "route { if ($rU == \"slow\") usleep(600000000);");
+    let script = format!("loadmodule \"cfgutils\"\n{script}");
+    let scene = Scene::of(&script, &["-n", "1"], Folder::new());
+    let slow = Request { uri: "sip:slow@example.com", call_id: "slow", ..Request::default() };
+    scene.caller.send(scene.gateway, slow.text(scene.caller.address()));
+    assert_eq!(scene.ask(), "SIP/2.0 200 OK", "by now the other one sleeps");
+    assert_eq!(scene.end().code, Some(0));
+}
+
+#[test]
 fn workers_are_at_most_one_per_cpu() {
     let ended = Scene::new(&["-n", "1"]).end();
     assert!(ended.err.contains("1 workers, listening on udp:127.0.0.1:"), "{}", ended.err);
@@ -238,6 +249,16 @@ fn version_and_help() {
     for tool in ["demo", "load", "doc"] {
         assert!(help.out.contains(&format!("\n  {tool} ")), "no {tool} in: {}", help.out);
     }
+}
+
+#[test]
+fn doc_prints_what_a_module_has() {
+    let ended = sluice(&["doc", "dispatcher"], "");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    for name in ["ds_select_dst", "list_file", "ds_list"] {
+        assert!(ended.out.contains(name), "no {name} in: {}", ended.out);
+    }
+    assert!(refused(&["doc", "nothing"], "").contains("nothing"));
 }
 
 #[test]
