@@ -94,7 +94,7 @@ fn workers_are_pinned_within_the_mask() {
     let mut taskset = Command::new("taskset");
     taskset.args(["-c", &last.to_string(), SLUICE, "-f", &script, "-l", &listen]);
     let confined = Running::spawn(&mut taskset, "");
-    confined.await_error("1 workers, listening on");
+    confined.await_error("1 worker, listening on");
     await_pinned(confined.id(), &[last]);
 }
 

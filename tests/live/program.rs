@@ -3,7 +3,9 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::{Agent, Ended, Folder, Request, Running, SLUICE, address, first_line, sluice};
+use crate::support::{
+    Agent, Ended, Folder, Request, Running, SLUICE, address, first_line, headers, reply, sluice,
+};
 
 /// Answers everything.
 const ANSWERING: &str = "loadmodule \"sl.so\"\nroute { sl_send_reply(200, \"OK\"); }\n";
@@ -184,13 +186,13 @@ fn a_run_that_waits_does_not_hold_up_the_end() {
 #[test]
 fn workers_are_at_most_one_per_cpu() {
     let ended = Scene::new(&["-n", "1"]).end();
-    assert!(ended.err.contains("1 workers, listening on udp:127.0.0.1:"), "{}", ended.err);
+    assert!(ended.err.contains("1 worker, listening on udp:127.0.0.1:"), "{}", ended.err);
     let script = format!("children=1\n{ANSWERING}");
     let ended = Scene::of(&script, &[], Folder::new()).end();
-    assert!(ended.err.contains("1 workers, "), "as the script says: {}", ended.err);
+    assert!(ended.err.contains("1 worker, "), "as the script says: {}", ended.err);
     let cpus = sluice_net::pin::available_cpus().len();
     let ended = Scene::new(&["-n", "200"]).end();
-    assert!(ended.err.contains(&format!("{cpus} workers, ")), "{}", ended.err);
+    assert!(ended.err.contains(&format!("{cpus} worker")), "{}", ended.err);
 }
 
 #[test]
@@ -217,7 +219,7 @@ fn v_drops_replies_to_foreign_requests() {
         let behind = format!("Via: SIP/2.0/UDP {};branch=z9hG4bK-behind\r\n", caller.address());
         let strange = Request { call_id: "strange", more: &behind, ..Request::default() };
         let strange = strange.with_via("SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK-strange");
-        destination.send(gateway, crate::support::reply(&strange, "200 OK"));
+        destination.send(gateway, reply(&strange, "200 OK"));
         // What comes after it shows whether it was dropped: the order of one socket is kept.
         let uri = format!("sip:{}", destination.address());
         let own = Request { call_id: "own", uri: &uri, ..Request::default() };
@@ -226,6 +228,23 @@ fn v_drops_replies_to_foreign_requests() {
         let first = caller.receive();
         assert_eq!(first.contains("Call-ID: strange"), passes, "{option}: {first}");
     }
+}
+
+#[test]
+fn an_advertised_name_stands_in_the_via_and_is_ours() {
+    let folder = Folder::new();
+    let script = folder.write("test.cfg", "route { forward(); }");
+    let gateway = address();
+    let listen = format!("udp:{gateway} as sip.example.com:5080");
+    let _program = Running::gateway(&["-f", &script, "-l", &listen, "-v"]);
+    let (caller, destination) = (Agent::new(), Agent::new());
+    let uri = format!("sip:{}", destination.address());
+    let sent = Request { uri: &uri, ..Request::default() }.text(caller.address());
+    caller.send(gateway, sent);
+    let received = destination.answer("200 OK");
+    let via = headers(&received, "Via")[0];
+    assert!(via.starts_with("SIP/2.0/UDP sip.example.com:5080;branch=z9hG4bK"), "{via}");
+    assert_eq!(first_line(&caller.receive()), "SIP/2.0 200 OK", "-v knows it");
 }
 
 #[test]

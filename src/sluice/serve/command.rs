@@ -56,7 +56,9 @@ pub fn run(options: &cli::Gateway) -> Result<ExitCode> {
     let read_file = Arc::new(move |path: &str| origin.read_beside(path));
     let gateway = Gateway::start(script, registry, sockets, dns, read_file, tuning)?;
     confine(options)?;
-    tracing::info!(target: "core", "{} workers, {}", gateway.workers(), gateway.listening());
+    let workers = gateway.workers();
+    let plural = if workers == 1 { "" } else { "s" };
+    tracing::info!(target: "core", "{workers} worker{plural}, {}", gateway.listening());
     if let Some(signal) = signals.forever().next() {
         tracing::info!(target: "core", "signal {signal}, ending");
     }
