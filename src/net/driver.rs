@@ -13,7 +13,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -27,6 +26,7 @@ use crate::backlog::Backlog;
 use crate::limits::{BATCH, SOCKETS_MAX};
 use crate::udp::mmsg::{Receiver, SendFailure, Sent, Transmitter, is_asynchronous};
 use crate::udp::socket::kernel_drops;
+use crate::udp::train::Parcel;
 
 /// One worker's sockets and poll. Made anywhere, then moved to the worker's thread.
 pub struct Driver {
@@ -44,7 +44,7 @@ pub struct Driver {
     receiver: Receiver,
     transmitter: Transmitter,
     /// Datagrams of one socket, gathered to be sent together.
-    run: Vec<(SocketAddr, Range<u32>)>,
+    run: Vec<Parcel>,
     counts: Counts,
     failure: Option<SendFailure>,
 }
@@ -138,7 +138,7 @@ impl Driver {
             }
             if event.is_writable() && !port.backlog.is_empty() {
                 let (bytes, batch) = port.backlog.batch();
-                let sent = self.transmitter.send(port.io.as_fd(), bytes, batch);
+                let sent = self.transmitter.send_in_order(port.io.as_fd(), bytes, batch);
                 port.backlog.settle(sent.settled);
                 account(&mut self.counts, &mut self.failure, sent);
                 if port.backlog.is_empty() {
@@ -226,7 +226,7 @@ impl Driver {
         };
         let mut sent = Sent::default();
         if port.backlog.is_empty() {
-            sent = self.transmitter.send(port.io.as_fd(), bytes, &self.run);
+            sent = self.transmitter.send(port.io.as_fd(), bytes, &mut self.run);
             if sent.settled < self.run.len() {
                 self.blocked.push(at);
             }

@@ -25,3 +25,14 @@ pub const SEND_BUFFER_BYTES: usize = 1024 * 1024;
 
 /// Sockets of one driver: a `SocketId` has 16 bits.
 pub const SOCKETS_MAX: usize = 1 << 16;
+
+/// Datagrams of one train: the cost of each no longer falls beyond 32.
+pub const TRAIN_DATAGRAMS: usize = 32;
+
+/// Bytes of one train: what an IPv4 packet can carry by UDP.
+pub const TRAIN_BYTES: u32 = 65_507;
+
+/// Batches that are sent without trains after a train was refused: its datagrams may be larger than
+/// a network's packets, or the device may not be able to. One refused train in a thousand batches
+/// costs nothing.
+pub const TRAIN_PAUSE: u32 = 1_000;

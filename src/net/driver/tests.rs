@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use std::net::SocketAddr;
+
 use super::*;
 use crate::udp::{UdpOptions, open_group};
 

@@ -23,8 +23,12 @@
 //!
 //! # Sending
 //!
+//! Datagrams that can travel together go as trains ([`super::train`]): one message of several
+//! pieces that the kernel cuts again. A train that is refused - its datagrams do not fit the
+//! network's packets, or the device cannot - is sent again one by one, and trains pause.
+//!
 //! One datagram goes by `sendto`, which costs less than `sendmmsg` of one. `sendmmsg` stops at the
-//! first datagram that fails and says how many went; the error shows when that one is tried
+//! first message that fails and says how many went; the error shows when that one is tried
 //! alone. Then:
 //!
 //! * EAGAIN is a state, not an error: the send buffer is full. The rest is unsettled.
@@ -34,15 +38,15 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use libc::{iovec, mmsghdr};
+use libc::{cmsghdr, iovec, mmsghdr};
 use sluice_base::{Datagram, SocketId};
 
 use super::memory::Fixed;
 use super::name::{NAME_LEN, Name};
-use crate::limits::{BATCH, SLOT_BYTES, SPILL_BYTES};
+use super::train::{Coupler, Parcel};
+use crate::limits::{BATCH, SLOT_BYTES, SPILL_BYTES, TRAIN_PAUSE};
 
 /// Receives batches into its region.
 pub(crate) struct Receiver {
@@ -140,56 +144,83 @@ pub(crate) struct Sent {
 /// Sends batches.
 pub(crate) struct Transmitter {
     frames: Frames,
+    coupler: Coupler,
+    /// Batches still to be sent without trains.
+    pause: u32,
 }
 
 impl Transmitter {
     pub(crate) fn new() -> Self {
-        Self { frames: Frames::new(1) }
+        Self { frames: Frames::new(1), coupler: Coupler::new(), pause: 0 }
     }
 
-    /// Sends `batch`, ranges of `bytes`, in order, until all is settled or the socket would block.
-    pub(crate) fn send(
-        &mut self,
-        fd: BorrowedFd<'_>,
-        bytes: &[u8],
-        batch: &[(SocketAddr, Range<u32>)],
-    ) -> Sent {
+    /// Sends `batch`, ranges of `bytes`, until all is settled or the socket would block. Datagrams
+    /// to one destination keep their order; otherwise `batch` is put in the order of sending.
+    pub(crate) fn send(&mut self, fd: BorrowedFd<'_>, bytes: &[u8], batch: &mut [Parcel]) -> Sent {
         self.send_by(|headers| send_headers(fd, headers), bytes, batch)
     }
 
-    /// As [`send`](Self::send), by a system call of the caller's choice: it sends datagrams from
+    /// As [`send`](Self::send), but in the order of the batch, without trains.
+    pub(crate) fn send_in_order(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        bytes: &[u8],
+        batch: &[Parcel],
+    ) -> Sent {
+        let mut sent = Sent::default();
+        for part in batch.chunks(BATCH) {
+            let before = sent.settled;
+            self.send_singly(
+                &mut |headers: &mut [_]| send_headers(fd, headers),
+                bytes,
+                part,
+                &mut sent,
+            );
+            if sent.settled - before < part.len() {
+                break;
+            }
+        }
+        sent
+    }
+
+    /// As [`send`](Self::send), by a system call of the caller's choice: it sends messages from
     /// the front and says how many went, or why the first did not.
     fn send_by(
         &mut self,
         mut system: impl FnMut(&mut [mmsghdr]) -> io::Result<usize>,
         bytes: &[u8],
-        batch: &[(SocketAddr, Range<u32>)],
+        batch: &mut [Parcel],
     ) -> Sent {
         let mut sent = Sent::default();
-        let mut repeated = false;
-        for part in batch.chunks(BATCH) {
-            let headers = self.frames.fill(bytes, part);
-            let mut at = 0;
-            while at < part.len() {
-                match system(&mut headers[at..]) {
-                    Ok(went) => {
-                        at += went;
-                        sent.settled += went;
-                        repeated = false;
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return sent,
-                    Err(error) if is_asynchronous(&error) && !repeated => repeated = true,
-                    Err(error) => {
-                        sent.failure = Some(SendFailure { to: part[at].0, error });
-                        at += 1;
-                        sent.settled += 1;
-                        sent.failed += 1;
-                        repeated = false;
-                    }
-                }
+        for part in batch.chunks_mut(BATCH) {
+            let before = sent.settled;
+            if self.pause == 0 {
+                let trains = self.coupler.couple(part);
+                let refused = self.frames.send(&mut system, bytes, part, trains, &mut sent);
+                self.pause = if refused { TRAIN_PAUSE } else { 0 };
+            } else {
+                self.pause -= 1;
+            }
+            let rest = &part[sent.settled - before..];
+            if self.pause > 0 {
+                self.send_singly(&mut system, bytes, rest, &mut sent);
+            }
+            if sent.settled - before < part.len() {
+                break;
             }
         }
         sent
+    }
+
+    fn send_singly(
+        &mut self,
+        system: &mut impl FnMut(&mut [mmsghdr]) -> io::Result<usize>,
+        bytes: &[u8],
+        part: &[Parcel],
+        sent: &mut Sent,
+    ) {
+        let singles = self.coupler.singles(part.len());
+        self.frames.send(system, bytes, part, singles, sent);
     }
 }
 
@@ -203,7 +234,9 @@ pub(crate) fn is_asynchronous(error: &io::Error) -> bool {
 
 fn send_headers(fd: BorrowedFd<'_>, headers: &mut [mmsghdr]) -> io::Result<usize> {
     let (fd, flags) = (fd.as_raw_fd(), libc::MSG_DONTWAIT);
-    if let [mmsghdr { msg_hdr: one, .. }] = headers {
+    if let [mmsghdr { msg_hdr: one, .. }] = headers
+        && one.msg_iovlen == 1
+    {
         // SAFETY: fill() pointed the header at one piece, borrowed from the caller of send(), and
         // at a name of ours.
         let result = unsafe {
@@ -218,11 +251,20 @@ fn send_headers(fd: BorrowedFd<'_>, headers: &mut [mmsghdr]) -> io::Result<usize
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
 
+/// Tells the kernel to cut a message into datagrams of this size.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Cut {
+    header: cmsghdr,
+    size: u16,
+}
+
 /// The structures of one system call, made once: headers that point at names and pieces.
 struct Frames {
     headers: Fixed<mmsghdr>,
     names: Fixed<Name>,
     pieces: Fixed<iovec>,
+    cuts: Fixed<Cut>,
 }
 
 impl Frames {
@@ -241,23 +283,79 @@ impl Frames {
             header
         };
         let headers = Fixed::new((0..BATCH).map(header).collect());
-        Self { headers, names, pieces }
+        let len = (std::mem::offset_of!(Cut, size) + size_of::<u16>()) as _;
+        let kind = (libc::SOL_UDP, libc::UDP_SEGMENT);
+        let header = cmsghdr { cmsg_len: len, cmsg_level: kind.0, cmsg_type: kind.1 };
+        let cuts = Fixed::new(vec![Cut { header, size: 0 }; BATCH]);
+        Self { headers, names, pieces, cuts }
     }
 
-    /// Points the headers, of one piece each, at up to [`BATCH`] datagrams of `bytes`.
-    fn fill(&mut self, bytes: &[u8], part: &[(SocketAddr, Range<u32>)]) -> &mut [mmsghdr] {
-        let headers = self.headers.as_mut_slice();
+    /// Sends datagrams of `bytes` that lie in the order of their `trains`, until all is settled or
+    /// the socket would block. True: a train was refused, and the rest is unsettled.
+    fn send(
+        &mut self,
+        system: &mut impl FnMut(&mut [mmsghdr]) -> io::Result<usize>,
+        bytes: &[u8],
+        part: &[Parcel],
+        trains: &[usize],
+        sent: &mut Sent,
+    ) -> bool {
+        let headers = self.fill(bytes, part, trains);
+        let (mut at, mut datagram) = (0, 0);
+        let mut repeated = false;
+        while at < trains.len() {
+            match system(&mut headers[at..]) {
+                Ok(went) => {
+                    let settled: usize = trains[at..at + went].iter().sum();
+                    at += went;
+                    datagram += settled;
+                    sent.settled += settled;
+                    repeated = false;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if is_asynchronous(&error) && !repeated => repeated = true,
+                Err(_) if trains[at] > 1 => return true,
+                Err(error) => {
+                    sent.failure = Some(SendFailure { to: part[datagram].0, error });
+                    at += 1;
+                    datagram += 1;
+                    sent.settled += 1;
+                    sent.failed += 1;
+                    repeated = false;
+                }
+            }
+        }
+        false
+    }
+
+    /// Points a header at each train.
+    fn fill(&mut self, bytes: &[u8], part: &[Parcel], trains: &[usize]) -> &mut [mmsghdr] {
         let names = self.names.as_mut_slice();
         let pieces = self.pieces.as_mut_slice();
-        let frames = headers.iter_mut().zip(names).zip(pieces);
-        for (((header, name), piece), (to, range)) in frames.zip(part) {
+        for (piece, (_, range)) in pieces.iter_mut().zip(part) {
             let data = bytes.get(range.start as usize..range.end as usize).unwrap_or_default();
             // The kernel only reads what it sends.
             piece.iov_base = data.as_ptr().cast_mut().cast();
             piece.iov_len = data.len();
-            header.msg_hdr.msg_namelen = name.set(*to);
         }
-        &mut headers[..part.len()]
+        let headers = &mut self.headers.as_mut_slice()[..trains.len()];
+        let mut first = 0;
+        for (n, (header, datagrams)) in headers.iter_mut().zip(trains).enumerate() {
+            let header = &mut header.msg_hdr;
+            header.msg_namelen = names[n].set(part[first].0);
+            header.msg_iov = self.pieces.at(first);
+            header.msg_iovlen = *datagrams as _;
+            header.msg_control = std::ptr::null_mut();
+            header.msg_controllen = 0;
+            if *datagrams > 1 {
+                let size = part[first].1.len() as u16;
+                self.cuts.as_mut_slice()[n].size = size;
+                header.msg_control = self.cuts.at(n).cast();
+                header.msg_controllen = size_of::<Cut>() as _;
+            }
+            first += datagrams;
+        }
+        headers
     }
 }
 
@@ -268,7 +366,7 @@ mod tests {
 
     use super::*;
 
-    fn batch(count: u32) -> Vec<(SocketAddr, Range<u32>)> {
+    fn batch(count: u32) -> Vec<Parcel> {
         (0..count).map(|n| (([127, 0, 0, 1], n as u16 + 1).into(), n..n + 1)).collect()
     }
 
@@ -292,7 +390,7 @@ mod tests {
                 Ok(count)
             },
             &bytes,
-            &batch(70),
+            &mut batch(70),
         );
         (went, sent)
     }
@@ -331,6 +429,64 @@ mod tests {
         assert_eq!((sent.settled, sent.failed), (70, 2));
     }
 
+    /// Sends 64 two-byte datagrams to each of two peers, alternating, by a real socket.
+    fn send_pairs(transmitter: &mut Transmitter, sizes: impl Fn(u32) -> u32) -> [Vec<Vec<u8>>; 2] {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let peers = [(); 2].map(|()| std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+        let bytes: Vec<u8> = (0..=255).cycle().take(40_000).collect();
+        let mut batch: Vec<Parcel> = (0..64)
+            .map(|n| {
+                let to = peers[n as usize % 2].local_addr().unwrap();
+                (to, n * 3..n * 3 + sizes(n))
+            })
+            .collect();
+        let sent = transmitter.send(socket.as_fd(), &bytes, &mut batch);
+        assert_eq!((sent.settled, sent.failed), (64, 0));
+        peers.map(|peer| {
+            let mut buffer = [0; 65_535];
+            (0..32)
+                .map(|_| peer.recv(&mut buffer).map(|len| buffer[..len].to_vec()).unwrap())
+                .collect()
+        })
+    }
+
+    #[test]
+    fn trains_arrive_as_the_datagrams_that_they_were() {
+        for (at, received) in
+            send_pairs(&mut Transmitter::new(), |n| 2 + n % 5 / 4).into_iter().enumerate()
+        {
+            for (n, datagram) in received.into_iter().enumerate() {
+                let number = (2 * n + at) as u32;
+                let begin = (number * 3) as u8;
+                let expected: Vec<u8> =
+                    (0..2 + number % 5 / 4).map(|byte| begin.wrapping_add(byte as u8)).collect();
+                assert_eq!(datagram, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_refused_train_goes_datagram_by_datagram_and_trains_pause() {
+        let bytes = [7; 8];
+        let to = SocketAddr::from(([127, 0, 0, 1], 9));
+        let mut transmitter = Transmitter::new();
+        let mut lengths = Vec::new();
+        for _ in 0..2 {
+            let mut batch: Vec<Parcel> = (0..4).map(|n| (to, 2 * n..2 * n + 2)).collect();
+            let sent = transmitter.send_by(
+                |headers| {
+                    let pieces = headers[0].msg_hdr.msg_iovlen;
+                    lengths.push(pieces);
+                    if pieces > 1 { Err(io::Error::from_raw_os_error(libc::EIO)) } else { Ok(1) }
+                },
+                &bytes,
+                &mut batch,
+            );
+            assert_eq!((sent.settled, sent.failed), (4, 0));
+        }
+        assert_eq!(lengths, [4, 1, 1, 1, 1, 1, 1, 1, 1]);
+    }
+
     #[test]
     fn an_error_that_the_kernel_kept_from_an_earlier_packet_costs_nothing() {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -344,8 +500,8 @@ mod tests {
         let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.send_to(b"refused", nobody).unwrap();
-        let to = [(peer.local_addr().unwrap(), 0..5)];
-        let sent = Transmitter::new().send(socket.as_fd(), b"hello", &to);
+        let mut to = [(peer.local_addr().unwrap(), 0..5)];
+        let sent = Transmitter::new().send(socket.as_fd(), b"hello", &mut to);
         assert_eq!((sent.settled, sent.failed), (1, 0));
         let mut bytes = [0; 9];
         assert_eq!(peer.recv(&mut bytes).unwrap(), 5);

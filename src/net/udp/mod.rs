@@ -4,6 +4,7 @@ mod memory;
 pub(crate) mod mmsg;
 mod name;
 pub mod socket;
+pub(crate) mod train;
 
 pub use mmsg::SendFailure;
 pub use socket::{Group, OpenError, UdpOptions, open_group};
