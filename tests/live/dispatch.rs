@@ -3,9 +3,8 @@
 
 use std::net::SocketAddr;
 
-use crate::support::{
-    Agent, Folder, Request, Running, address, first_line, first_of, headers, reply, sluice,
-};
+use crate::sip::{Agent, Request, first_line, first_of, headers, reply};
+use crate::support::{Folder, Running, address, sluice};
 
 const SCRIPT: &str = include_str!("../../examples/dispatcher/seed.cfg");
 const LIST: &str = include_str!("../../examples/dispatcher/seed.list");

@@ -12,9 +12,8 @@ use sluice_traffic::uac::{Uac, UacConfig};
 use sluice_traffic::uas::{Uas, UasConfig};
 
 use crate::live::Live;
-use crate::support::{
-    Agent, Folder, PATIENCE, Request, Running, SLUICE, address, first_line, headers, ports,
-};
+use crate::sip::{Agent, Request, first_line, headers};
+use crate::support::{Folder, PATIENCE, Running, SLUICE, address, ports};
 
 const LOOPBACK: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 

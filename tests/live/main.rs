@@ -9,11 +9,13 @@
 mod demo;
 mod dispatch;
 mod engine;
+mod letters;
 mod live;
 mod load;
 mod odd;
 mod parked;
 mod program;
 mod reply;
+mod sip;
 mod sipp;
 mod support;

@@ -4,7 +4,7 @@ use sluice_engine::counter::Counter;
 use sluice_sip::Reason;
 
 use crate::live::Live;
-use crate::support::{Agent, Request, first_line};
+use crate::sip::{Agent, Request, first_line};
 
 /// The largest datagram of UDP over IPv4.
 const LARGEST: usize = 65_507;

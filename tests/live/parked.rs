@@ -3,7 +3,7 @@
 use sluice_control::Dns;
 
 use crate::live::Live;
-use crate::support::{Agent, Request, first_line, headers};
+use crate::sip::{Agent, Request, first_line, headers};
 
 #[test]
 fn others_are_answered_while_one_sleeps() {

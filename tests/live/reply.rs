@@ -1,7 +1,7 @@
 //! Stateless replies, the gateway's own and those that pass: which Via, which address, which code.
 
 use crate::live::Live;
-use crate::support::{Agent, Request, first_line, headers, reply};
+use crate::sip::{Agent, Request, first_line, headers, reply};
 
 const ANSWERING: &str = "loadmodule \"sl.so\"\nroute { sl_send_reply(404, \"Not Here\"); }\n";
 
