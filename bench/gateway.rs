@@ -1,4 +1,4 @@
-//! One worker with the dispatcher example's script and list, without sockets and clocks.
+//! One worker without sockets and clocks: the dispatcher example's, or one with another script.
 
 use std::sync::Arc;
 
@@ -28,6 +28,14 @@ pub struct Gateway {
 impl Gateway {
     /// The dispatcher example, for a batch of `messages` times the INVITE.
     pub fn dispatcher(messages: usize) -> Self {
+        Self::new(SCRIPT, messages)
+    }
+
+    /// A script over the example's list, for a batch of `messages` times the INVITE.
+    ///
+    /// # Panics
+    /// When the script does not compile or a module does not start.
+    pub fn new(script: &[u8], messages: usize) -> Self {
         let len = INVITE.len();
         let datagram = |at: usize| Datagram {
             socket: SocketId(0),
@@ -36,7 +44,7 @@ impl Gateway {
             len: len as u16,
         };
         Self {
-            worker: worker(SCRIPT),
+            worker: worker(script),
             region: INVITE.repeat(messages),
             datagrams: (0..messages).map(datagram).collect(),
             output: Output::with_capacity(messages * 2 * len, messages),
@@ -62,9 +70,9 @@ fn worker(script: &[u8]) -> Worker {
         read_file: Arc::new(|_| Ok(LIST.to_vec())),
         resolve: Arc::new(|name| Err(format!("{name}: no names here"))),
     };
-    let script = compiled.script.expect("the example compiles");
+    let script = compiled.script.expect("the script compiles");
     let program = Program::start(script, registry, sockets(), &environment, &mut Vec::new());
-    let Ok(program) = program else { panic!("the example's modules start") };
+    let Ok(program) = program else { panic!("the modules start") };
     program.workers(1, OwnerSeed(0), 42, NOW).pop().expect("one worker").worker
 }
 
