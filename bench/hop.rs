@@ -1,4 +1,4 @@
-//! What a hop costs: a 900-byte message into a worker's ring and out of it, without a second thread.
+//! What a hop costs: a 900-byte message into a worker's ring and out of it, by one thread.
 
 #![allow(clippy::expect_used, reason = "a bench that cannot run has nothing to measure")]
 

@@ -63,10 +63,11 @@ impl Ctx<'_> {
     /// Makes a value the only one of its name.
     #[inline]
     pub fn avp_set(&mut self, key: AvpKey, value: Value) {
-        if !self.run.avps.is_empty() {
+        let key = self.avp_key(key);
+        if self.avp_positions(key).next().is_some() {
             self.avp_remove(key);
         }
-        self.avp_push(key, value);
+        self.run.avps.push((key, value));
     }
 
     /// How many values a name has.

@@ -25,6 +25,8 @@ pub struct Shared {
     pub script: Arc<Script>,
     /// Our sockets.
     pub sockets: Sockets,
+    /// Arguments of the calls whose arguments are all constants.
+    pub constants: Box<[Value]>,
     /// By socket, our Via up to its branch's cookie, so that sending only adds the branch.
     pub via_heads: Box<[Box<[u8]>]>,
     /// The globals.

@@ -17,6 +17,7 @@ use crate::module::{ReadFile, Resolve, Setup, SetupError, SharedState, Statistic
 use crate::registry::Registry;
 use crate::settings::Settings;
 use crate::sockets::Sockets;
+use crate::vm;
 use crate::worker::{Parts, Worker, mesh};
 
 /// What the outside lends to modules.
@@ -86,6 +87,7 @@ impl Program {
             return Err(errors);
         }
         let shared = Arc::new(Shared {
+            constants: vm::fold(&mut script, &registry),
             script: Arc::new(script),
             via_heads: sockets.listen.iter().map(forward::via_head).collect(),
             sockets,

@@ -130,6 +130,16 @@ pub enum Op {
         /// How many arguments lie on the stack.
         args: u8,
     },
+    /// Calls the function with values of the engine's table, and goes on behind the instructions
+    /// that push the same and the plain call. Only the engine makes it, when a program starts.
+    CallConstant {
+        /// Which.
+        function: FunctionId,
+        /// How many arguments.
+        args: u8,
+        /// The first one's place in the table.
+        first: u32,
+    },
     /// Pops `args` values, enters a route with them as `$param(1)`...; its last code becomes `rc`.
     Route {
         /// Which.

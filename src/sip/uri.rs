@@ -4,6 +4,8 @@
 
 use std::net::IpAddr;
 
+use sluice_base::lanes::{equal_in_16, words_in_16};
+
 use crate::params;
 use crate::text::{has_blank, number, split_once};
 
@@ -162,7 +164,7 @@ pub(crate) fn split_host(text: &[u8]) -> Option<(&[u8], &[u8])> {
             addr.parse::<std::net::Ipv6Addr>().ok()?;
             close + 2
         }
-        _ => text.iter().position(|byte| !HOST[usize::from(*byte)]).unwrap_or(text.len()),
+        _ => host_len(text),
     };
     (len > 0).then(|| text.split_at(len))
 }
@@ -172,16 +174,15 @@ pub(crate) fn port(digits: &[u8]) -> Option<u16> {
     number(digits).and_then(|port| u16::try_from(port).ok())
 }
 
-static HOST: [bool; 256] = host_table();
-
-const fn host_table() -> [bool; 256] {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = is_host(byte as u8);
-        byte += 1;
+fn host_len(text: &[u8]) -> usize {
+    // As nearly all are: letters, digits, `-`, `.`, and then one of the next 16 bytes ends it.
+    if let Some(head) = text.first_chunk() {
+        let len = (!(words_in_16(head) | equal_in_16(head, b'.'))).trailing_zeros() as usize;
+        if text.get(len).is_some_and(|byte| !is_host(*byte)) {
+            return len;
+        }
     }
-    table
+    text.iter().position(|byte| !is_host(*byte)).unwrap_or(text.len())
 }
 
 /// Letters, digits, `-`, `.`; `_` and UTF-8 are met in the field and left to the resolver.

@@ -1,7 +1,9 @@
 //! A worker's turn: steering, parking, drops with their counters. Virtual time, no socket.
 
+use sluice_engine::Value;
 use sluice_engine::counter::{self, Counter};
 use sluice_engine::job::{Answer, Job};
+use sluice_script::ir::Op;
 use sluice_sip::Reason;
 use sluice_tests::world::{Plan, World, request};
 
@@ -170,4 +172,24 @@ fn an_endless_loop_ends_by_its_limit_and_others_are_served_meanwhile() {
     assert!(quick.iter().any(|sent| sent.text().contains("quick")));
     let sent = world.pass(100);
     assert!(sent.iter().any(|sent| sent.text().contains("looping")));
+}
+
+#[test]
+fn calls_with_constant_arguments_are_made_ready() {
+    let mut world = World::of(
+        r#"loadmodule "maxfwd.so"
+        route {
+            if (!mf_process_maxfwd_header(10)) exit;
+            $var(n) = 7;
+            if (!mf_process_maxfwd_header($var(n))) exit;
+            forward();
+        }"#,
+    );
+    let shared = world.program.shared();
+    let code = &shared.script.code;
+    let ready = code.iter().filter(|op| matches!(op, Op::CallConstant { .. })).count();
+    assert_eq!((ready, &*shared.constants), (2, &[Value::Int(10), Value::Omitted][..]));
+    let sent = world.receive("127.0.0.1:5099", request("INVITE sip:b@127.0.0.2 SIP/2.0", ""));
+    assert_eq!(sent.len(), 1);
+    assert!(sent[0].text().contains("\r\nMax-Forwards: 68\r\n"), "{}", sent[0].text());
 }

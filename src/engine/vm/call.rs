@@ -34,6 +34,32 @@ pub(super) fn call(
     conclude(machine, ctx, function, id, args, flow)
 }
 
+/// Calls a function with arguments that were made ready at start.
+pub(super) fn call_constant(
+    machine: &mut Machine,
+    ctx: &mut Ctx<'_>,
+    registry: &Registry,
+    states: &mut States,
+    id: FunctionId,
+    args: u8,
+    first: u32,
+) -> Step {
+    let Some((module, function)) = registry.function_by_id(id) else { return Step::Next };
+    let Some(state) = states.get_mut(module) else { return Step::Next };
+    let range = first as usize..first as usize + usize::from(args);
+    let values = ctx.shared.constants.get(range).unwrap_or_default();
+    let flow = (function.call)(ctx, state.as_mut(), values);
+    if !ctx.run.outputs.is_empty() {
+        deliver(ctx, registry, states);
+    }
+    if let Flow::Suspend(..) = flow {
+        // The step that goes on finds them on the stack, as those of any call.
+        machine.stack.extend_from_slice(values);
+        return conclude(machine, ctx, function, id, args, flow);
+    }
+    conclude(machine, ctx, function, id, 0, flow)
+}
+
 /// Goes on with the step of a function that waited.
 pub(super) fn finish(
     machine: &mut Machine,
@@ -113,6 +139,17 @@ fn prepare(ctx: &mut Ctx<'_>, function: &Function, args: &mut [Value]) -> Result
         }
     }
     Ok(())
+}
+
+/// Whether [`prepare`] would leave an argument as it is.
+pub(super) fn fits(kind: ParamKind, arg: Value) -> bool {
+    match (kind, arg) {
+        (_, Value::Omitted) | (ParamKind::Int, Value::Int(_)) => true,
+        (ParamKind::Text | ParamKind::Literal, Value::Text(_)) => true,
+        (ParamKind::Int | ParamKind::Text | ParamKind::Literal, _) => false,
+        (ParamKind::Word(_), arg) => arg.text().is_none(),
+        (ParamKind::Any | ParamKind::Output | ParamKind::Regex | ParamKind::Flag, _) => true,
+    }
 }
 
 /// A string of digits serves as a number: 1.x scripts quote everything (spec 1.8).

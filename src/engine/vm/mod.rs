@@ -6,6 +6,7 @@
 mod arith;
 mod call;
 mod compare;
+mod constant;
 
 use std::any::Any;
 
@@ -18,6 +19,8 @@ use crate::limits;
 use crate::module::{Then, Wait};
 use crate::registry::Registry;
 use crate::value::{Source, Text, Value};
+
+pub use constant::fold;
 
 /// The states of all modules of one worker, by number of module.
 pub type States = Vec<Box<dyn Any + Send>>;
@@ -224,6 +227,12 @@ fn step(
         Op::Store { target, op } => call::store(machine, ctx, registry, states, target, op),
         Op::Call { function, args } => {
             return call::call(machine, ctx, registry, states, function, args);
+        }
+        Op::CallConstant { function, args, first } => {
+            // The plain call has the place in the script.
+            ctx.run.at += u32::from(args);
+            machine.pc += u32::from(args);
+            return call::call_constant(machine, ctx, registry, states, function, args, first);
         }
         Op::Route { route, args } => return enter(machine, ctx, Some(route), args),
         Op::RouteDynamic { args } => return enter_named(machine, ctx, args),

@@ -14,9 +14,9 @@ pub fn hash(first: &[u8], second: &[u8]) -> u32 {
 fn walk(sum: u32, part: &[u8]) -> u32 {
     let (groups, tail) = part.as_chunks::<4>();
     let sum = groups.iter().fold(sum, |sum, group| {
-        // Without a negative byte a group is a number of four bytes.
+        // A negative byte counts 256 less, which the byte above it feels as one less.
         let value = u32::from_be_bytes(*group);
-        if value & 0x8080_8080 == 0 { add(sum, value) } else { step(sum, group) }
+        add(sum, value.wrapping_sub((value & 0x8080_8080) << 1))
     });
     step(sum, tail)
 }
@@ -59,5 +59,12 @@ mod tests {
         let sum = 0xE000_0000_u32;
         let expected = sum.wrapping_add(sum >> 11).wrapping_add(sum >> 13).wrapping_add(sum >> 23);
         assert_eq!(hash(&[0xFF], b""), expected);
+    }
+
+    #[test]
+    fn groups_are_taken_as_their_bytes_are() {
+        for group in [[1, 0x80, 3, 4], [0xFF, 0, 0x90, 0xA0], [0x7F; 4], [0x80; 4], [0xFF; 4]] {
+            assert_eq!(walk(7, &group), step(7, &group), "{group:x?}");
+        }
     }
 }
