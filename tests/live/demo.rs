@@ -36,6 +36,7 @@ fn the_demo_shows_a_table() {
     let port = ports(PORTS);
     let args = ["demo", "--seconds", "3", "--rate", "500", "--port", &port.to_string()];
     let ended = sluice(&args, "");
+    // Shares of so few calls may stray, so the exit code says nothing.
     for text in [
         format!("listening on udp:127.0.0.1:{port}"),
         format!("sip:127.0.0.1:{} is taken out of the set", port + 13),

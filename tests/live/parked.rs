@@ -5,6 +5,11 @@ use sluice_control::Dns;
 use crate::live::Live;
 use crate::sip::{Agent, Request, first_line, headers};
 
+fn send(caller: &Agent, live: &Live, uri: &str, call_id: &str) {
+    let request = Request { uri, call_id, ..Request::default() };
+    caller.send(live.address, request.text(caller.address()));
+}
+
 #[test]
 fn others_are_answered_while_one_sleeps() {
     let script = "loadmodule \"sl.so\"\nloadmodule \"cfgutils.so\"\nroute {\n\
@@ -14,10 +19,7 @@ fn others_are_answered_while_one_sleeps() {
     // One worker: whoever waits for the sleeper would be seen.
     let live = Live::start(script, 1);
     let caller = Agent::new();
-    let send = |uri: &str, call_id: &str| {
-        let request = Request { uri, call_id, ..Request::default() };
-        caller.send(live.address, request.text(caller.address()));
-    };
+    let send = |uri: &str, call_id: &str| send(&caller, &live, uri, call_id);
     let slow = ["slow-1", "slow-2"];
     slow.iter().for_each(|call_id| send("sip:slow@example.com", call_id));
     let quick: Vec<String> = (0..50).map(|call| format!("quick-{call}")).collect();
@@ -41,10 +43,7 @@ const FORWARDING: &str = "loadmodule \"sl.so\"\nroute {\n\
 fn names_are_looked_up_and_an_unknown_one_is_false() {
     let live = Live::start(FORWARDING, 1);
     let (caller, destination) = (Agent::new(), Agent::new());
-    let send = |uri: &str, call_id: &str| {
-        let request = Request { uri, call_id, ..Request::default() };
-        caller.send(live.address, request.text(caller.address()));
-    };
+    let send = |uri: &str, call_id: &str| send(&caller, &live, uri, call_id);
     // The hosts file knows it.
     let known = format!("sip:bob@localhost:{}", destination.address().port());
     let literal = format!("sip:bob@{}", destination.address());
@@ -70,10 +69,7 @@ fn a_name_server_that_does_not_answer_delays_nobody_else() {
     let silent = Agent::new();
     let live = Live::asking(Dns::asking(silent.address()), FORWARDING, 1);
     let (caller, destination) = (Agent::new(), Agent::new());
-    let send = |uri: &str, call_id: &str| {
-        let request = Request { uri, call_id, ..Request::default() };
-        caller.send(live.address, request.text(caller.address()));
-    };
+    let send = |uri: &str, call_id: &str| send(&caller, &live, uri, call_id);
     send("sip:bob@gw.example", "waiting");
     silent.receive();
     let literal = format!("sip:bob@{}", destination.address());
