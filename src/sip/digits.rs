@@ -6,8 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Appends a number in decimal digits.
 #[inline]
 pub fn push_u64(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20]; // u64::MAX has 20 digits
-    let mut at = digits.len();
+    const MOST: usize = 20; // u64::MAX has 20 digits
+    let mut digits = [0; 2 * MOST];
+    let mut at = MOST;
     loop {
         at -= 1;
         digits[at] = b'0' + (number % 10) as u8;
@@ -16,7 +17,18 @@ pub fn push_u64(out: &mut Vec<u8>, mut number: u64) {
             break;
         }
     }
-    out.extend_from_slice(&digits[at..]);
+    push_short::<MOST>(out, &digits[at..], MOST - at);
+}
+
+/// Appends the first `len` of the first `N` bytes: a copy of fixed length and a cut, where one of
+/// so few bytes would be a call.
+#[inline(always)]
+fn push_short<const N: usize>(out: &mut Vec<u8>, bytes: &[u8], len: usize) {
+    if let Some(bytes) = bytes.first_chunk::<N>() {
+        let end = out.len() + len.min(N);
+        out.extend_from_slice(bytes);
+        out.truncate(end);
+    }
 }
 
 /// Appends an address; an IPv6 one without brackets, in the form of RFC 5952.
@@ -51,7 +63,7 @@ fn push_v4(out: &mut Vec<u8>, addr: Ipv4Addr) {
         len += usize::from(*count);
     }
     // The last octet has its dot too.
-    out.extend_from_slice(text.get(..len - 1).unwrap_or_default());
+    push_short::<16>(out, &text, len - 1);
 }
 
 /// Each octet's digits and a dot, with how many bytes these are.

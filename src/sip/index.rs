@@ -144,7 +144,7 @@ impl Index {
     }
 
     /// The body begins at `at` and is as long as Content-Length says, else all that is left.
-    #[inline]
+    #[inline(always)] // into the only caller
     fn find_body(&mut self, bytes: &[u8], at: usize) -> Result<(), Reason> {
         let rest = bytes.len().saturating_sub(at);
         let len = match self.fields_from(Kind::ContentLength) {

@@ -45,6 +45,7 @@ struct Patch {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Mark {
     text: u32,
+    patches: usize,
     refused: usize,
 }
 
@@ -83,7 +84,11 @@ impl Patches {
 
     /// A mark that [`Patches::rewind`] goes back to.
     pub fn mark(&mut self) -> Mark {
-        let mark = Mark { text: self.texts.len() as u32, refused: self.refused };
+        let mark = Mark {
+            text: self.texts.len() as u32,
+            patches: self.patches.len(),
+            refused: self.refused,
+        };
         // A byte of its own tells texts before the mark from those behind it, empty ones too.
         self.texts.push(0);
         mark
@@ -91,7 +96,10 @@ impl Patches {
 
     /// Forgets what was added since the mark: what one send needs, the next must not find.
     pub fn rewind(&mut self, mark: Mark) {
-        self.patches.retain(|patch| patch.text.0 <= mark.text);
+        match mark.patches {
+            0 => self.patches.clear(),
+            _ => self.patches.retain(|patch| patch.text.0 <= mark.text),
+        }
         self.texts.truncate(mark.text as usize);
         self.refused = mark.refused;
     }

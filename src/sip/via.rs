@@ -109,8 +109,8 @@ fn usual(text: &[u8]) -> Option<(Via<'_>, Known<'_>)> {
     let (host, behind) = split_host(by)?;
     let (port, params) = match behind {
         [b':', behind @ ..] => {
-            let len = behind.iter().position(|byte| *byte == b';')?;
-            (Some(port(behind.get(..len)?)?), behind.get(len + 1..)?)
+            let (port, params) = usual_port(behind)?;
+            (Some(port), params)
         }
         [b';', params @ ..] => (None, params),
         _ => return None,
@@ -119,10 +119,24 @@ fn usual(text: &[u8]) -> Option<(Via<'_>, Known<'_>)> {
     Some((Via { text, transport: text.get(8..11)?, host, port, params }, known))
 }
 
+/// A port of at most five digits and what follows its `;`.
+fn usual_port(text: &[u8]) -> Option<(u16, &[u8])> {
+    let mut port = 0u32;
+    for (at, byte) in text.iter().take(6).enumerate() {
+        match byte {
+            b'0'..=b'9' => port = port * 10 + u32::from(byte - b'0'),
+            b';' if at > 0 => return Some((u16::try_from(port).ok()?, &text[at + 1..])),
+            _ => return None,
+        }
+    }
+    None
+}
+
 fn usual_params(mut rest: &[u8]) -> Option<Known<'_>> {
     let mut known = Known::default();
     while !rest.is_empty() {
-        let (piece, behind) = rest.split_at(plain_len(rest));
+        let len = if rest == b"rport" { 5 } else { plain_len(rest) };
+        let (piece, behind) = rest.split_at(len);
         rest = match behind {
             [b';', behind @ ..] => behind,
             [] => behind,
@@ -210,6 +224,8 @@ mod tests {
             "h;branch=z9hG4bK74bf9a21c0d8e3\t;rport",
             "h ;branch=1",
             "h:99999;branch=1",
+            "h:005060;branch=1",
+            "h:506x;branch=1",
             "h:;branch=1",
             "h",
             "h;",
