@@ -149,6 +149,7 @@ impl Index {
         let rest = bytes.len().saturating_sub(at);
         let len = match self.fields_from(Kind::ContentLength) {
             [] => rest,
+            [field] => content_length(field, bytes)?, // as nearly always, it is the last one
             [field, others @ ..] => {
                 let len = content_length(field, bytes)?;
                 let mut others = others.iter().filter(|other| other.kind == Kind::ContentLength);
