@@ -2,7 +2,8 @@
 //!
 //! One thread does both, without sleeping, so that the time of one way is measured by one clock:
 //! from the moment when a message was *due*, so that a late generator cannot hide a slow proxy.
-//! A message carries its number in the request URI, which no subject changes. Nothing is answered.
+//! Messages that are due together go in one trip down the stack, so that the generator is not the
+//! first to give out. A message carries its number in the request URI, which no subject changes. Nothing is answered.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
@@ -139,7 +140,7 @@ impl Load {
             self.template.write(number, self.outgoing.slot(at));
             self.outgoing.address(at, MESSAGE_BYTES, self.to);
         }
-        self.outgoing.send(&self.source, count)?;
+        self.outgoing.send_train(&self.source, count)?;
         Ok(count as u64)
     }
 
