@@ -3,7 +3,8 @@
 //! One thread does both, without sleeping, so that the time of one way is measured by one clock:
 //! from the moment when a message was *due*, so that a late generator cannot hide a slow proxy.
 //! Messages that are due together go in one trip down the stack, so that the generator is not the
-//! first to give out. A message carries its number in the request URI, which no subject changes. Nothing is answered.
+//! first to give out. A message carries its number in the request URI, which no subject changes.
+//! Nothing is answered.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
