@@ -13,8 +13,13 @@ pub const ARENA_BYTES: usize = 4 << 20;
 /// Values on the stack of one run: nesting of calls, arguments and expressions.
 pub const STACK_VALUES: usize = 4096;
 
-/// Runs parked in one worker. Each keeps its message (at most 64 KiB) and its state.
-pub const PARKED_RUNS: usize = 65_536;
+/// Runs parked in one worker: as many as ask for a name in the two seconds that a look-up may take,
+/// at 8,000 a second. Each takes some 12 KiB, so that all of them fit 200 MiB.
+pub const PARKED_RUNS: usize = 16_384;
+
+/// Bytes of messages that parked runs keep in one worker: 4 KiB for each of them. Only unusually
+/// large messages reach this before the number does.
+pub const PARKED_BYTES: usize = 64 << 20;
 
 /// Datagrams taken from one hop ring or answers from the mailbox in one turn, so that no source
 /// starves the others.

@@ -193,3 +193,22 @@ fn calls_with_constant_arguments_are_made_ready() {
     assert_eq!(sent.len(), 1);
     assert!(sent[0].text().contains("\r\nMax-Forwards: 68\r\n"), "{}", sent[0].text());
 }
+
+#[test]
+fn parked_runs_are_bounded_by_number_and_by_bytes() {
+    let mut world = World::of(r#"loadmodule "cfgutils.so" route { sleep("1"); }"#);
+    let large = "X-Large: ".to_owned() + &"x".repeat(60_000) + "\r\n";
+    let mut parked = 0;
+    while world.count(Counter::ParkRefused) == 0 {
+        world.receive(PEER, request(&format!("OPTIONS sip:n{parked}@example.com SIP/2.0"), &large));
+        parked += 1;
+    }
+    let bytes = (parked - 1) * 60_000;
+    assert!((60 << 20..=64 << 20).contains(&bytes), "{parked} messages of 60,000 bytes");
+    world.pass(1_100);
+    assert_eq!(world.workers[0].parked(), 0);
+    while world.count(Counter::ParkRefused) == 1 {
+        world.receive(PEER, request("OPTIONS sip:a@example.com SIP/2.0", ""));
+    }
+    assert_eq!(world.workers[0].parked(), sluice_engine::limits::PARKED_RUNS);
+}

@@ -86,6 +86,8 @@ pub struct Worker {
     #[expect(clippy::vec_box, reason = "boxes go to the slab and come back")]
     spare: Vec<Box<Run>>,
     parked: Slab<Box<Run>>,
+    /// Bytes of the messages that parked runs keep.
+    parked_bytes: usize,
     wheel: Wheel,
     links: Links,
     mailbox: Mailbox<Mail>,
@@ -115,6 +117,7 @@ impl Worker {
             run: Box::default(),
             spare: Vec::new(),
             parked: Slab::new(limits::PARKED_RUNS as u32, limits::BATCH as u32),
+            parked_bytes: 0,
             wheel: Wheel::new(parts.now.mono_ms(), limits::BATCH as u32),
             links: parts.links,
             mailbox: parts.mailbox,

@@ -25,31 +25,36 @@ impl Worker {
         self.put_aside(now, run, wait);
     }
 
+    /// Keeps the run, unless a limit is reached: then it is dropped and counted, since a caller
+    /// that hears nothing asks again.
     fn put_aside(&mut self, now: Now, run: Box<Run>, wait: Wait) {
+        let bytes = self.parked_bytes + run.kept.len();
+        let place = match &wait {
+            Wait::Job(_) => self.mailbox.reserve(),
+            Wait::Turn | Wait::Millis(_) => None,
+        };
+        let homeless = matches!(wait, Wait::Job(_)) && place.is_none();
+        if homeless || bytes > limits::PARKED_BYTES {
+            return self.local.add(Counter::ParkRefused, 1);
+        }
         let Ok(key) = self.parked.insert(run) else {
-            self.local.add(Counter::ParkRefused, 1);
-            return;
+            return self.local.add(Counter::ParkRefused, 1);
         };
+        self.parked_bytes = bytes;
         self.local.add(Counter::Parked, 1);
-        let due_ms = match wait {
-            // A tick later, so that a long loop lets everything else of this turn go first.
-            Wait::Turn => now.mono_ms() + 1,
-            Wait::Millis(ms) => now.mono_ms().saturating_add(ms),
-            Wait::Job(job) => {
-                match self.mailbox.reserve() {
-                    Some(reply) => {
-                        let worker = self.local.id;
-                        self.local.output.jobs.push(Request { worker, key, job, reply });
-                    }
-                    None => {
-                        self.local.add(Counter::ParkRefused, 1);
-                        self.resume(now, key, &Answer::Failed("too many jobs".into()));
-                    }
-                }
-                return;
+        match (wait, place) {
+            (Wait::Job(job), Some(reply)) => {
+                let worker = self.local.id;
+                self.local.output.jobs.push(Request { worker, key, job, reply });
             }
-        };
-        self.wheel.schedule(due_ms, pack(key));
+            (Wait::Millis(ms), _) => {
+                self.wheel.schedule(now.mono_ms().saturating_add(ms), pack(key));
+            }
+            // A tick later, so that a long loop lets everything else of this turn go first.
+            _ => {
+                self.wheel.schedule(now.mono_ms() + 1, pack(key));
+            }
+        }
     }
 
     /// Answers of the control plane.
@@ -74,6 +79,7 @@ impl Worker {
             self.local.add(Counter::StaleAnswers, 1);
             return;
         };
+        self.parked_bytes -= run.kept.len();
         std::mem::swap(&mut self.local.vars, &mut run.vars);
         let outcome = catch_unwind(AssertUnwindSafe(|| self.go_on(now, &mut run, answer)));
         std::mem::swap(&mut self.local.vars, &mut run.vars);
