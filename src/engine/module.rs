@@ -75,10 +75,16 @@ pub struct Function {
     pub suspends: bool,
     /// The return code for [`Flow::Fail`].
     pub unknown: i32,
+    /// Says before the arguments are made whether a call would do anything. Gets the first of
+    /// several arguments, or the mark of one left out.
+    pub guard: Option<Guard>,
     /// Does it. The arguments are as many as `params` and `hidden` together; those left out are
     /// [`Value::Omitted`]. The state is this worker's, as made by [`SharedState::worker`].
     pub call: fn(&mut Ctx<'_>, &mut dyn Any, &[Value]) -> Flow,
 }
+
+/// Whether a call would do anything.
+pub type Guard = fn(&Ctx<'_>, Value) -> bool;
 
 /// The part in parentheses of a variable, at run time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -158,6 +158,7 @@ impl Catalog for Registry {
                 params: f.params,
                 hidden: f.hidden,
                 routes: f.routes,
+                guarded: f.guard.is_some(),
             }),
             Some((false, at, _)) => Found::NeedsModule(self.modules[at].name),
             None => self.not_built(|known| known.functions.contains(&name)),

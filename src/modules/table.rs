@@ -36,6 +36,7 @@ pub(crate) const fn function(
         routes,
         suspends: false,
         unknown: -1,
+        guard: None,
         call,
     }
 }

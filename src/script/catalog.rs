@@ -88,6 +88,9 @@ pub struct Signature {
     pub hidden: &'static [(&'static str, &'static str)],
     /// Where it may be called.
     pub routes: Routes,
+    /// Whether it can say before its arguments are made that a call would do nothing
+    /// ([`crate::ir::Op::Guard`]).
+    pub guarded: bool,
 }
 
 /// What a variable accepts in parentheses.

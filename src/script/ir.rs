@@ -123,6 +123,15 @@ pub enum Op {
         /// `=` or `:=` ; compound operators are lowered to load, arithmetic, store.
         op: Assign,
     },
+    /// Pops a value - the first argument of several, or the mark of one left out - and asks the
+    /// function whether a call would do anything. If not, `rc` becomes 1, and the call with its
+    /// arguments is passed over (`xlog` below its level).
+    Guard {
+        /// Which function.
+        function: FunctionId,
+        /// Behind the call.
+        to: u32,
+    },
     /// Pops `args` values, calls the function. Sets `rc` and `truth = rc > 0`; 0 stops the script.
     Call {
         /// Which.

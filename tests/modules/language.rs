@@ -229,3 +229,12 @@ fn the_first_line_of_a_uri_changes_at_once() {
     assert_eq!(out("$ru = \"sip:x@y\"; $var(out) = $rd;"), "y");
     assert!(holds_after("$ru = \"hello\";", "$rU == NULL"));
 }
+
+#[test]
+fn a_line_below_the_log_level_costs_no_arguments() {
+    let code = |call: &str| out(&format!("{call} $var(out) = $rc;"));
+    assert_eq!(code("xlog(\"L_DBG\", $var(unset));"), "1", "the argument was not looked at");
+    assert_eq!(code("xlog(\"L_ERR\", $var(unset));"), "-1", "here it was");
+    assert_eq!(code("$var(l) = 4; xlog($var(l), $var(unset));"), "-1", "the level is not known");
+    assert_eq!(code("xlog(\"L_ERR\", \"heard\");"), "1");
+}

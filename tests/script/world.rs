@@ -182,7 +182,7 @@ impl Catalog for World {
         if module != "core" && !loaded.contains(&module) {
             return Found::NeedsModule(module);
         }
-        Found::Yes(Signature { id: FunctionId(at as u16), params, hidden, routes })
+        Found::Yes(Signature { id: FunctionId(at as u16), params, hidden, routes, guarded: false })
     }
 
     fn variable(&self, name: &str, _: &[&'static str]) -> Found<VariableSignature> {

@@ -225,6 +225,13 @@ fn step(
             }
         }
         Op::Store { target, op } => call::store(machine, ctx, registry, states, target, op),
+        Op::Guard { function, to } => {
+            let level = machine.pop();
+            let guard = registry.function_by_id(function).and_then(|(_, f)| f.guard);
+            if guard.is_some_and(|guard| !guard(ctx, level)) {
+                (ctx.run.code, machine.truth, machine.pc) = (1, true, to);
+            }
+        }
         Op::Call { function, args } => {
             return call::call(machine, ctx, registry, states, function, args);
         }

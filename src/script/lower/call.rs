@@ -11,7 +11,7 @@ use crate::parse::variable::Span;
 use crate::regex::Lines;
 use crate::source::Location;
 
-use super::emit::intern;
+use super::emit::{Jump, intern};
 use super::{Lowering, Refused};
 
 impl Lowering<'_> {
@@ -35,6 +35,7 @@ impl Lowering<'_> {
             let diagnostic = Diagnostic::error("param-count", at.unwrap_or(call.at), message);
             return self.refuse(diagnostic.hint(usage(name, signature.params)));
         }
+        let guard = self.guard(&signature, args, call.at);
         let mut whole = Ok(());
         for (place, param) in signature.params.iter().enumerate() {
             let pushed = match args.get(place) {
@@ -58,7 +59,34 @@ impl Lowering<'_> {
             }
         }
         whole?;
-        self.finish_call(&signature, &call.name, call.at)
+        self.finish_call(&signature, &call.name, call.at)?;
+        if let Some(guard) = guard {
+            self.emitter.land(guard);
+        }
+        Ok(())
+    }
+
+    /// Asks a guarded function first, where its level is a constant or left out.
+    fn guard(
+        &mut self,
+        signature: &Signature,
+        args: &[Option<Expression>],
+        at: Location,
+    ) -> Option<Jump> {
+        let level = match args {
+            _ if !signature.guarded => return None,
+            [_] => Op::Omitted,
+            [Some(level), ..] => match &level.kind {
+                ExpressionKind::Operand(OperandKind::Text(text)) if !text.contains(&b'$') => {
+                    Op::Text(self.emitter.text(text))
+                }
+                ExpressionKind::Operand(OperandKind::Int(number)) => Op::Int(*number),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        self.emit(level, at);
+        Some(self.emitter.guard(signature.id, at))
     }
 
     /// Calls a function with values of variables.

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use crate::diagnostic::Diagnostic;
-use crate::ir::{Constant, Names, Net, NetId, Op, Reference, ReferenceId, RegexId, Script};
+use crate::ir::{
+    Constant, FunctionId, Names, Net, NetId, Op, Reference, ReferenceId, RegexId, Script,
+};
 use crate::limits;
 use crate::regex::{self, BadRegex, Lines};
 use crate::source::Location;
@@ -58,11 +60,22 @@ impl Emitter {
         Jump(self.script.code.len() - 1)
     }
 
+    /// Writes the question whether a call is worth its arguments; its target is behind the call.
+    pub fn guard(&mut self, function: FunctionId, at: Location) -> Jump {
+        self.emit(Op::Guard { function, to: u32::MAX }, at);
+        Jump(self.script.code.len() - 1)
+    }
+
     /// Gives a jump its target: the next instruction.
     pub fn land(&mut self, jump: Jump) {
         let here = self.here();
-        if let Some(Op::Jump(to) | Op::JumpIf(to) | Op::JumpIfNot(to) | Op::LoopCheck(to)) =
-            self.script.code.get_mut(jump.0)
+        if let Some(
+            Op::Jump(to)
+            | Op::JumpIf(to)
+            | Op::JumpIfNot(to)
+            | Op::LoopCheck(to)
+            | Op::Guard { to, .. },
+        ) = self.script.code.get_mut(jump.0)
         {
             *to = here;
         }

@@ -16,24 +16,39 @@ const NOTICE: i64 = 2;
 const DEBUG: i64 = 4;
 
 pub(super) const LIST: &[Function] = &[
-    function(
-        "xlog",
-        "Logs a text, at notice or at a given level.",
-        TEXT,
-        Routes::ANY,
-        |ctx, _, args| log(ctx, args, NOTICE),
-    ),
-    function("xdbg", "Logs a text at debug.", SOLE, Routes::ANY, |ctx, _, args| {
-        log(ctx, args, DEBUG)
-    }),
-    function(
-        "log",
-        "Logs a text, at debug or at a given level (1.x).",
-        TEXT,
-        Routes::ANY,
-        |ctx, _, args| log(ctx, args, DEBUG),
-    ),
+    Function {
+        guard: Some(|ctx, level| is_heard(ctx, level, NOTICE)),
+        ..function(
+            "xlog",
+            "Logs a text, at notice or at a given level.",
+            TEXT,
+            Routes::ANY,
+            |ctx, _, args| log(ctx, args, NOTICE),
+        )
+    },
+    Function {
+        guard: Some(|ctx, level| is_heard(ctx, level, DEBUG)),
+        ..function("xdbg", "Logs a text at debug.", SOLE, Routes::ANY, |ctx, _, args| {
+            log(ctx, args, DEBUG)
+        })
+    },
+    Function {
+        guard: Some(|ctx, level| is_heard(ctx, level, DEBUG)),
+        ..function(
+            "log",
+            "Logs a text, at debug or at a given level (1.x).",
+            TEXT,
+            Routes::ANY,
+            |ctx, _, args| log(ctx, args, DEBUG),
+        )
+    },
 ];
+
+/// Whether a line of this level is written; a level that is none is for [`log`] to complain about.
+fn is_heard(ctx: &Ctx<'_>, level: Value, default: i64) -> bool {
+    let level = if level.is_null() { Some(default) } else { level_of(ctx, level) };
+    level.is_none_or(|level| level <= i64::from(ctx.shared.settings.xlog_level))
+}
 
 fn log(ctx: &mut Ctx<'_>, args: &[Value], default: i64) -> Flow {
     let (level, text) = match args {
