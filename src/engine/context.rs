@@ -8,6 +8,7 @@ use sluice_base::counters::Cells;
 use sluice_base::{Now, WorkerId};
 use sluice_script::Script;
 use sluice_sip::Message;
+use sluice_sip::via::{Known, Via};
 
 use crate::counter::Counter;
 use crate::digits::Digits;
@@ -91,6 +92,8 @@ impl Local {
 pub struct Ctx<'a> {
     /// The received message.
     pub message: Message<'a>,
+    /// Its topmost Via, and what is known of that.
+    pub via: &'a (Via<'a>, Known<'a>),
     /// Where it came from.
     pub packet: Packet,
     /// The run.

@@ -6,12 +6,12 @@
 
 use std::net::SocketAddr;
 
-use sluice_base::{OwnerSeed, SocketId, Target};
+use sluice_base::{OwnerSeed, Span, Target};
 use sluice_sip::digits::push_u64;
 use sluice_sip::uri::literal_addr;
-use sluice_sip::via::{Known, Via};
+use sluice_sip::via::Via;
 use sluice_sip::write::{ViaMarks, remove_top_via};
-use sluice_sip::{Kind, Message, Place, StartLine};
+use sluice_sip::{Kind, Place, StartLine};
 
 use crate::context::{Ctx, bytes_in};
 use crate::counter::Counter;
@@ -23,25 +23,100 @@ const BRANCH_SEED: OwnerSeed = OwnerSeed(0x5AC1_7E5B_0C4F_93D7);
 /// The magic cookie of RFC 3261 8.1.1.7.
 const COOKIE: &[u8] = b"z9hG4bK";
 
+/// Room for what we add to a request: our Via, `received` and `rport`.
+const MOST_ADDED: usize = 512;
+
 /// Sends the request to an address; false when no socket of ours can reach it.
 pub fn request(ctx: &mut Ctx<'_>, addr: SocketAddr) -> bool {
     let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
     let Some(socket) = ctx.shared.sockets.towards(addr, preferred) else { return false };
-    let Some(((via, known), field)) = ctx.message.top_via_known().zip(ctx.message.field(Kind::Via))
+    let (Some(field), Some(head)) =
+        (ctx.message.field(Kind::Via), ctx.shared.via_heads.get(usize::from(socket.0)))
     else {
         return false;
     };
-    let marks = via_marks(ctx, &via, &known);
-    let branch = branch(ctx.message, &via, &known);
+    let own = OwnVia { head, branch: branch(ctx), rport: ctx.run.local_rport };
+    let target = Target { socket, addr };
+    match hops(ctx) {
+        Some(hops) => write_usual(ctx, target, field.line.start, own, hops),
+        None => write_patched(ctx, target, field.line.start, own),
+    }
+    true
+}
+
+/// Our Via.
+#[derive(Clone, Copy)]
+struct OwnVia<'a> {
+    /// What [`via_head`] made.
+    head: &'a [u8],
+    branch: u64,
+    rport: bool,
+}
+
+impl OwnVia<'_> {
+    #[inline]
+    fn write(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.head);
+        out.extend_from_slice(&hex(self.branch));
+        if self.rport {
+            out.extend_from_slice(b";rport");
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Where and what Max-Forwards becomes, when besides it and the Vias nothing changes, as with
+/// nearly all requests.
+fn hops(ctx: &Ctx<'_>) -> Option<(Span, u32)> {
+    let run = &*ctx.run;
+    if !run.patches.is_empty() || run.ruri.is_some() || run.body_delta != 0 {
+        return None;
+    }
+    Some((ctx.message.field(Kind::MaxForwards)?.value, run.max_forwards?))
+}
+
+/// Writes a request straight into the batch. `at` is where our Via goes.
+fn write_usual(
+    ctx: &mut Ctx<'_>,
+    target: Target,
+    at: u16,
+    own: OwnVia<'_>,
+    (hops_at, hops): (Span, u32),
+) {
+    let (message, marks) = (ctx.message, via_marks(ctx));
+    ctx.local.output.send(target, |out| {
+        out.reserve(message.bytes.len() + MOST_ADDED);
+        let mut from = 0;
+        let put_hops = |from: u16, out: &mut Vec<u8>| {
+            out.extend_from_slice(message.text(Span::new(from, hops_at.start)));
+            push_u64(out, u64::from(hops));
+            hops_at.end
+        };
+        if hops_at.start < at {
+            from = put_hops(from, out);
+        }
+        out.extend_from_slice(message.text(Span::new(from, at)));
+        own.write(out);
+        from = marks.write(&message, at, out);
+        if hops_at.start >= at {
+            from = put_hops(from, out);
+        }
+        out.extend_from_slice(message.bytes.get(usize::from(from)..).unwrap_or_default());
+    });
+    ctx.run.answered = true;
+}
+
+/// Writes a request that the script has changed.
+fn write_patched(ctx: &mut Ctx<'_>, target: Target, at: u16, own: OwnVia<'_>) {
+    let marks = via_marks(ctx);
     let mark = ctx.run.patches.mark();
     put_ruri(ctx);
     put_max_forwards(ctx);
-    put_via(ctx, field.line.start, socket, branch);
+    ctx.run.patches.insert_with(at, Place::Before, |out| own.write(out));
     marks.patch(&mut ctx.run.patches);
     put_length(ctx);
-    write(ctx, Target { socket, addr });
+    write(ctx, target);
     ctx.run.patches.rewind(mark);
-    true
 }
 
 /// Sends the reply to the next Via, or drops it (spec 1.3, 8.9).
@@ -59,10 +134,8 @@ fn try_reply(ctx: &mut Ctx<'_>) -> Option<()> {
     if settings.disable_stateless_fwd || ctx.run.dropped && status < 200 {
         return None;
     }
-    let mut vias = message.vias();
-    let (own, next) = (vias.next()?, vias.next()?);
-    drop(vias);
-    if settings.check_via && !is_own(ctx, &own) {
+    let next = message.items(Kind::Via).skip(1).find_map(Via::parse)?;
+    if settings.check_via && !is_own(ctx, &ctx.via.0) {
         return None;
     }
     let addr = reply_addr(&next)?;
@@ -89,7 +162,8 @@ fn is_own(ctx: &Ctx<'_>, via: &Via<'_>) -> bool {
 }
 
 /// What the top Via of the request must learn.
-pub(crate) fn via_marks(ctx: &Ctx<'_>, via: &Via<'_>, known: &Known<'_>) -> ViaMarks {
+pub(crate) fn via_marks(ctx: &Ctx<'_>) -> ViaMarks {
+    let (via, known) = ctx.via;
     ViaMarks::of(&ctx.message, via, known, ctx.packet.peer, ctx.run.force_rport)
 }
 
@@ -148,20 +222,6 @@ pub(crate) fn via_head(listen: &Listen) -> Box<[u8]> {
         .into()
 }
 
-/// Our Via, in front of the first one received.
-fn put_via(ctx: &mut Ctx<'_>, at: u16, socket: SocketId, branch: u64) {
-    let Some(head) = ctx.shared.via_heads.get(usize::from(socket.0)) else { return };
-    let rport = ctx.run.local_rport;
-    ctx.run.patches.insert_with(at, Place::Before, |out| {
-        out.extend_from_slice(head);
-        out.extend_from_slice(&hex(branch));
-        if rport {
-            out.extend_from_slice(b";rport");
-        }
-        out.extend_from_slice(b"\r\n");
-    });
-}
-
 fn write(ctx: &mut Ctx<'_>, target: Target) {
     let (patches, bytes) = (&ctx.run.patches, ctx.message.bytes);
     let dropped = ctx.local.output.send(target, |out| patches.write(bytes, out));
@@ -173,7 +233,8 @@ fn write(ctx: &mut Ctx<'_>, target: Target) {
 
 /// RFC 3261 16.11: the same for each retransmission, for the CANCEL and for the ACK to a failure.
 /// Sent-by takes part, since load generators on one host repeat each other's branches.
-fn branch(message: Message<'_>, via: &Via<'_>, known: &Known<'_>) -> u64 {
+fn branch(ctx: &Ctx<'_>) -> u64 {
+    let (message, (via, known)) = (ctx.message, ctx.via);
     let received = known.branch.unwrap_or_default();
     if received.starts_with(COOKIE) {
         let port = u64::from(via.port.unwrap_or(5060));

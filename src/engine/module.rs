@@ -264,6 +264,8 @@ pub struct Setup<'a> {
     pub sockets: &'a Sockets,
     /// The module's name.
     pub module: &'static str,
+    /// The names of the functions that the script calls.
+    pub called: &'a [&'static str],
     /// The module's first statistic; see [`crate::context::Local::count`].
     pub statistics: StatisticsBase,
     /// Reads a file of the user's (the program provides it; modules open none). Shared state may

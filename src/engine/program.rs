@@ -8,6 +8,7 @@ use sluice_base::mailbox::Mailbox;
 use sluice_base::wake::Wake;
 use sluice_base::{Now, OwnerSeed, WorkerId};
 use sluice_script::Script;
+use sluice_script::ir::Op;
 
 use crate::context::Shared;
 use crate::counter;
@@ -66,6 +67,7 @@ impl Program {
         let (statistics, cells) = number_statistics(&registry);
         let mut states: Vec<Option<Arc<dyn SharedState>>> = vec![None; registry.modules().len()];
         let mut errors = Vec::new();
+        let called = called(&script, &registry);
         for at in registry.running(&script.modules) {
             let module = registry.modules()[at];
             let started = (module.start)(&mut Setup {
@@ -73,6 +75,7 @@ impl Program {
                 settings: &settings,
                 sockets: &sockets,
                 module: module.name,
+                called: &called,
                 statistics: statistics[at],
                 read_file: Arc::clone(&environment.read_file),
                 resolve: Arc::clone(&environment.resolve),
@@ -141,6 +144,15 @@ impl Program {
         };
         links.into_iter().enumerate().map(make).collect()
     }
+}
+
+/// The names of the functions that a script calls.
+fn called(script: &Script, registry: &Registry) -> Vec<&'static str> {
+    let calls = script.code.iter().filter_map(|op| match op {
+        Op::Call { function, .. } => registry.function_by_id(*function),
+        _ => None,
+    });
+    calls.map(|(_, function)| function.name).collect()
 }
 
 fn worker_state(

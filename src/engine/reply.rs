@@ -34,11 +34,8 @@ pub fn send(ctx: &mut Ctx<'_>, code: u16, reason: Text) -> Sent {
     if ctx.message.method() == Method::Ack {
         return Sent::Ack;
     }
-    let Some((via, known)) = ctx.message.top_via_known() else {
-        return Sent::Failed("no Via to answer to");
-    };
-    let marks = via_marks(ctx, &via, &known);
-    let addr = destination(ctx, &via, &marks);
+    let marks = via_marks(ctx);
+    let addr = destination(ctx, &ctx.via.0, &marks);
     let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
     let Some(socket) = ctx.shared.sockets.towards(addr, preferred) else {
         return Sent::Failed("no socket for the reply");

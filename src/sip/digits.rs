@@ -5,7 +5,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Appends a number in decimal digits.
 #[inline]
-pub fn push_u64(out: &mut Vec<u8>, mut number: u64) {
+pub fn push_u64(out: &mut Vec<u8>, number: u64) {
+    match usize::try_from(number).ok().and_then(|number| OCTETS.get(number)) {
+        Some((digits, count)) => push_short::<4>(out, digits, usize::from(*count) - 1),
+        None => push_long(out, number),
+    }
+}
+
+fn push_long(out: &mut Vec<u8>, mut number: u64) {
     const MOST: usize = 20; // u64::MAX has 20 digits
     let mut digits = [0; 2 * MOST];
     let mut at = MOST;

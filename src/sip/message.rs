@@ -5,9 +5,9 @@
 use sluice_base::Span;
 
 use crate::nameaddr::{NameAddr, items};
-use crate::text::{is_space, is_token, number, trim_start};
+use crate::text::{is_space, is_token, number, trim_end, trim_start};
 use crate::via::{Known, Via};
-use crate::{Field, Index, Kind, Method, Reason, StartLine};
+use crate::{Field, Index, Kind, Method, StartLine};
 
 /// Bytes and index together; cheap to copy.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +92,7 @@ impl<'a> Message<'a> {
         Via::parse(items(self.value(Kind::Via)?).next()?)
     }
     /// The topmost Via value, and what is known of it.
+    #[inline]
     pub fn top_via_known(&self) -> Option<(Via<'a>, Known<'a>)> {
         Via::first(self.value(Kind::Via)?)
     }
@@ -120,20 +121,15 @@ impl<'a> Message<'a> {
     pub fn max_forwards(&self) -> Option<u32> {
         number(self.value(Kind::MaxForwards)?)
     }
-    /// Reads what the index leaves unread and forwarding needs: the topmost Via and the CSeq.
-    ///
-    /// # Errors
-    /// [`Reason::Via`], or [`Reason::CSeq`] (also when its method is not the request's,
-    /// RFC 3261 8.1.1.5).
-    pub fn check(&self) -> Result<(), Reason> {
-        self.top_via().ok_or(Reason::Via)?;
-        let (_, method) = self.cseq().ok_or(Reason::CSeq)?;
-        match self.index.start {
-            StartLine::Request { token, .. } if self.text(token) != self.text(method) => {
-                Err(Reason::CSeq)
-            }
-            _ => Ok(()),
-        }
+    /// Whether the CSeq can be read and its method is the request's (RFC 3261 8.1.1.5).
+    #[inline]
+    pub fn has_good_cseq(&self) -> bool {
+        let StartLine::Request { token, .. } = self.index.start else {
+            return self.cseq().is_some();
+        };
+        let value = self.value(Kind::CSeq).unwrap_or_default();
+        let Some(head) = value.strip_suffix(self.text(token)) else { return false };
+        head.last().is_some_and(|byte| is_space(*byte)) && number(trim_end(head)).is_some()
     }
     /// The body.
     pub fn body(&self) -> Span {

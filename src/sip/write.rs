@@ -59,6 +59,17 @@ impl ViaMarks {
         self.edits.iter().flatten().any(|(_, mark)| matches!(mark, Mark::Rport(_)))
     }
 
+    /// Appends the bytes of `message` from `from` to behind the last place, changed there; gives
+    /// where the unchanged rest begins.
+    pub fn write(&self, message: &Message<'_>, mut from: u16, out: &mut Vec<u8>) -> u16 {
+        for (span, mark) in self.edits.iter().flatten() {
+            out.extend_from_slice(message.text(Span::new(from, span.start)));
+            mark.write(out);
+            from = span.end;
+        }
+        from
+    }
+
     /// Patches the topmost Via.
     pub fn patch(&self, patches: &mut Patches) {
         match self.edits {
@@ -142,12 +153,7 @@ impl Reply<'_> {
     fn write_vias(&self, request: &Message<'_>, out: &mut Vec<u8>) {
         let mut fields = request.fields(Kind::Via);
         if let Some(top) = fields.next() {
-            let mut from = top.line.start;
-            for (span, mark) in self.via.edits.iter().flatten() {
-                out.extend_from_slice(request.text(Span::new(from, span.start)));
-                mark.write(out);
-                from = span.end;
-            }
+            let from = self.via.write(request, top.line.start, out);
             out.extend_from_slice(request.text(Span::new(from, top.value.end)));
             out.extend_from_slice(b"\r\n");
         }

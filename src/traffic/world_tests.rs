@@ -120,7 +120,7 @@ fn a_complete_call_is_a_dialog() {
         let bytes = world.wire[at].as_bytes();
         index.scan(bytes).unwrap();
         let message = Message { bytes, index: &index };
-        message.check().unwrap();
+        assert!(message.has_good_cseq() && message.top_via().is_some());
         String::from_utf8(message.value(kind).unwrap().to_vec()).unwrap()
     };
     for at in 0..6 {
@@ -248,7 +248,7 @@ fn sizes_are_exact_and_requests_are_sip() {
             assert_eq!(text.len(), size, "{mode:?}");
             index.scan(text.as_bytes()).unwrap();
             let message = Message { bytes: text.as_bytes(), index: &index };
-            message.check().unwrap();
+            assert!(message.has_good_cseq() && message.top_via().is_some());
             assert!(message.text(message.body()).starts_with(b"v=0\r\n"));
             assert_eq!(message.method() == Method::Options, mode == Mode::Options);
         }

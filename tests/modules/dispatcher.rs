@@ -256,6 +256,13 @@ fn the_next_destination_is_sent_to() {
 }
 
 #[test]
+fn a_name_made_at_run_time_finds_the_avps() {
+    let route = "$var(n) = \"ds_cnt_failover\"; ds_select_dst(1, 8, \"f\"); \
+                 sl_send_reply(200, \"$avp($var(n))\");";
+    assert_eq!(run("", route), "200 3");
+}
+
+#[test]
 fn appending_keeps_earlier_destinations() {
     let both = "ds_select_dst(3, 0, \"f\"); ds_select_dst(1, 8, \"FLAGS\"); \
                 sl_send_reply(200, \"$avp(ds_cnt_failover) $avp(ds_grp_failover)\");";

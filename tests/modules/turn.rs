@@ -151,6 +151,36 @@ fn what_is_no_sip_is_refused_with_its_reason() {
 }
 
 #[test]
+fn what_no_reply_could_follow_is_refused_at_the_owner() {
+    let mut world = World::of(RELAY);
+    let good = invite("good", "a");
+    let reply = "SIP/2.0 200 OK";
+    for (from, to, reason) in [
+        ("Via: SIP/2.0/UDP", "Via: HTTP", Reason::Via),
+        ("CSeq: 1 INVITE", "CSeq: 1 BYE", Reason::CSeq),
+        ("CSeq: 1 INVITE", "CSeq: x INVITE", Reason::CSeq),
+        ("CSeq: 1 INVITE", "CSeq: 1", Reason::CSeq),
+    ] {
+        let bad = good.replace(from, to);
+        let before = world.cell(counter::refusal(reason));
+        assert!(world.receive(PEER, &bad).is_empty());
+        assert_eq!(world.cell(counter::refusal(reason)), before + 1, "{to}");
+    }
+    let answer = good.replace("INVITE sip:a@example.com SIP/2.0", reply);
+    for (from, to, reason) in [
+        ("Via: SIP/2.0/UDP", "Via: HTTP", Reason::Via),
+        ("CSeq: 1 INVITE", "CSeq: x INVITE", Reason::CSeq),
+    ] {
+        let before = world.cell(counter::refusal(reason));
+        assert!(world.receive(PEER, answer.replace(from, to)).is_empty());
+        assert_eq!(world.cell(counter::refusal(reason)), before + 1, "{to}");
+    }
+    assert_eq!(world.count(Counter::Handled), 0);
+    assert_eq!(world.receive(PEER, good).len(), 1);
+    assert_eq!(world.count(Counter::Handled), 1);
+}
+
+#[test]
 fn a_request_for_which_the_script_does_nothing_is_counted() {
     let mut world = World::of("route { $var(x) = 1; }");
     assert!(world.receive(PEER, invite("silent", "a")).is_empty());

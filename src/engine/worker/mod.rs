@@ -16,7 +16,7 @@ use sluice_base::slab::Slab;
 use sluice_base::wheel::Wheel;
 use sluice_base::{Datagram, Now, OwnerSeed, WorkerId};
 use sluice_script::ir::{RouteId, RouteKind};
-use sluice_sip::{Message, StartLine};
+use sluice_sip::{Message, Reason, StartLine};
 
 pub use links::{Links, mesh};
 
@@ -197,7 +197,6 @@ impl Worker {
     /// A message of a call that this worker owns; its index lies in `self.run`. A panic ends at
     /// the message: it is dropped and counted, and the run's state is made anew.
     fn handle(&mut self, now: Now, datagram: Datagram, bytes: &[u8]) {
-        self.local.add(Counter::Handled, 1);
         self.messages = self.messages.wrapping_add(1);
         let packet =
             Packet { socket: datagram.socket, peer: datagram.peer, at: now, id: self.messages };
@@ -222,6 +221,13 @@ impl Worker {
         let run = &mut *self.run;
         run.packet = packet;
         let message = Message { bytes, index: &run.index };
+        let top = message.top_via_known();
+        let Some(via) = top.as_ref().filter(|_| message.has_good_cseq()) else {
+            let reason = if top.is_none() { Reason::Via } else { Reason::CSeq };
+            self.local.cells.add(counter::refusal(reason), 1);
+            return Outcome::Done;
+        };
+        self.local.add(Counter::Handled, 1);
         let (kind, counter, route) = match message.start() {
             StartLine::Request { .. } => {
                 (RouteKind::Request, Counter::Requests, self.request_route)
@@ -232,6 +238,7 @@ impl Worker {
         run.state.reset(kind);
         let mut ctx = Ctx {
             message,
+            via,
             packet,
             run: &mut run.state,
             local: &mut self.local,

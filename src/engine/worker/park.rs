@@ -92,8 +92,13 @@ impl Worker {
     }
 
     fn go_on(&mut self, now: Now, run: &mut Run, answer: &Answer) -> Outcome {
+        let message = Message { bytes: &run.kept, index: &run.index };
+        // The Via was readable when the run began.
+        let top = message.top_via_known();
+        let Some(via) = &top else { return Outcome::Done };
         let mut ctx = Ctx {
-            message: Message { bytes: &run.kept, index: &run.index },
+            message,
+            via,
             packet: run.packet,
             run: &mut run.state,
             local: &mut self.local,

@@ -23,11 +23,16 @@ pub struct Avps {
     pub attrs: Option<u32>,
     /// Attributes given by the script, one for each destination.
     pub script_attrs: Option<u32>,
+    /// Whether anything in the script may read one of them.
+    pub read: bool,
 }
 
 impl Avps {
     /// Fills them after `chosen` has been selected from `set`.
     pub fn fill(&self, ctx: &mut Ctx<'_>, set: &Set, chosen: usize, flags: Flags, results: usize) {
+        if !self.read {
+            return;
+        }
         if !flags.append {
             self.forget(ctx, flags.failover);
         }

@@ -141,8 +141,13 @@ fn select_from(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: T
     Flow::TRUE
 }
 
+#[inline]
 fn pick(ctx: &mut Ctx<'_>, set: &Set, algorithm: Value, call: &Call) -> Result<Pick, &'static str> {
     let number = algorithm.int().ok_or("dispatcher: the algorithm is no number")?;
+    // The usual one, without a call by table.
+    if number == 0 {
+        return Ok(algorithms::by_call_id(ctx));
+    }
     let algorithm = algorithms::by_number(ctx, number)?;
     if algorithm.uses_cursor() {
         set.cursor.wake();

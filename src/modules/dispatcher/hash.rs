@@ -5,26 +5,54 @@
 //! Bytes count as signed, as on x86; that matters for bytes from 0x80 only.
 
 /// Hash of a key of two parts; a key of one part has an empty second one.
+#[inline]
 pub fn hash(first: &[u8], second: &[u8]) -> u32 {
-    let sum = walk(walk(0, first), second);
+    let mut sum = walk(0, first);
+    if !second.is_empty() {
+        sum = walk(sum, second);
+    }
     let sum = sum.wrapping_add(sum >> 11).wrapping_add(sum >> 13).wrapping_add(sum >> 23);
     sum.max(1)
 }
 
+#[inline]
 fn walk(sum: u32, part: &[u8]) -> u32 {
-    let (groups, tail) = part.as_chunks::<4>();
-    let sum = groups.iter().fold(sum, |sum, group| {
+    let (pairs, rest) = part.as_chunks::<8>();
+    let sum = pairs.iter().fold(sum, |sum, pair| {
+        let value = u64::from_be_bytes(*pair);
         // A negative byte counts 256 less, which the byte above it feels as one less.
-        let value = u32::from_be_bytes(*group);
-        add(sum, value.wrapping_sub((value & 0x8080_8080) << 1))
+        let [high, low] = match value & HIGH_BITS {
+            // Both groups at once; the upper one's last bits do not reach the lower one.
+            0 => split(value ^ ((value >> 3) & LOW_29)),
+            _ => split(value).map(|group| {
+                let value = group.wrapping_sub((group & HIGH_BITS as u32) << 1);
+                value ^ (value >> 3)
+            }),
+        };
+        sum.wrapping_add(high).wrapping_add(low)
     });
-    step(sum, tail)
+    match rest.split_first_chunk::<4>() {
+        Some((group, tail)) => step(step(sum, group), tail),
+        None => step(sum, rest),
+    }
 }
 
+/// The sign bit of each byte.
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+
+/// The lower 29 bits of each group.
+const LOW_29: u64 = 0x1FFF_FFFF_1FFF_FFFF;
+
+const fn split(value: u64) -> [u32; 2] {
+    [(value >> 32) as u32, value as u32]
+}
+
+#[inline]
 fn add(sum: u32, value: u32) -> u32 {
     sum.wrapping_add(value ^ (value >> 3))
 }
 
+#[inline]
 fn step(sum: u32, bytes: &[u8]) -> u32 {
     let shift = |value: u32, byte: &u8| {
         value.wrapping_mul(256).wrapping_add_signed(i32::from(byte.cast_signed()))
@@ -64,7 +92,9 @@ mod tests {
     #[test]
     fn groups_are_taken_as_their_bytes_are() {
         for group in [[1, 0x80, 3, 4], [0xFF, 0, 0x90, 0xA0], [0x7F; 4], [0x80; 4], [0xFF; 4]] {
+            let pair = [group, [7, 6, 5, 4]].concat();
             assert_eq!(walk(7, &group), step(7, &group), "{group:x?}");
+            assert_eq!(walk(7, &pair), step(step(7, &group), &pair[4..]), "{group:x?}");
         }
     }
 }

@@ -19,7 +19,20 @@ pub enum Pick {
 
 /// The index of the destination chosen from a set. With `default_last` the last destination is used
 /// only when no other is active.
+#[inline]
 pub fn choose(set: &Set, pick: Pick, default_last: bool) -> Option<usize> {
+    if let Pick::Hash(hash) = pick {
+        // As nearly always: the first draw is active.
+        let drawn = set.by_weight(hash, candidates(set, default_last));
+        if set.is_active(drawn) {
+            set.cursor.follow(drawn);
+            return Some(drawn);
+        }
+    }
+    choose_around(set, pick, default_last)
+}
+
+fn choose_around(set: &Set, pick: Pick, default_last: bool) -> Option<usize> {
     if !set.destinations.iter().any(|d| d.is_active()) {
         return None;
     }
@@ -36,6 +49,7 @@ pub fn choose(set: &Set, pick: Pick, default_last: bool) -> Option<usize> {
 }
 
 /// How many of a set's destinations take part: all, or all but the default one.
+#[inline]
 pub fn candidates(set: &Set, default_last: bool) -> usize {
     let all = set.destinations.len();
     if default_last && all > 1 { all - 1 } else { all }

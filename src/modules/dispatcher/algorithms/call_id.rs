@@ -10,6 +10,12 @@ pub(super) struct CallId;
 
 impl Selection for CallId {
     fn pick(&self, ctx: &mut Ctx<'_>, _: &Call) -> Result<Pick, &'static str> {
-        Ok(Pick::Hash(hash(ctx.message.call_id(), b"")))
+        Ok(by_call_id(ctx))
     }
+}
+
+/// What this algorithm says.
+#[inline]
+pub fn by_call_id(ctx: &Ctx<'_>) -> Pick {
+    Pick::Hash(hash(ctx.message.call_id(), b""))
 }

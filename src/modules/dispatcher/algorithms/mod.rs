@@ -17,6 +17,7 @@ use sluice_sip::uri::{Scheme, Uri};
 
 use super::hash::hash;
 use super::select::Pick;
+pub use call_id::by_call_id;
 
 /// What an algorithm knows of the call besides the message.
 #[derive(Clone, Copy, Debug)]
