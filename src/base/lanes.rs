@@ -34,8 +34,8 @@ pub trait Visit {
     /// The next line.
     fn line(&mut self, state: &mut Self::State, line: Line<'_>) -> bool;
 
-    /// The next line, where what [`Line`] shows may not be there: the first line, and those that
-    /// begin near the end of the bytes.
+    /// The next line, where what [`Line`] shows may not be there: one that begins near the end of
+    /// the bytes, or any when the walk begins within the first two bytes.
     fn edge(&mut self, state: &mut Self::State, start: usize, end: usize) -> bool;
 }
 
@@ -111,6 +111,13 @@ pub fn blanks_in_16(bytes: &[u8; 16]) -> u16 {
     return bits_in_16(bytes, |byte| byte <= b' ');
 }
 
+/// [`blanks_in_16`] of 64 bytes.
+#[inline(always)]
+pub fn blanks_in_64(bytes: &[u8; 64]) -> u64 {
+    let parts = bytes.as_chunks().0.iter().enumerate();
+    parts.fold(0, |all, (n, part)| all | u64::from(blanks_in_16(part)) << (n * 16))
+}
+
 /// Which bytes are letters, digits or hyphens: bit n stands for byte n.
 #[inline(always)]
 pub fn words_in_16(bytes: &[u8; 16]) -> u16 {
@@ -144,17 +151,22 @@ fn each<V: Visit>(
     visit: &mut V,
     mut state: V::State,
 ) -> V::State {
-    let (blocks, rest) = bytes.get(from..).unwrap_or_default().as_chunks::<BLOCK>();
+    // No line ends within the first two bytes when the walk begins behind them.
+    let heads = if from < 2 { 0 } else { bytes.len().saturating_sub(HEAD - 1) };
+    let mut walk = Walk { bytes, start: from, heads };
     let mut base = from;
-    let mut walk = Walk { bytes, start: from, heads: 0 };
-    for block in blocks {
-        // SAFETY: `block` is `bytes[base..base + BLOCK]`, and blocks are walked in order.
+    let blocks_end = bytes.len().saturating_sub(BLOCK - 1);
+    while base < blocks_end {
+        // SAFETY: `base + BLOCK <= bytes.len()`; an array of bytes needs no alignment.
+        let block = unsafe { &*bytes.as_ptr().add(base).cast() };
+        // SAFETY: `block` begins at `base`, and blocks are walked in order.
         if !unsafe { walk.block(base, line_ends(block), visit, &mut state) } {
             return state;
         }
         base += BLOCK;
     }
     let mut last = [0; BLOCK];
+    let rest = bytes.get(base..).unwrap_or_default();
     last[..rest.len()].copy_from_slice(rest);
     // SAFETY: as above, and the bytes that fill `last` up are no line ends.
     unsafe { walk.block(base, line_ends(&last), visit, &mut state) };
@@ -166,8 +178,7 @@ struct Walk<'a> {
     bytes: &'a [u8],
     /// Where the next line begins; not behind the next block.
     start: usize,
-    /// A line that begins before it has all that [`Line`] shows; 0 until a line end was met that is
-    /// not the first byte, so that no line ends within the first two bytes after that.
+    /// A line that begins before it has all that [`Line`] shows; 0 when none has.
     heads: usize,
 }
 
@@ -176,7 +187,7 @@ impl Walk<'_> {
     ///
     /// # Safety
     /// Each bit of `ends` stands for a byte of `bytes`, the lowest for that at `base`; blocks are
-    /// given in order.
+    /// given in order. The walk begins at 2 or behind it unless `heads` is 0.
     #[inline(always)]
     unsafe fn block<V: Visit>(
         &mut self,
@@ -188,26 +199,22 @@ impl Walk<'_> {
         while ends != 0 {
             let end = base + ends.trailing_zeros() as usize;
             ends &= ends - 1;
-            let start = self.start;
+            let start = std::mem::replace(&mut self.start, end + 1);
             let more = if start < self.heads {
                 // SAFETY: `start + HEAD <= bytes.len()` as `start < heads`. `heads` is not 0, so
-                // that an earlier line ended at 1 or behind it: `2 <= start <= end`. And `end` is a
-                // place in `bytes`. An array of bytes needs no alignment.
+                // that `2 <= start <= end`. And `end` is a place in `bytes`. An array of bytes
+                // needs no alignment.
                 let (head, tail) = unsafe {
                     let at = self.bytes.as_ptr();
                     (&*at.add(start).cast(), &*at.add(end - 2).cast())
                 };
                 visit.line(state, Line { start, end, head, tail })
             } else {
-                if end > 0 {
-                    self.heads = self.bytes.len().saturating_sub(HEAD - 1);
-                }
                 visit.edge(state, start, end)
             };
             if !more {
                 return false;
             }
-            self.start = end + 1;
         }
         true
     }
@@ -367,16 +374,15 @@ mod tests {
     struct Ends<'a>(&'a [u8]);
 
     impl Visit for Ends<'_> {
-        /// Whether a line ended behind the first byte.
-        type State = bool;
-        fn line(&mut self, _: &mut bool, line: Line<'_>) -> bool {
+        /// Where the walk began.
+        type State = usize;
+        fn line(&mut self, _: &mut usize, line: Line<'_>) -> bool {
             assert_eq!(Some(&line.head[..]), self.0.get(line.start..line.start + HEAD));
             assert_eq!(Some(&line.tail[..]), self.0.get(line.end - 2..line.end));
             true
         }
-        fn edge(&mut self, ended: &mut bool, start: usize, end: usize) -> bool {
-            assert!(start + HEAD > self.0.len() || !*ended);
-            *ended |= end > 0;
+        fn edge(&mut self, from: &mut usize, start: usize, _: usize) -> bool {
+            assert!(start + HEAD > self.0.len() || *from < 2);
             true
         }
     }
@@ -388,7 +394,8 @@ mod tests {
                 let bytes: Vec<u8> =
                     (0..len).map(|n| if n % every == 0 { b'\n' } else { n | 0x80 }).collect();
                 for lanes in Lanes::all() {
-                    lanes.lines(&bytes, usize::from(len % 3), &mut Ends(&bytes), false);
+                    let from = usize::from(len % 4);
+                    lanes.lines(&bytes, from, &mut Ends(&bytes), from);
                 }
             }
         }
@@ -407,6 +414,9 @@ mod tests {
                 let word = byte.is_ascii_alphanumeric() || byte == b'-';
                 assert_eq!(words_in_16(&bytes), only(word), "{byte:#x}");
                 assert_eq!(blanks_in_16(&bytes), only(byte <= b' '));
+                let mut more = [b':'; 64];
+                more[at * 4 + 1] = byte;
+                assert_eq!(blanks_in_64(&more), u64::from(byte <= b' ') << (at * 4 + 1));
                 let mut wanted = [0; 16];
                 wanted[at] = b'k';
                 assert_eq!(same_in_16(&bytes, &fold, &wanted), only(matches!(byte, b'k' | b'K')));

@@ -7,9 +7,11 @@
 //!
 //! The pass walks bitmaps of line ends, 64 bytes a step. A usual line takes a short path without a
 //! loop: its name is found and looked up as 16 bytes at once, and its value is trimmed already.
-//! Every other line takes the plain path, which gives the same where both apply; the first line and
-//! the empty one are among these. Nothing looks ahead: a line that begins with a blank is added to
-//! the field before it.
+//! Every other line takes the plain path, which gives the same where both apply. Nothing looks
+//! ahead: a line that begins with a blank is added to the field before it.
+//!
+//! How many fields there are is checked once, at last: those beyond the room overwrite others, and
+//! the message is refused.
 
 use sluice_base::Span;
 use sluice_base::lanes::{Lanes, Line, Visit, equal_in_16, words_in_16};
@@ -99,12 +101,17 @@ impl Index {
     /// The reason why this is no SIP message; the index is then not to be used.
     pub fn scan(&mut self, bytes: &[u8]) -> Result<(), Reason> {
         let begin = first_line_at(bytes)?;
+        let (start, headers) = start_line(bytes, begin)?;
+        self.start = start;
+        self.start_line = Span { start: begin as u16, end: headers as u16 };
         self.found.first = [0; Kind::COUNT];
-        let mut rare = Rare { bytes, begin, unusual: false, start: None, end: None };
+        let mut rare = Rare { bytes, unusual: false, end: Err(Reason::Unfinished) };
         let mut scan = Scan { found: &mut self.found, rare: &mut rare };
-        self.count = self.lanes.lines(bytes, begin, &mut scan, 0);
-        (self.start, self.start_line) = rare.start.ok_or(Reason::FirstLine)??;
-        let end = rare.end.ok_or(Reason::Unfinished)??;
+        self.count = self.lanes.lines(bytes, headers, &mut scan, 0);
+        if self.count > limits::FIELDS {
+            return Err(Reason::TooManyHeaders); // whatever else is wrong behind the last place
+        }
+        let end = rare.end?;
         self.headers_end = end.start;
         self.check_mandatory(rare.unusual)?;
         self.find_body(bytes, usize::from(end.end))
@@ -220,41 +227,41 @@ impl Visit for Scan<'_, '_> {
 
     #[inline(always)]
     fn line(&mut self, count: &mut usize, line: Line<'_>) -> bool {
-        if let Some(slot) = self.found.fields.get_mut(*count)
-            && let Some(field) = usual_field(&line)
-        {
-            *slot = field;
-            self.found.keep(field.kind, count);
+        if let Some(field) = usual_field(&line) {
+            *count = self.found.keep(field, *count);
             return true;
+        }
+        if line.end - line.start == 1 && line.tail[1] == b'\r' {
+            self.rare.end = Ok(line_span(line.start, line.end));
+            return false;
         }
         self.edge(count, line.start, line.end)
     }
 
     #[inline(always)]
     fn edge(&mut self, count: &mut usize, start: usize, end: usize) -> bool {
-        match self.rare.line(self.found, *count, start, end) {
-            Rarely::Field(kind) => self.found.keep(kind, count),
-            Rarely::Nothing => {}
-            Rarely::End => return false,
-        }
-        true
+        let more;
+        (*count, more) = self.rare.line(self.found, *count, start, end);
+        more
     }
 }
 
 impl Found {
-    /// Counts a field and keeps the way to the first one of its kind.
+    /// Keeps a field behind `count` others, and the way to the first one of its kind; gives how
+    /// many there are now.
     #[inline(always)]
-    fn keep(&mut self, kind: Kind, count: &mut usize) {
-        *count += 1;
-        let first = &mut self.first[kind as usize];
+    fn keep(&mut self, field: Field, count: usize) -> usize {
+        self.fields[count % limits::FIELDS] = field;
+        let first = &mut self.first[field.kind as usize];
         if *first == 0 {
-            *first = *count as u16;
+            *first = count as u16 + 1;
         }
+        count + 1
     }
 }
 
 /// The field of a line as nearly all are: a short name, a colon, one blank, a value, CRLF. `None`
-/// for any other, the first line and the empty one among them.
+/// for any other, the empty one among them.
 #[inline(always)]
 fn usual_field(line: &Line<'_>) -> Option<Field> {
     let head = line.head;
@@ -268,14 +275,13 @@ fn usual_field(line: &Line<'_>) -> Option<Field> {
     // A name holds no LF, so that the colon stands in front of this line's end.
     let value = (len & 15) + 2;
     let (b' ', b'!'..=0xFF) = (head[value - 1], head[value]) else { return None };
-    // One number for two bytes: no blank, and CR behind it.
-    let (0x0D21..=0x0DFF) = u16::from_le_bytes(*line.tail) else { return None };
+    let [b'!'..=0xFF, b'\r'] = line.tail else { return None };
     let Line { start, end, .. } = *line;
     Some(Field {
         kind,
         name: Span { start: start as u16, end: (start + value - 2) as u16 },
         value: Span { start: (start + value) as u16, end: (end - 1) as u16 },
-        line: Span { start: start as u16, end: (end + 1) as u16 },
+        line: line_span(start, end),
     })
 }
 
@@ -289,84 +295,62 @@ fn is_other_name(head: &[u8; 16], len: usize) -> bool {
 /// What happens once in a message, or not at all.
 struct Rare<'a> {
     bytes: &'a [u8],
-    /// Where the first line begins.
-    begin: usize,
     /// There was a field that is not as nearly all are.
     unusual: bool,
-    /// The first line, when it was met.
-    start: Option<Result<(StartLine, Span), Reason>>,
     /// The empty line, or why the pass ended before it.
-    end: Option<Result<Span, Reason>>,
-}
-
-/// What a rare line means to the pass.
-enum Rarely {
-    /// A new field.
-    Field(Kind),
-    /// The first line, or more of the last field.
-    Nothing,
-    /// The end of the headers, or an error.
-    End,
+    end: Result<Span, Reason>,
 }
 
 impl Rare<'_> {
-    /// Reads any line; `count` fields are there before it.
+    /// Reads any line behind the first; `count` fields are there before it. Gives how many there
+    /// are now, and whether the headers go on.
     #[inline(never)]
-    fn line(&mut self, found: &mut Found, count: usize, start: usize, end: usize) -> Rarely {
-        // The first line is never shown as a usual one.
-        if start == self.begin {
-            let read = start_line(self.bytes, start, end);
-            self.start = Some(read);
-            return if read.is_ok() { Rarely::Nothing } else { Rarely::End };
-        }
-        if let [] | [b'\r'] = self.bytes.get(start..end).unwrap_or_default() {
-            self.end = Some(Ok(Span { start: start as u16, end: (end + 1) as u16 }));
-            return Rarely::End;
-        }
-        self.unusual = true;
-        let (before, behind) = found.fields.split_at_mut(count.min(limits::FIELDS));
-        match any_line(self.bytes, start, end, before.last_mut(), behind.first_mut()) {
-            Ok(Some(kind)) => Rarely::Field(kind),
-            Ok(None) => Rarely::Nothing,
-            Err(reason) => {
-                self.end = Some(Err(reason));
-                Rarely::End
-            }
-        }
+    fn line(&mut self, found: &mut Found, count: usize, start: usize, end: usize) -> (usize, bool) {
+        self.end = match self.bytes.get(start..end).unwrap_or_default() {
+            [] | [b'\r'] => Ok(line_span(start, end)),
+            // RFC 3261 7.3.1: a line that begins with a blank goes on with the one before.
+            [b' ' | b'\t', ..] => match count.checked_sub(1) {
+                Some(last) => {
+                    self.unusual = true;
+                    let field = &mut found.fields[last % limits::FIELDS];
+                    field.value = trimmed(self.bytes, usize::from(field.value.start), end);
+                    field.line.end = (end + 1) as u16;
+                    return (count, true);
+                }
+                None => Err(Reason::Header),
+            },
+            line => match any_field(self.bytes, line, start, end) {
+                Ok(field) => {
+                    self.unusual = true;
+                    return (found.keep(field, count), true);
+                }
+                Err(reason) => Err(reason),
+            },
+        };
+        (count, false)
     }
 }
 
-/// Reads `bytes[start..end]`, a header line without its LF. Fills the `next` field and gives its
-/// kind, or adds to the `last` one.
-fn any_line(
-    bytes: &[u8],
-    start: usize,
-    end: usize,
-    last: Option<&mut Field>,
-    next: Option<&mut Field>,
-) -> Result<Option<Kind>, Reason> {
-    let line = bytes.get(start..end).unwrap_or_default();
-    // RFC 3261 7.3.1: a line that begins with a blank goes on with the one before.
-    if let [b' ' | b'\t', ..] = line {
-        let field = last.ok_or(Reason::Header)?;
-        field.value = trimmed(bytes, usize::from(field.value.start), end);
-        field.line.end = (end + 1) as u16;
-        return Ok(None);
-    }
+/// Reads `line`, which is `bytes[start..end]`: a field without its LF.
+fn any_field(bytes: &[u8], line: &[u8], start: usize, end: usize) -> Result<Field, Reason> {
     let (name, _) = split_once(line, b':').ok_or(Reason::Header)?;
     let colon = start + name.len();
     let name = without_blanks(name);
     if !is_token(name) {
         return Err(Reason::Header);
     }
-    let kind = Kind::of(name);
-    *next.ok_or(Reason::TooManyHeaders)? = Field {
-        kind,
+    Ok(Field {
+        kind: Kind::of(name),
         name: Span { start: start as u16, end: (start + name.len()) as u16 },
         value: trimmed(bytes, colon + 1, end),
-        line: Span { start: start as u16, end: (end + 1) as u16 },
-    };
-    Ok(Some(kind))
+        line: line_span(start, end),
+    })
+}
+
+/// The span of a line that begins at `start` and has its LF at `end`.
+#[inline(always)]
+fn line_span(start: usize, end: usize) -> Span {
+    Span { start: start as u16, end: (end + 1) as u16 }
 }
 
 /// The span of `bytes[start..end]` without white space at both ends.

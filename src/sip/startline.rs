@@ -4,53 +4,59 @@
 //! between the parts and blanks at the end; does not read the Request-URI.
 
 use sluice_base::Span;
-use sluice_base::lanes::equal_in_16;
+use sluice_base::lanes::blanks_in_64;
 
-use crate::text::{has_blank, is_token, trim_end};
+use crate::text::{has_blank, is_token, split_once, trim_end};
 use crate::{Method, Reason, StartLine};
 
-/// Reads `bytes[start..end]`, the first line without its LF; gives it and its span with its LF.
+/// Reads the first line, which begins at `start`; gives it and where it ends, past its LF.
 ///
 /// # Errors
 /// [`Reason::FirstLine`], or [`Reason::Version`] when only the version is not 2.0.
-#[inline(never)]
-pub(crate) fn start_line(
-    bytes: &[u8],
-    start: usize,
-    end: usize,
-) -> Result<(StartLine, Span), Reason> {
-    let line = bytes.get(start..end).unwrap_or_default();
-    let read = match usual_request(line, start) {
-        Some(request) => request,
-        None => any_start(trim_end(line), start)?,
-    };
-    Ok((read, span(start, end + 1 - start)))
+#[inline(always)] // into the only caller
+pub(crate) fn start_line(bytes: &[u8], start: usize) -> Result<(StartLine, usize), Reason> {
+    let text = bytes.get(start..).unwrap_or_default();
+    match text.first_chunk().and_then(|head| usual_request(head, start)) {
+        Some(read) => Ok(read),
+        None => any_start(text, start),
+    }
 }
 
-/// A request line as nearly all are: one blank between the parts, CR behind. `None` for any other.
+/// A request line of at most 64 bytes as nearly all are: one blank between the parts, CRLF behind.
+/// `None` for any other.
 #[inline(always)]
-fn usual_request(line: &[u8], start: usize) -> Option<StartLine> {
-    let request = line.strip_suffix(b" SIP/2.0\r")?;
-    let token_len = equal_in_16(request.first_chunk()?, b' ').trailing_zeros() as usize;
-    let (token, uri) = (request.get(..token_len)?, request.get(token_len + 1..)?);
-    let method = Method::of(token);
-    if method == Method::Other || uri.is_empty() || has_blank(uri) {
+fn usual_request(head: &[u8; 64], start: usize) -> Option<(StartLine, usize)> {
+    let blanks = blanks_in_64(head);
+    let token_len = blanks.trailing_zeros() as usize;
+    let uri_end = (blanks & blanks.wrapping_sub(1)).trailing_zeros() as usize;
+    let end = uri_end + VERSION.len();
+    if head.get(token_len) != Some(&b' ')
+        || head.get(uri_end..end) != Some(VERSION)
+        || uri_end == token_len + 1
+    {
         return None;
     }
-    Some(StartLine::Request {
-        method,
-        token: span(start, token_len),
-        uri: span(start + token_len + 1, uri.len()),
+    let method = Method::of_head(head.first_chunk()?, token_len);
+    (method != Method::Other).then(|| {
+        let uri = span(start + token_len + 1, uri_end - token_len - 1);
+        (StartLine::Request { method, token: span(start, token_len), uri }, start + end)
     })
 }
 
+/// What stands behind the Request-URI.
+const VERSION: &[u8; 10] = b" SIP/2.0\r\n";
+
 #[inline(never)]
-fn any_start(line: &[u8], start: usize) -> Result<StartLine, Reason> {
-    match version_at_start(line) {
+fn any_start(text: &[u8], start: usize) -> Result<(StartLine, usize), Reason> {
+    let (line, _) = split_once(text, b'\n').ok_or(Reason::FirstLine)?;
+    let end = start + line.len() + 1;
+    let line = trim_end(line);
+    let read = match version_at_start(line) {
         Some(b"2.0") => reply(line, start),
         Some(_) => Err(Reason::Version),
         None => request(line, start),
-    }
+    };
+    Ok((read?, end))
 }
 
 /// `SIP/2.0 CODE [REASON]`; the line begins with `SIP/2.0`.
