@@ -12,6 +12,16 @@ pub fn push_u64(out: &mut Vec<u8>, number: u64) {
     }
 }
 
+/// Appends a port in decimal digits.
+#[inline]
+pub fn push_u16(out: &mut Vec<u8>, number: u16) {
+    let digit = |unit: u16| b'0' + (number / unit % 10) as u8;
+    // Five digits, and as many bytes behind them as may be copied beyond.
+    let text = [digit(10_000), digit(1_000), digit(100), digit(10), digit(1), 0, 0, 0, 0];
+    let zeros = [10, 100, 1_000, 10_000].iter().filter(|more| number < **more).count();
+    push_short::<5>(out, &text[zeros..], 5 - zeros);
+}
+
 fn push_long(out: &mut Vec<u8>, mut number: u64) {
     const MOST: usize = 20; // u64::MAX has 20 digits
     let mut digits = [0; 2 * MOST];
@@ -39,6 +49,7 @@ fn push_short<const N: usize>(out: &mut Vec<u8>, bytes: &[u8], len: usize) {
 }
 
 /// Appends an address; an IPv6 one without brackets, in the form of RFC 5952.
+#[inline]
 pub fn push_addr(out: &mut Vec<u8>, addr: IpAddr) {
     match addr {
         IpAddr::V4(addr) => push_v4(out, addr),
@@ -147,6 +158,15 @@ mod tests {
             let mut out = b"x".to_vec();
             push_u64(&mut out, number);
             assert_eq!(out, format!("x{number}").into_bytes());
+        }
+    }
+
+    #[test]
+    fn ports_as_the_formatter_writes_them() {
+        for port in 0..=u16::MAX {
+            let mut out = Vec::new();
+            push_u16(&mut out, port);
+            assert_eq!(out, port.to_string().into_bytes());
         }
     }
 

@@ -20,14 +20,17 @@ pub struct Message<'a> {
 
 impl<'a> Message<'a> {
     /// The first line.
+    #[inline]
     pub fn start(&self) -> StartLine {
         self.index.start
     }
     /// Whether it is a request.
+    #[inline]
     pub fn is_request(&self) -> bool {
         matches!(self.index.start, StartLine::Request { .. })
     }
     /// The request's method; on a reply the CSeq's.
+    #[inline]
     pub fn method(&self) -> Method {
         match self.index.start {
             StartLine::Request { method, .. } => method,
@@ -42,6 +45,7 @@ impl<'a> Message<'a> {
         }
     }
     /// The Request-URI; `None` on a reply.
+    #[inline]
     pub fn uri(&self) -> Option<Span> {
         match self.index.start {
             StartLine::Request { uri, .. } => Some(uri),
@@ -49,6 +53,7 @@ impl<'a> Message<'a> {
         }
     }
     /// The status code; `None` on a request.
+    #[inline]
     pub fn status(&self) -> Option<u16> {
         match self.index.start {
             StartLine::Reply { status, .. } => Some(status),
@@ -56,10 +61,12 @@ impl<'a> Message<'a> {
         }
     }
     /// The bytes of a span.
+    #[inline]
     pub fn text(&self, span: Span) -> &'a [u8] {
         span.of(self.bytes)
     }
     /// The first field of a kind.
+    #[inline]
     pub fn field(&self, kind: Kind) -> Option<&'a Field> {
         self.index.first(kind)
     }
@@ -73,10 +80,12 @@ impl<'a> Message<'a> {
         self.index.fields()
     }
     /// The value of the first field of a kind.
+    #[inline]
     pub fn value(&self, kind: Kind) -> Option<&'a [u8]> {
         self.field(kind).map(|field| self.text(field.value))
     }
     /// The Call-ID (present: the index refuses a message without).
+    #[inline]
     pub fn call_id(&self) -> &'a [u8] {
         self.value(Kind::CallId).unwrap_or_default()
     }
@@ -132,6 +141,7 @@ impl<'a> Message<'a> {
         head.last().is_some_and(|byte| is_space(*byte)) && number(trim_end(head)).is_some()
     }
     /// The body.
+    #[inline]
     pub fn body(&self) -> Span {
         self.index.body
     }
@@ -144,6 +154,7 @@ impl<'a> Message<'a> {
         self.index.headers_end
     }
     /// A span for a piece of this message's bytes, by address.
+    #[inline]
     pub fn span_of(&self, piece: &[u8]) -> Span {
         let start = (piece.as_ptr() as usize).wrapping_sub(self.bytes.as_ptr() as usize);
         match u16::try_from(start) {

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use sluice_base::Span;
 
-use crate::digits::{push_addr, push_u64};
+use crate::digits::{push_addr, push_u16, push_u64};
 use crate::nameaddr::items;
 use crate::uri::literal_addr;
 use crate::via::{Known, Via};
@@ -17,16 +17,20 @@ use crate::{Field, Kind, Message, Patches};
 ///
 /// A `received` or `rport` that is there gets the new value, else the parameter is added at the end
 /// of the value.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ViaMarks {
-    /// What to put where, in the order of the places.
-    edits: [Option<(Span, Mark)>; 2],
+    /// Where `received` goes.
+    received: Option<Span>,
+    /// Where `rport` goes.
+    rport: Option<Span>,
+    source: SocketAddr,
 }
 
 impl ViaMarks {
     /// The marks for a request from `source`, whose topmost Via is `via`: `received` when the Via's
     /// host is not the source address, and when the sender wrote one himself, since it would lead
     /// replies astray; both when the Via asks with `rport` or `force_rport()` was called.
+    #[inline]
     pub fn of(
         message: &Message<'_>,
         via: &Via<'_>,
@@ -42,55 +46,103 @@ impl ViaMarks {
         let asked = force_rport || known.rport.is_some();
         let marked =
             asked || known.received.is_some() || literal_addr(via.host) != Some(source.ip());
-        let received = marked.then(|| (place(known.received), Mark::Received(source.ip())));
-        let rport = asked.then(|| (place(known.rport), Mark::Rport(source.port())));
         Self {
-            edits: match (received, rport) {
-                (Some((late, _)), Some((early, _))) if early.start < late.start => {
-                    [rport, received]
-                }
-                _ => [received, rport],
-            },
+            received: marked.then(|| place(known.received)),
+            rport: asked.then(|| place(known.rport)),
+            source,
         }
     }
 
     /// Whether `rport` is among them.
     pub fn has_rport(&self) -> bool {
-        self.edits.iter().flatten().any(|(_, mark)| matches!(mark, Mark::Rport(_)))
+        self.rport.is_some()
+    }
+
+    /// Whether `rport` stands in front of `received`.
+    fn begins_with_rport(&self) -> bool {
+        let both = self.rport.zip(self.received);
+        both.is_some_and(|(rport, received)| rport.start < received.start)
     }
 
     /// Appends the bytes of `message` from `from` to behind the last place, changed there; gives
     /// where the unchanged rest begins.
-    pub fn write(&self, message: &Message<'_>, mut from: u16, out: &mut Vec<u8>) -> u16 {
-        for (span, mark) in self.edits.iter().flatten() {
-            out.extend_from_slice(message.text(Span::new(from, span.start)));
-            mark.write(out);
-            from = span.end;
+    #[inline]
+    pub fn write(&self, message: &Message<'_>, from: u16, out: &mut Vec<u8>) -> u16 {
+        if self.begins_with_rport() {
+            let from = self.write_rport(message, from, out);
+            return self.write_received(message, from, out);
         }
-        from
+        let from = self.write_received(message, from, out);
+        self.write_rport(message, from, out)
+    }
+
+    #[inline]
+    fn write_received(&self, message: &Message<'_>, from: u16, out: &mut Vec<u8>) -> u16 {
+        let Some(span) = self.received else { return from };
+        copy_up_to(message, from, span, out);
+        push_received(out, self.source.ip());
+        span.end
+    }
+
+    #[inline]
+    fn write_rport(&self, message: &Message<'_>, from: u16, out: &mut Vec<u8>) -> u16 {
+        let Some(span) = self.rport else { return from };
+        copy_up_to(message, from, span, out);
+        push_rport(out, self.source.port());
+        span.end
     }
 
     /// Patches the topmost Via.
     pub fn patch(&self, patches: &mut Patches) {
-        match self.edits {
-            // Side by side, as where `rport` was the last parameter: one patch does for both.
-            [Some((first, mark)), Some((second, other))] if first.end == second.end => {
-                patches.replace_with(first, |out| {
-                    mark.write(out);
-                    other.write(out);
-                });
-            }
-            edits => {
-                for (span, mark) in edits.into_iter().flatten() {
-                    patches.replace_with(span, |out| mark.write(out));
-                }
-            }
+        // What stands at one offset keeps the order in which it comes.
+        if self.begins_with_rport() {
+            self.patch_rport(patches);
+            return self.patch_received(patches);
+        }
+        self.patch_received(patches);
+        self.patch_rport(patches);
+    }
+
+    fn patch_received(&self, patches: &mut Patches) {
+        if let Some(span) = self.received {
+            patches.replace_with(span, |out| push_received(out, self.source.ip()));
+        }
+    }
+
+    fn patch_rport(&self, patches: &mut Patches) {
+        if let Some(span) = self.rport {
+            patches.replace_with(span, |out| push_rport(out, self.source.port()));
         }
     }
 }
 
+/// Appends what stands between an offset and a span, often nothing.
+#[inline]
+fn copy_up_to(message: &Message<'_>, from: u16, span: Span, out: &mut Vec<u8>) {
+    if from < span.start {
+        out.extend_from_slice(message.text(Span::new(from, span.start)));
+    }
+}
+
+#[inline]
+fn push_received(out: &mut Vec<u8>, addr: IpAddr) {
+    out.extend_from_slice(b";received=");
+    push_addr(out, addr);
+}
+
+#[inline]
+fn push_rport(out: &mut Vec<u8>, port: u16) {
+    out.extend_from_slice(b";rport=");
+    push_u16(out, port);
+}
+
 /// A parameter with the `;` in front of it.
 fn with_semicolon(message: &Message<'_>, piece: Span) -> Span {
+    if let Some(before) = piece.start.checked_sub(1)
+        && message.bytes.get(usize::from(before)) == Some(&b';')
+    {
+        return Span::new(before, piece.end);
+    }
     let before = message.text(Span::new(0, piece.start));
     let semicolon = before.iter().rposition(|byte| *byte == b';').unwrap_or(before.len());
     Span::new(semicolon as u16, piece.end)
@@ -181,26 +233,4 @@ impl Reply<'_> {
 fn write_field(message: &Message<'_>, field: &Field, out: &mut Vec<u8>) {
     out.extend_from_slice(message.text(Span::new(field.name.start, field.value.end)));
     out.extend_from_slice(b"\r\n");
-}
-
-/// One parameter that is put into a Via.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Mark {
-    Received(IpAddr),
-    Rport(u16),
-}
-
-impl Mark {
-    fn write(self, out: &mut Vec<u8>) {
-        match self {
-            Self::Received(addr) => {
-                out.extend_from_slice(b";received=");
-                push_addr(out, addr);
-            }
-            Self::Rport(port) => {
-                out.extend_from_slice(b";rport=");
-                push_u64(out, u64::from(port));
-            }
-        }
-    }
 }

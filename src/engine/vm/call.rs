@@ -35,6 +35,7 @@ pub(super) fn call(
 }
 
 /// Calls a function with arguments that were made ready at start.
+#[inline]
 pub(super) fn call_constant(
     machine: &mut Machine,
     ctx: &mut Ctx<'_>,
@@ -51,6 +52,9 @@ pub(super) fn call_constant(
     let flow = (function.call)(ctx, state.as_mut(), values);
     if !ctx.run.outputs.is_empty() {
         deliver(ctx, registry, states);
+    }
+    if let Flow::Code(code) = flow {
+        return settle(machine, ctx, code);
     }
     if let Flow::Suspend(..) = flow {
         // The step that goes on finds them on the stack, as those of any call.
@@ -81,6 +85,7 @@ pub(super) fn finish(
     conclude(machine, ctx, function, pending.function, pending.args, flow)
 }
 
+#[inline(never)]
 fn conclude(
     machine: &mut Machine,
     ctx: &mut Ctx<'_>,
@@ -107,6 +112,7 @@ fn conclude(
 }
 
 /// A command's code: 0 stops the whole script, whatever the command (spec 1.5).
+#[inline]
 fn settle(machine: &mut Machine, ctx: &mut Ctx<'_>, code: i32) -> Step {
     ctx.run.code = code;
     machine.truth = code > 0;

@@ -30,9 +30,6 @@ pub struct Avps {
 impl Avps {
     /// Fills them after `chosen` has been selected from `set`.
     pub fn fill(&self, ctx: &mut Ctx<'_>, set: &Set, chosen: usize, flags: Flags, results: usize) {
-        if !self.read {
-            return;
-        }
         if !flags.append {
             self.forget(ctx, flags.failover);
         }

@@ -111,7 +111,7 @@ fn mark(letter: &str) -> Result<i64, String> {
 }
 
 fn select_from(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: Target) -> Flow {
-    let (Some(worker), &[set, algorithm, flags, _, most, hash_pvar]) =
+    let (Some(worker), [set, algorithm, flags, _, most, hash_pvar]) =
         (state.downcast_mut::<Worker>(), args)
     else {
         return NOT_STARTED;
@@ -123,8 +123,7 @@ fn select_from(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: T
     let (of_call, results) = Flags::unpack(flags.int().unwrap_or(0));
     let flags = params.flags.or(of_call);
     let Some(set) = set.int().and_then(|id| worker.sets.get().get(id)) else { return Flow::FALSE };
-    let call = Call { user_only: flags.user_only, hash_pvar };
-    let pick = match pick(ctx, set, algorithm, &call) {
+    let pick = match pick(ctx, set, algorithm, flags.user_only, hash_pvar) {
         Ok(pick) => pick,
         Err(why) => return Flow::Fail(why),
     };
@@ -135,6 +134,9 @@ fn select_from(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: T
         return Flow::Fail(why);
     }
     destination.live.hit(worker.lane);
+    if !params.avps.read {
+        return Flow::TRUE;
+    }
     let most = most.int().and_then(|most| usize::try_from(most).ok()).filter(|most| *most > 0);
     let results = most.or(results).unwrap_or(limits::RESULTS);
     params.avps.fill(ctx, set, chosen, flags, results);
@@ -142,7 +144,13 @@ fn select_from(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: T
 }
 
 #[inline]
-fn pick(ctx: &mut Ctx<'_>, set: &Set, algorithm: Value, call: &Call) -> Result<Pick, &'static str> {
+fn pick(
+    ctx: &mut Ctx<'_>,
+    set: &Set,
+    algorithm: &Value,
+    user_only: bool,
+    hash_pvar: &Value,
+) -> Result<Pick, &'static str> {
     let number = algorithm.int().ok_or("dispatcher: the algorithm is no number")?;
     // The usual one, without a call by table.
     if number == 0 {
@@ -152,7 +160,7 @@ fn pick(ctx: &mut Ctx<'_>, set: &Set, algorithm: Value, call: &Call) -> Result<P
     if algorithm.uses_cursor() {
         set.cursor.wake();
     }
-    algorithm.pick(ctx, call)
+    algorithm.pick(ctx, &Call { user_only, hash_pvar: *hash_pvar })
 }
 
 fn next(ctx: &mut Ctx<'_>, state: &mut dyn Any, target: Target) -> Flow {

@@ -20,6 +20,7 @@ impl Target {
     ///
     /// # Errors
     /// A URI without host and port that is wanted for the Request-URI, or a malformed one there.
+    #[inline]
     pub fn set(
         self,
         ctx: &mut Ctx<'_>,
