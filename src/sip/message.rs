@@ -5,7 +5,7 @@
 use sluice_base::Span;
 
 use crate::nameaddr::{NameAddr, items};
-use crate::text::{is_space, is_token, number, trim_end, trim_start};
+use crate::text::{is_space, is_token, leading_digits, number, trim_start};
 use crate::via::{Known, Via};
 use crate::{Field, Index, Kind, Method, StartLine};
 
@@ -137,8 +137,12 @@ impl<'a> Message<'a> {
             return self.cseq().is_some();
         };
         let value = self.value(Kind::CSeq).unwrap_or_default();
-        let Some(head) = value.strip_suffix(self.text(token)) else { return false };
-        head.last().is_some_and(|byte| is_space(*byte)) && number(trim_end(head)).is_some()
+        let (digits, rest) = value.split_at(leading_digits(value));
+        let method = trim_start(rest);
+        // Nine digits fit; more must be looked at.
+        method.len() < rest.len()
+            && method == self.text(token)
+            && (matches!(digits.len(), 1..=9) || number(digits).is_some())
     }
     /// The body.
     #[inline]

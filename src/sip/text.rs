@@ -63,6 +63,40 @@ pub fn number(text: &[u8]) -> Option<u32> {
     })
 }
 
+/// How many digits `text` begins with.
+#[inline]
+pub fn leading_digits(text: &[u8]) -> usize {
+    match text.first_chunk().map(|head| digits_in_word(u64::from_le_bytes(*head))) {
+        Some(count @ ..8) => count,
+        _ => text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len()),
+    }
+}
+
+/// The number that `text` begins with, and its digits; `None` without one to seven digits, and
+/// for texts of less than eight bytes.
+#[inline]
+pub(crate) fn leading_number(text: &[u8]) -> Option<(u32, usize)> {
+    let word = u64::from_le_bytes(*text.first_chunk()?);
+    let count = digits_in_word(word);
+    if !(1..8).contains(&count) {
+        return None;
+    }
+    // The last digit goes to the top; two digits, then four, then eight become one number.
+    let ones = (word << (64 - 8 * count)) & 0x0F0F_0F0F_0F0F_0F0F;
+    let pairs = (ones.wrapping_mul(10 << 8 | 1) >> 8) & 0x00FF_00FF_00FF_00FF;
+    let fours = (pairs.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_FFFF_0000_FFFF;
+    Some(((fours.wrapping_mul(10_000 << 32 | 1) >> 32) as u32, count))
+}
+
+/// How many bytes of a word are digits before the first that is none; the lowest comes first.
+#[inline]
+fn digits_in_word(word: u64) -> usize {
+    // A digit has 3 in its upper half, also with 6 added; what carries was none itself.
+    let upper = |word: u64| (word & 0xF0F0_F0F0_F0F0_F0F0) ^ 0x3030_3030_3030_3030;
+    let others = upper(word) | upper(word.wrapping_add(0x0606_0606_0606_0606));
+    others.trailing_zeros() as usize / 8
+}
+
 /// Whether `text` holds a blank or a control character below it, which no URI may.
 #[inline]
 pub fn has_blank(text: &[u8]) -> bool {
@@ -144,6 +178,28 @@ mod tests {
         assert_eq!(number(b"4294967295"), Some(u32::MAX));
         for bad in ["", "4294967296", "-1", "+1", "1 ", "1a"] {
             assert_eq!(number(bad.as_bytes()), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn leading_digits_are_counted_and_read() {
+        for text in
+            ["5060;lr=on", "1;branch", "0000070 x", "9:9;9;9;9", "/1234567", "1\u{FF}345678"]
+        {
+            let digits = text.split(|c: char| !c.is_ascii_digit()).next().unwrap();
+            assert_eq!(leading_digits(text.as_bytes()), digits.len(), "{text}");
+            let read = digits.parse().ok().map(|number: u32| (number, digits.len()));
+            assert_eq!(leading_number(text.as_bytes()), read, "{text}");
+        }
+        for (text, count) in [("", 0), ("12", 2), ("1 2", 1), ("12345678", 8), ("1234567890a", 10)]
+        {
+            assert_eq!(leading_digits(text.as_bytes()), count, "{text}");
+            assert_eq!(leading_number(text.as_bytes()), None, "{text}");
+        }
+        for byte in 0..=255u8 {
+            let text = [b'4', byte, b'2', b'x', b'x', b'x', b'x', b'x'];
+            let count = if byte.is_ascii_digit() { 3 } else { 1 };
+            assert_eq!(leading_digits(&text), count, "{byte:#x}");
         }
     }
 

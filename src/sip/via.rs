@@ -7,7 +7,7 @@ use sluice_base::lanes::{blanks_in_16, equal_in_16};
 
 use crate::nameaddr::items;
 use crate::params::{self, Param};
-use crate::text::{is_space, is_token, number, split_once, trim, trim_start};
+use crate::text::{is_space, is_token, leading_number, number, split_once, trim, trim_start};
 use crate::uri::{default_port, port, split_host};
 
 /// One Via value.
@@ -120,16 +120,11 @@ fn usual(text: &[u8]) -> Option<(Via<'_>, Known<'_>)> {
 }
 
 /// A port of at most five digits and what follows its `;`.
+#[inline]
 fn usual_port(text: &[u8]) -> Option<(u16, &[u8])> {
-    let mut port = 0u32;
-    for (at, byte) in text.iter().take(6).enumerate() {
-        match byte {
-            b'0'..=b'9' => port = port * 10 + u32::from(byte - b'0'),
-            b';' if at > 0 => return Some((u16::try_from(port).ok()?, &text[at + 1..])),
-            _ => return None,
-        }
-    }
-    None
+    let (port, digits @ ..=5) = leading_number(text)? else { return None };
+    let params = text.get(digits..)?.strip_prefix(b";")?;
+    Some((u16::try_from(port).ok()?, params))
 }
 
 fn usual_params(mut rest: &[u8]) -> Option<Known<'_>> {
