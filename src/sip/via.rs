@@ -130,19 +130,20 @@ fn usual_port(text: &[u8]) -> Option<(u16, &[u8])> {
 fn usual_params(mut rest: &[u8]) -> Option<Known<'_>> {
     let mut known = Known::default();
     while !rest.is_empty() {
-        let len = if rest == b"rport" { 5 } else { plain_len(rest) };
-        let (piece, behind) = rest.split_at(len);
+        if rest == b"rport" && known.rport.is_none() {
+            known.rport = Some(rest);
+            break;
+        }
+        let (piece, behind) = rest.split_at(plain_len(rest));
         rest = match behind {
             [b';', behind @ ..] => behind,
             [] => behind,
             _ => return None,
         };
-        match piece {
-            [b'b', b'r', b'a', b'n', b'c', b'h', b'=', value @ ..] if known.branch.is_none() => {
-                known.branch = Some(value);
-            }
-            b"rport" if known.rport.is_none() => known.rport = Some(piece),
-            [b'B' | b'b' | b'R' | b'r', ..] => return None,
+        match (piece.strip_prefix(b"branch="), piece) {
+            (Some(value), _) if known.branch.is_none() => known.branch = Some(value),
+            (None, b"rport") if known.rport.is_none() => known.rport = Some(piece),
+            (_, [b'B' | b'b' | b'R' | b'r', ..]) => return None,
             _ => {}
         }
     }

@@ -82,6 +82,11 @@ impl Links {
         sleeping
     }
 
+    /// Whether no other worker can send anything.
+    pub(super) fn is_alone(&self) -> bool {
+        self.incoming.is_empty()
+    }
+
     /// The incoming rings, lent out so that messages can be handled in place.
     pub(super) fn lend_incoming(&mut self) -> Vec<Consumer> {
         std::mem::take(&mut self.incoming)

@@ -31,9 +31,19 @@ fn walk(sum: u32, part: &[u8]) -> u32 {
         };
         sum.wrapping_add(high).wrapping_add(low)
     });
-    match rest.split_first_chunk::<4>() {
-        Some((group, tail)) => step(step(sum, group), tail),
-        None => step(sum, rest),
+    match part.last_chunk().map(|last| u64::from_be_bytes(*last)) {
+        // The last bytes, at the top of a word, the rest of which is cut off again.
+        Some(last) if last & HIGH_BITS == 0 => {
+            let bits = 8 * rest.len() as u32;
+            let [high, low] = split(last.checked_shl(64 - bits).unwrap_or(0));
+            let group = |word: u32, bits: u32| word.checked_shr(32 - bits).unwrap_or(0);
+            let sum = add(sum, group(high, bits.min(32)));
+            add(sum, group(low, bits.saturating_sub(32)))
+        }
+        _ => {
+            let (group, tail) = rest.split_at(rest.len() & 4);
+            step(step(sum, group), tail)
+        }
     }
 }
 
@@ -95,6 +105,11 @@ mod tests {
             let pair = [group, [7, 6, 5, 4]].concat();
             assert_eq!(walk(7, &group), step(7, &group), "{group:x?}");
             assert_eq!(walk(7, &pair), step(step(7, &group), &pair[4..]), "{group:x?}");
+            for len in 0..8 {
+                let (text, sum) = ([&pair[..], &b"abcdefg"[..len]].concat(), walk(7, &pair));
+                let (first, second) = text[8..].split_at(len & 4);
+                assert_eq!(walk(7, &text), step(step(sum, first), second), "{text:x?}");
+            }
         }
     }
 }
