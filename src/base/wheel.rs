@@ -104,6 +104,10 @@ impl Wheel {
     /// one millisecond come in no promised order.
     pub fn pop_due(&mut self, now_ms: u64) -> Option<u64> {
         let now_ms = now_ms.min(WHEEL_HORIZON_MS);
+        if self.len == 0 {
+            self.time_ms = self.time_ms.max(now_ms);
+            return None;
+        }
         loop {
             let first = self.nodes[DUE as usize].next;
             if first != DUE {

@@ -23,9 +23,6 @@ const BRANCH_SEED: OwnerSeed = OwnerSeed(0x5AC1_7E5B_0C4F_93D7);
 /// The magic cookie of RFC 3261 8.1.1.7.
 const COOKIE: &[u8] = b"z9hG4bK";
 
-/// Room for what we add to a request: our Via, `received` and `rport`.
-const MOST_ADDED: usize = 512;
-
 /// Sends the request to an address; false when no socket of ours can reach it.
 pub fn request(ctx: &mut Ctx<'_>, addr: SocketAddr) -> bool {
     let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
@@ -54,7 +51,7 @@ struct OwnVia<'a> {
 }
 
 impl OwnVia<'_> {
-    #[inline]
+    #[inline(always)]
     fn write(self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.head);
         out.extend_from_slice(&hex(self.branch));
@@ -85,7 +82,6 @@ fn write_usual(
 ) {
     let (message, marks) = (ctx.message, via_marks(ctx));
     ctx.local.output.send(target, |out| {
-        out.reserve(message.bytes.len() + MOST_ADDED);
         let mut from = 0;
         let put_hops = |from: u16, out: &mut Vec<u8>| {
             out.extend_from_slice(message.text(Span::new(from, hops_at.start)));

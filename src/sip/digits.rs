@@ -69,6 +69,7 @@ pub fn push_host(out: &mut Vec<u8>, addr: IpAddr) {
     }
 }
 
+#[inline(always)]
 fn push_v4(out: &mut Vec<u8>, addr: Ipv4Addr) {
     // Four bytes more than the longest address, since each octet is copied as four.
     let mut text = [0; 20];

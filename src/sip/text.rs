@@ -53,6 +53,11 @@ pub fn number(text: &[u8]) -> Option<u32> {
     };
     match text.len() {
         0 => return None,
+        2 => {
+            // As Max-Forwards mostly has them.
+            let [tens, ones] = [0, 1].map(|at| u32::from(text[at].wrapping_sub(b'0')));
+            return (tens <= 9 && ones <= 9).then_some(tens * 10 + ones);
+        }
         // No check of each step: nine digits fit.
         1..=9 => return text.iter().try_fold(0, digit),
         _ => {}

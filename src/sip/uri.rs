@@ -156,7 +156,7 @@ pub fn literal_addr(host: &[u8]) -> Option<IpAddr> {
 
 /// Splits a host from what follows it. The host is not empty and holds only bytes of names and
 /// addresses; an IPv6 literal keeps its brackets.
-#[inline]
+#[inline(always)]
 pub(crate) fn split_host(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let len = match text {
         [b'[', inner @ ..] => {
@@ -175,7 +175,7 @@ pub(crate) fn port(digits: &[u8]) -> Option<u16> {
     number(digits).and_then(|port| u16::try_from(port).ok())
 }
 
-#[inline]
+#[inline(always)]
 fn host_len(text: &[u8]) -> usize {
     // As nearly all are: letters, digits, `-`, `.`, and then one of the next 16 bytes ends it.
     if let Some(head) = text.first_chunk() {

@@ -143,7 +143,7 @@ fn select_from(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: T
     Flow::TRUE
 }
 
-#[inline]
+#[inline(always)]
 fn pick(
     ctx: &mut Ctx<'_>,
     set: &Set,

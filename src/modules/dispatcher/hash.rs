@@ -15,7 +15,7 @@ pub fn hash(first: &[u8], second: &[u8]) -> u32 {
     sum.max(1)
 }
 
-#[inline]
+#[inline(always)]
 fn walk(sum: u32, part: &[u8]) -> u32 {
     let (pairs, rest) = part.as_chunks::<8>();
     let sum = pairs.iter().fold(sum, |sum, pair| {
