@@ -111,13 +111,6 @@ pub fn blanks_in_16(bytes: &[u8; 16]) -> u16 {
     return bits_in_16(bytes, |byte| byte <= b' ');
 }
 
-/// [`blanks_in_16`] of 64 bytes.
-#[inline(always)]
-pub fn blanks_in_64(bytes: &[u8; 64]) -> u64 {
-    let parts = bytes.as_chunks().0.iter().enumerate();
-    parts.fold(0, |all, (n, part)| all | u64::from(blanks_in_16(part)) << (n * 16))
-}
-
 /// Which bytes are letters, digits or hyphens: bit n stands for byte n.
 #[inline(always)]
 pub fn words_in_16(bytes: &[u8; 16]) -> u16 {
@@ -414,9 +407,6 @@ mod tests {
                 let word = byte.is_ascii_alphanumeric() || byte == b'-';
                 assert_eq!(words_in_16(&bytes), only(word), "{byte:#x}");
                 assert_eq!(blanks_in_16(&bytes), only(byte <= b' '));
-                let mut more = [b':'; 64];
-                more[at * 4 + 1] = byte;
-                assert_eq!(blanks_in_64(&more), u64::from(byte <= b' ') << (at * 4 + 1));
                 let mut wanted = [0; 16];
                 wanted[at] = b'k';
                 assert_eq!(same_in_16(&bytes, &fold, &wanted), only(matches!(byte, b'k' | b'K')));

@@ -101,8 +101,7 @@ impl Index {
     /// The reason why this is no SIP message; the index is then not to be used.
     pub fn scan(&mut self, bytes: &[u8]) -> Result<(), Reason> {
         let begin = first_line_at(bytes)?;
-        let (start, headers) = start_line(bytes, begin)?;
-        self.start = start;
+        let headers = start_line(bytes, begin, &mut self.start)?;
         self.start_line = Span { start: begin as u16, end: headers as u16 };
         self.found.first = [0; Kind::COUNT];
         let mut rare = Rare { bytes, unusual: false, end: Err(Reason::Unfinished) };
@@ -175,7 +174,7 @@ impl Index {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn content_length(field: &Field, bytes: &[u8]) -> Result<usize, Reason> {
     number(field.value.of(bytes)).map(|len| len as usize).ok_or(Reason::ContentLength)
 }
@@ -252,11 +251,12 @@ impl Found {
     #[inline(always)]
     fn keep(&mut self, field: Field, count: usize) -> usize {
         self.fields[count % limits::FIELDS] = field;
+        let count = count + 1;
         let first = &mut self.first[field.kind as usize];
         if *first == 0 {
-            *first = count as u16 + 1;
+            *first = count as u16;
         }
-        count + 1
+        count
     }
 }
 
@@ -273,14 +273,15 @@ fn usual_field(line: &Line<'_>) -> Option<Field> {
         None => return None,
     };
     // A name holds no LF, so that the colon stands in front of this line's end.
-    let value = (len & 15) + 2;
-    let (b' ', b'!'..=0xFF) = (head[value - 1], head[value]) else { return None };
+    let len = len & 15;
+    let (b' ', b'!'..=0xFF) = (head[len + 1], head[len + 2]) else { return None };
     let [b'!'..=0xFF, b'\r'] = line.tail else { return None };
     let Line { start, end, .. } = *line;
+    let colon = (start + len) as u16;
     Some(Field {
         kind,
-        name: Span { start: start as u16, end: (start + value - 2) as u16 },
-        value: Span { start: (start + value) as u16, end: (end - 1) as u16 },
+        name: Span { start: start as u16, end: colon },
+        value: Span { start: colon + 2, end: (end - 1) as u16 },
         line: line_span(start, end),
     })
 }

@@ -4,47 +4,59 @@
 //! between the parts and blanks at the end; does not read the Request-URI.
 
 use sluice_base::Span;
-use sluice_base::lanes::blanks_in_64;
+use sluice_base::lanes::{blanks_in_16, equal_in_16};
 
 use crate::text::{has_blank, is_token, split_once, trim_end};
 use crate::{Method, Reason, StartLine};
 
-/// Reads the first line, which begins at `start`; gives it and where it ends, past its LF.
+/// Reads the first line, which begins at `start`, into `line`; gives where it ends, past its LF.
 ///
 /// # Errors
 /// [`Reason::FirstLine`], or [`Reason::Version`] when only the version is not 2.0.
 #[inline(always)] // into the only caller
-pub(crate) fn start_line(bytes: &[u8], start: usize) -> Result<(StartLine, usize), Reason> {
+pub(crate) fn start_line(
+    bytes: &[u8],
+    start: usize,
+    line: &mut StartLine,
+) -> Result<usize, Reason> {
     let text = bytes.get(start..).unwrap_or_default();
-    match text.first_chunk().and_then(|head| usual_request(head, start)) {
-        Some(read) => Ok(read),
-        None => any_start(text, start),
+    let end;
+    if let Some(usual) = usual_request(text, start) {
+        (*line, end) = usual;
+    } else {
+        (*line, end) = any_start(text, start)?;
     }
+    Ok(end)
 }
 
-/// A request line of at most 64 bytes as nearly all are: one blank between the parts, CRLF behind.
-/// `None` for any other.
+/// A request line as nearly all are: one blank between the parts, CRLF behind. `None` for any
+/// other, and for one that is nearly all of the text.
 #[inline(always)]
-fn usual_request(head: &[u8; 64], start: usize) -> Option<(StartLine, usize)> {
-    let blanks = blanks_in_64(head);
-    let token_len = blanks.trailing_zeros() as usize;
-    let uri_end = (blanks & blanks.wrapping_sub(1)).trailing_zeros() as usize;
-    let end = uri_end + VERSION.len();
-    if head.get(token_len) != Some(&b' ')
-        || head.get(uri_end..end) != Some(VERSION)
-        || uri_end == token_len + 1
-    {
+fn usual_request(text: &[u8], start: usize) -> Option<(StartLine, usize)> {
+    let head = text.first_chunk()?;
+    let token_len = equal_in_16(head, b' ').trailing_zeros() as usize;
+    let method = Method::of_head(head, token_len);
+    let uri = text.get(token_len + 1..)?;
+    let uri_len = first_blank(uri)?;
+    let usual = uri.get(uri_len..)?.starts_with(VERSION);
+    if !usual || uri_len == 0 || method == Method::Other {
         return None;
     }
-    let method = Method::of_head(head.first_chunk()?, token_len);
-    (method != Method::Other).then(|| {
-        let uri = span(start + token_len + 1, uri_end - token_len - 1);
-        (StartLine::Request { method, token: span(start, token_len), uri }, start + end)
-    })
+    let uri = start + token_len + 1;
+    let (token, end) = (span(start, token_len), uri + uri_len + VERSION.len());
+    Some((StartLine::Request { method, token, uri: span(uri, uri_len) }, end))
 }
 
 /// What stands behind the Request-URI.
 const VERSION: &[u8; 10] = b" SIP/2.0\r\n";
+
+/// Where the first blank or control character stands; bytes behind the last 16 are not looked at.
+#[inline(always)]
+fn first_blank(text: &[u8]) -> Option<usize> {
+    let mut parts = text.as_chunks().0.iter().map(blanks_in_16).enumerate();
+    let (part, blanks) = parts.find(|(_, blanks)| *blanks != 0)?;
+    Some(part * 16 + blanks.trailing_zeros() as usize)
+}
 
 #[inline(never)]
 fn any_start(text: &[u8], start: usize) -> Result<(StartLine, usize), Reason> {
@@ -125,4 +137,29 @@ fn skip_blanks(mut text: &[u8]) -> &[u8] {
 
 fn span(start: usize, len: usize) -> Span {
     Span { start: start as u16, end: (start + len) as u16 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_usual_request_is_read_as_any() {
+        for len in 1..100 {
+            for at in 0..len {
+                let mut uri = "u".repeat(len);
+                for other in ["u", "\t", " ", "\r", "\n", "\x7f"] {
+                    uri.replace_range(at..=at, other);
+                    for method in ["BYE", "SUBSCRIBE", "FOO", ""] {
+                        let text = format!("{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP h\r\n");
+                        let any = any_start(text.as_bytes(), 0);
+                        let usual = usual_request(text.as_bytes(), 0);
+                        let good = matches!(method, "BYE" | "SUBSCRIBE");
+                        assert_eq!(usual.is_some(), good && matches!(other, "u" | "\x7f"));
+                        assert!(usual.is_none_or(|usual| any == Ok(usual)), "{text:?}");
+                    }
+                }
+            }
+        }
+    }
 }
