@@ -12,3 +12,6 @@ pub const PATCHES: usize = 1_024;
 
 /// Most bytes of patch text of a message: more could not be sent anyway.
 pub const PATCH_TEXT: usize = 65_535;
+
+/// Formats of one media stream that are looked at: payload types of RTP have seven bits.
+pub const SDP_FORMATS: usize = 128;
