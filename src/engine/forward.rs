@@ -66,7 +66,7 @@ impl OwnVia<'_> {
 /// nearly all requests.
 fn hops(ctx: &Ctx<'_>) -> Option<(Span, u32)> {
     let run = &*ctx.run;
-    if !run.patches.is_empty() || run.ruri.is_some() || run.body_delta != 0 {
+    if !run.patches.is_empty() || run.ruri.is_some() {
         return None;
     }
     Some((ctx.message.field(Kind::MaxForwards)?.value, run.max_forwards?))
@@ -202,12 +202,12 @@ fn put_status(ctx: &mut Ctx<'_>) {
 
 /// Content-Length, when the script has changed the body's length.
 fn put_length(ctx: &mut Ctx<'_>) {
-    if ctx.run.body_delta == 0 {
-        return;
-    }
+    let body = ctx.message.body();
     let Some(field) = ctx.message.field(Kind::ContentLength) else { return };
-    let length = ctx.message.body().len() as i64 + ctx.run.body_delta;
-    ctx.run.patches.replace_with(field.value, |out| push_u64(out, length.max(0) as u64));
+    let length = ctx.run.patches.part_len(ctx.message.bytes, body);
+    if length != body.len() {
+        ctx.run.patches.replace_with(field.value, |out| push_u64(out, length as u64));
+    }
 }
 
 /// Our Via for a socket, up to the branch's cookie.

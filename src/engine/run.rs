@@ -109,8 +109,6 @@ pub struct RunState {
     pub max_forwards: Option<u32>,
     /// Status and reason that the reply is sent on with, when the script has changed them.
     pub reply_status: Option<(u16, Text)>,
-    /// By how many bytes the patches change the body's length.
-    pub body_delta: i64,
     /// Lines for local replies (`append_to_reply`).
     pub reply_lines: Vec<u8>,
     /// AVPs, newest last.
@@ -154,7 +152,6 @@ impl RunState {
             patches: Patches::default(),
             max_forwards: None,
             reply_status: None,
-            body_delta: 0,
             reply_lines: Vec::with_capacity(256),
             avps: Vec::with_capacity(32),
             branches: Vec::with_capacity(12),
@@ -184,7 +181,6 @@ impl RunState {
         self.patches.clear();
         self.max_forwards = None;
         self.reply_status = None;
-        self.body_delta = 0;
         self.reply_lines.clear();
         self.avps.clear();
         self.branches.clear();

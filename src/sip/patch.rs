@@ -2,7 +2,9 @@
 //!
 //! A patch cuts some bytes (maybe none) at an offset and puts text there. They are sorted by
 //! (offset, place, order of arrival). Overlapping cuts unite; a text anchored inside another's cut
-//! is dropped and counted.
+//! is dropped and counted, and so is that of a second cut of the same bytes. What knows that its
+//! earlier edit stands there asks for it ([`Patches::replaced`]) and edits anew
+//! ([`Patches::replace_anew`]).
 //!
 //! At one offset the texts stand in this order: `Before`, `Instead`, `After`; cut bytes of that
 //! offset are gone, so that `After` is also where text goes behind a replacement.
@@ -82,6 +84,29 @@ impl Patches {
         self.add(span, Place::Instead, write);
     }
 
+    /// The text that stands in place of exactly these bytes; `None` when they were not cut.
+    pub fn replaced(&self, span: Span) -> Option<&[u8]> {
+        let (start, end) = self.patches.iter().find(|patch| patch.cuts(span))?.text;
+        self.texts.get(start as usize..end as usize)
+    }
+
+    /// As [`Patches::replace`]; an earlier replacement of exactly these bytes is forgotten.
+    pub fn replace_anew(&mut self, span: Span, text: &[u8]) {
+        self.patches.retain(|patch| !patch.cuts(span));
+        self.replace(span, text);
+    }
+
+    /// Cuts the bytes of `span` with all that was changed within them.
+    pub fn remove(&mut self, span: Span) {
+        let first = (span.start, Place::Instead);
+        let end = |patch: &Patch| u32::from(patch.at) + u32::from(patch.cut);
+        self.patches.retain(|patch| {
+            let begins_inside = first <= (patch.at, patch.place) && patch.at < span.end;
+            !begins_inside || end(patch) > u32::from(span.end)
+        });
+        self.replace(span, b"");
+    }
+
     /// A mark that [`Patches::rewind`] goes back to.
     pub fn mark(&mut self) -> Mark {
         let mark = Mark {
@@ -107,13 +132,30 @@ impl Patches {
     /// Writes the patched message behind `out`. Returns how many texts were dropped because they
     /// were anchored inside another's cut or behind the message's end, or were over the limits.
     pub fn write(&self, original: &[u8], out: &mut Vec<u8>) -> usize {
-        self.pieces(original, |piece| out.extend_from_slice(piece))
+        self.pieces(original, |_, piece, _| out.extend_from_slice(piece))
     }
 
     /// The length of what [`Patches::write`] would write.
     pub fn written_len(&self, original: &[u8]) -> usize {
         let mut len = 0;
-        self.pieces(original, |piece| len += piece.len());
+        self.pieces(original, |_, piece, _| len += piece.len());
+        len
+    }
+
+    /// Writes what becomes of the bytes of `span` behind `out`: with the texts at both its ends.
+    pub fn write_part(&self, original: &[u8], span: Span, out: &mut Vec<u8>) {
+        self.pieces_of(original, span, |piece| out.extend_from_slice(piece));
+    }
+
+    /// The length of what [`Patches::write_part`] would write.
+    pub fn part_len(&self, original: &[u8], span: Span) -> usize {
+        // Patches are sorted; those that end before the span do not matter, and mostly all do.
+        let end = |patch: &Patch| usize::from(patch.at) + usize::from(patch.cut);
+        if self.patches.iter().all(|patch| end(patch) < usize::from(span.start)) {
+            return span.len();
+        }
+        let mut len = 0;
+        self.pieces_of(original, span, |piece| len += piece.len());
         len
     }
 
@@ -137,8 +179,28 @@ impl Patches {
         self.patches.insert(behind.map_or(0, |last| last + 1), patch);
     }
 
-    /// Gives every piece of the patched message to `emit`; returns how many texts were dropped.
-    fn pieces<'a>(&'a self, original: &'a [u8], mut emit: impl FnMut(&'a [u8])) -> usize {
+    /// Gives the pieces of what becomes of a span to `emit`.
+    fn pieces_of<'a>(&'a self, original: &'a [u8], span: Span, mut emit: impl FnMut(&'a [u8])) {
+        let (first, last) = (usize::from(span.start), usize::from(span.end));
+        self.pieces(original, |at, piece, kind| match kind {
+            Piece::Text if at < first || last < at => {}
+            Piece::Text => emit(piece),
+            Piece::Original => {
+                let from = first.saturating_sub(at).min(piece.len());
+                let to = last.saturating_sub(at).min(piece.len());
+                emit(piece.get(from..to).unwrap_or_default());
+            }
+        });
+    }
+
+    /// Gives every piece of the patched message to `emit`, with the offset where it stands or is
+    /// anchored; returns how many texts were dropped.
+    #[inline]
+    fn pieces<'a>(
+        &'a self,
+        original: &'a [u8],
+        mut emit: impl FnMut(usize, &'a [u8], Piece),
+    ) -> usize {
         let mut dropped = self.refused;
         // `cut` is the united cut that reaches furthest so far; all before its end is done.
         let mut cut = 0..0;
@@ -150,20 +212,38 @@ impl Patches {
                 dropped += usize::from(!text.is_empty());
                 continue;
             }
-            if cut.start < at && at < cut.end {
+            if at < cut.end && (cut.start < at || patch.cut > 0) {
                 dropped += usize::from(!text.is_empty());
             } else {
                 if at >= cut.end {
-                    emit(original.get(cut.end..at).unwrap_or_default());
+                    emit(cut.end, original.get(cut.end..at).unwrap_or_default(), Piece::Original);
                     cut = at..at;
                 }
-                emit(text);
+                emit(at, text, Piece::Text);
             }
             cut.end = cut.end.max((at + usize::from(patch.cut)).min(original.len()));
         }
-        emit(original.get(cut.end..).unwrap_or_default());
+        emit(cut.end, original.get(cut.end..).unwrap_or_default(), Piece::Original);
         dropped
     }
+}
+
+impl Patch {
+    /// Whether it cuts exactly these bytes.
+    fn cuts(&self, span: Span) -> bool {
+        self.place == Place::Instead
+            && (self.at, usize::from(self.cut)) == (span.start, span.len())
+            && self.cut > 0
+    }
+}
+
+/// What a piece of a patched message is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Piece {
+    /// Received bytes.
+    Original,
+    /// The text of a patch.
+    Text,
 }
 
 #[cfg(test)]
@@ -218,6 +298,54 @@ mod tests {
         patches.replace(Span::new(6, 7), b"");
         patches.replace(Span::new(2, 3), b"");
         assert_eq!(write(&patches, b"0123456789"), ("|0AB789".into(), 2));
+    }
+
+    #[test]
+    fn the_same_bytes_are_cut_once() {
+        let mut patches = Patches::default();
+        patches.replace(Span::new(2, 4), b"A");
+        patches.replace(Span::new(2, 4), b"lost");
+        patches.insert(4, Place::Before, b"B");
+        assert_eq!(write(&patches, b"012345"), ("|01AB45".into(), 1));
+        assert_eq!(patches.replaced(Span::new(2, 4)), Some(&b"A"[..]));
+        patches.replace_anew(Span::new(2, 4), b"C");
+        assert_eq!(patches.replaced(Span::new(2, 4)), Some(&b"C"[..]));
+        assert_eq!(patches.replaced(Span::new(3, 4)), None);
+        assert_eq!(write(&patches, b"012345"), ("|01CB45".into(), 0));
+        patches.replace(Span::new(2, 5), b"");
+        assert_eq!(write(&patches, b"012345"), ("|01C5".into(), 1), "B lies inside");
+    }
+
+    #[test]
+    fn removing_takes_what_was_changed_inside() {
+        let mut patches = Patches::default();
+        patches.insert(1, Place::Before, b"A");
+        patches.replace(Span::new(2, 4), b"gone");
+        patches.insert(4, Place::Before, b"gone");
+        patches.insert(5, Place::Before, b"B");
+        patches.remove(Span::new(2, 5));
+        assert_eq!(write(&patches, b"0123456"), ("|0A1B56".into(), 0));
+        patches.replace(Span::new(5, 7), b"C");
+        patches.remove(Span::new(5, 6));
+        assert_eq!(write(&patches, b"0123456"), ("|0A1BC".into(), 0), "C reaches further");
+    }
+
+    #[test]
+    fn a_part_is_written_with_the_texts_at_its_ends() {
+        let mut patches = Patches::default();
+        patches.insert(1, Place::Before, b"x");
+        patches.insert(2, Place::Before, b"A");
+        patches.replace(Span::new(3, 4), b"B");
+        patches.insert(6, Place::After, b"C");
+        patches.insert(7, Place::Before, b"y");
+        for (from, to, expected) in
+            [(2, 6, "A2B45C"), (3, 4, "B"), (4, 5, "4"), (6, 6, "C"), (0, 8, "0x1A2B45C6y7")]
+        {
+            let mut out = Vec::new();
+            patches.write_part(b"01234567", Span::new(from, to), &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expected, "{from}..{to}");
+            assert_eq!(patches.part_len(b"01234567", Span::new(from, to)), expected.len());
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ fn edit() -> impl Strategy<Value = Edit> {
 }
 
 /// Marks the cut bytes, then puts each text at its offset unless the byte before it and the byte at
-/// it are cut by one united cut.
+/// it are cut by one united cut, or it belongs to a second cut from that offset.
 fn naive(original: &str, edits: &[Edit]) -> (String, usize) {
     let len = original.len();
     // A boundary is inside when some cut, or chain of overlapping cuts, spans it.
@@ -41,9 +41,11 @@ fn naive(original: &str, edits: &[Edit]) -> (String, usize) {
     let (mut out, mut dropped) = (String::new(), 0);
     for at in 0..=44 {
         let inside = united.iter().any(|(start, end)| *start < at && at < *end) || at > len;
+        let mut cuts_here = 0;
         for place in [Place::Before, Place::Instead, Place::After] {
             for edit in edits.iter().filter(|e| usize::from(e.at) == at && e.place == place) {
-                if inside {
+                cuts_here += usize::from(edit.cut > 0 && at < len);
+                if inside || edit.cut > 0 && cuts_here > 1 {
                     dropped += usize::from(!edit.text.is_empty());
                 } else {
                     out.push_str(&edit.text);

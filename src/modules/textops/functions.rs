@@ -169,7 +169,6 @@ fn edit(
                 Edit::Append => run.patches.insert(cut.start, Place::Before, bytes),
                 Edit::First | Edit::All => run.patches.replace(cut, bytes),
             }
-            changed(ctx, cut, text.len as usize);
             found = true;
         }
         found
@@ -191,7 +190,6 @@ fn subst(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], range: Range<us
         subst.expand(&found, &mut text);
         let cut = span(range.start + whole.start()..range.start + whole.end());
         ctx.run.patches.replace(cut, &text);
-        changed(ctx, cut, text.len());
         count += 1;
     }
     if count == 0 { Flow::FALSE } else { Flow::Code(count) }
@@ -224,11 +222,4 @@ fn compile(
 
 fn span(range: Range<usize>) -> Span {
     Span::new(range.start as u16, range.end as u16)
-}
-
-/// Notes how an edit changes the body's length.
-fn changed(ctx: &mut Ctx<'_>, cut: Span, len: usize) {
-    if cut.start >= ctx.message.body().start {
-        ctx.run.body_delta += len as i64 - cut.len() as i64;
-    }
 }
