@@ -207,6 +207,10 @@ impl Catalog for Registry {
         self.variables.iter().flat_map(|(_, v)| names(v.name, v.aliases)).collect()
     }
 
+    fn transformation_names(&self) -> Vec<String> {
+        self.transformations.iter().map(|t| format!("{}.{}", t.class, t.name)).collect()
+    }
+
     fn module_names(&self) -> Vec<&'static str> {
         self.modules[1..].iter().flat_map(|m| names(m.name, m.aliases)).collect()
     }

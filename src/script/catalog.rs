@@ -131,6 +131,8 @@ pub struct VariableSignature {
 pub enum SettingKind {
     /// A number or boolean word.
     Int,
+    /// A boolean word, or a number for it.
+    Bool,
     /// A quoted text.
     Text,
     /// Either.
@@ -214,6 +216,8 @@ pub trait Catalog {
     fn function_names(&self) -> Vec<&'static str>;
     /// All variable names, for did-you-mean.
     fn variable_names(&self) -> Vec<&'static str>;
+    /// All transformations as `class.name`, for did-you-mean.
+    fn transformation_names(&self) -> Vec<String>;
     /// All names of built modules, for did-you-mean.
     fn module_names(&self) -> Vec<&'static str>;
     /// All parameters of a module, for did-you-mean.

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::catalog::Catalog;
-use crate::check::World;
+use crate::check::{World, lint};
 use crate::diagnostic::{Diagnostic, Sink};
 use crate::ir::Script;
 use crate::lex::Lexer;
@@ -47,8 +47,9 @@ pub fn compile(
         files: sources.iter().map(|source| source.name.clone()).collect(),
         ..Script::default()
     };
-    let mut world = World::new(catalog);
+    let mut world = World::new(catalog, &sources);
     world.declare(&program.items, &mut script, &mut sink);
+    lint(&program.routes, &world, &mut sink);
     let script = lower::lower(&program.routes, script, &world, &sources, &mut sink);
     let errors = sink.errors();
     let sources = sources.into_iter().map(Rc::unwrap_or_clone).collect();

@@ -112,7 +112,7 @@ type SettingRow = (&'static str, SettingKind, Status);
 const GLOBALS: &[SettingRow] = &[
     ("log_level", SettingKind::Int, Status::Honoured),
     ("stderror_enabled", SettingKind::Int, Status::Honoured),
-    ("check_via", SettingKind::Int, Status::Honoured),
+    ("check_via", SettingKind::Bool, Status::Honoured),
     ("udp_workers", SettingKind::Int, Status::Honoured),
     ("socket", SettingKind::Word, Status::Honoured),
     ("mpath", SettingKind::Text, Status::Ignored("modules are built in")),
@@ -226,6 +226,10 @@ impl Catalog for World {
 
     fn variable_names(&self) -> Vec<&'static str> {
         VARIABLES.iter().map(|row| row.0).collect()
+    }
+
+    fn transformation_names(&self) -> Vec<String> {
+        TRANSFORMATIONS.iter().map(|row| row.0.to_owned()).collect()
     }
 
     fn module_names(&self) -> Vec<&'static str> {

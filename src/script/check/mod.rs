@@ -2,15 +2,24 @@
 //!
 //! Takes the items in order; gives the script's tables, and the world that routes see.
 
-use crate::catalog::{Catalog, Found, ModuleStatus, SettingKind, SettingSignature, Status};
+use std::rc::Rc;
+
 use ::regex::bytes::Regex;
 
+use crate::catalog::{Catalog, Found, ModuleStatus, SettingSignature};
 use crate::diagnostic::{Diagnostic, Sink, nearest};
-use crate::ir::{Global, Param, Script, Setting};
-use crate::parse;
-use crate::parse::ast::{Given, Item, Name, Piece, Text};
+use crate::ir::{Global, Param, Script};
+use crate::lex::Trail;
+use crate::parse::ast::{Item, Name, Piece, Text};
 use crate::regex;
-use crate::source::Location;
+use crate::source::{Location, SourceText};
+
+mod lint;
+mod setting;
+
+pub(crate) use lint::lint;
+
+use setting::{Owner, setting};
 
 /// A module that the script loads.
 #[derive(Debug)]
@@ -26,7 +35,10 @@ struct Loaded {
 /// The world as the script sees it.
 pub(crate) struct World<'a> {
     pub catalog: &'a dyn Catalog,
+    sources: &'a [Rc<SourceText>],
     loaded: Vec<Loaded>,
+    /// All `loadmodule` lines, also those further down: base name and place.
+    written: Vec<(String, Location)>,
     /// Modules that a misspelt `loadmodule` probably meant: reported there and not again.
     assumed: Vec<&'static str>,
     /// Names of `loadmodule` lines that failed.
@@ -36,8 +48,16 @@ pub(crate) struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    pub fn new(catalog: &'a dyn Catalog) -> Self {
-        Self { catalog, loaded: Vec::new(), assumed: Vec::new(), failed: Vec::new(), lost: false }
+    pub fn new(catalog: &'a dyn Catalog, sources: &'a [Rc<SourceText>]) -> Self {
+        Self {
+            catalog,
+            sources,
+            loaded: Vec::new(),
+            written: Vec::new(),
+            assumed: Vec::new(),
+            failed: Vec::new(),
+            lost: false,
+        }
     }
 
     /// Whether the module was meant to be loaded by a line that is an error itself.
@@ -45,8 +65,21 @@ impl<'a> World<'a> {
         self.lost || self.assumed.contains(&module)
     }
 
+    /// Whether a variable of that name exists, be its module loaded or not.
+    pub fn knows_variable(&self, name: &str) -> bool {
+        !matches!(self.catalog.variable(name, &[]), Found::No)
+    }
+
     /// Checks the items of the top level.
     pub fn declare(&mut self, items: &[Item], script: &mut Script, sink: &mut Sink) {
+        let modules = items.iter().filter_map(|item| match item {
+            Item::Module(path) => {
+                let written = String::from_utf8_lossy(&path.bytes);
+                Some((base_name(&written).to_owned(), path.at))
+            }
+            _ => None,
+        });
+        self.written = modules.collect();
         for item in items {
             match item {
                 Item::Module(path) => self.load(path, script, sink),
@@ -61,8 +94,7 @@ impl<'a> World<'a> {
     fn load(&mut self, path: &Text, script: &mut Script, sink: &mut Sink) {
         let written = String::from_utf8_lossy(&path.bytes).into_owned();
         let directory = written.ends_with('/');
-        let base = written.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-        let base = base.strip_suffix(".so").unwrap_or(base);
+        let base = base_name(&written);
         if base.is_empty() {
             self.lost = true;
             return sink.syntax(
@@ -72,7 +104,7 @@ impl<'a> World<'a> {
         }
         if self.loaded.iter().any(|loaded| loaded.written == base) {
             let message = format!("attempting to load the same module twice: {base}");
-            return sink.report(Diagnostic::warning("loaded-twice", path.at, message));
+            return sink.lenient(Diagnostic::warning("loaded-twice", path.at, message));
         }
         let status = self.catalog.module(base);
         if directory && status != ModuleStatus::Unknown {
@@ -106,7 +138,7 @@ impl<'a> World<'a> {
         };
         if built && script.modules.contains(&canonical) {
             let message = format!("attempting to load the same module twice: {canonical}");
-            return sink.report(Diagnostic::warning("loaded-twice", path.at, message));
+            return sink.lenient(Diagnostic::warning("loaded-twice", path.at, message));
         }
         if built {
             script.modules.push(canonical);
@@ -149,10 +181,14 @@ impl<'a> World<'a> {
         let regex = match regex::compile(&pattern) {
             Ok(regex) => regex,
             Err(bad) => {
-                return sink.report(Diagnostic::error("bad-regex", module.at, bad.to_string()));
+                let source =
+                    self.sources.get(usize::from(module.at.file)).cloned().unwrap_or_default();
+                // The pattern stands behind "^(".
+                let place = Trail::quoted(&source, module.at).part(bad.offset.saturating_sub(2), 1);
+                return sink.report(Diagnostic::error("bad-regex", place, bad.to_string()));
             }
         };
-        let shown = String::from_utf8_lossy(&name.bytes).into_owned();
+        let (shown, value_at) = (String::from_utf8_lossy(&name.bytes).into_owned(), given.at);
         let mut matched = false;
         for loaded in &mut self.loaded {
             let fits = |name: &str| regex.is_match(name.as_bytes());
@@ -178,9 +214,10 @@ impl<'a> World<'a> {
                     continue;
                 }
             };
-            let what = format!("parameter {} of module {}", signature.name, loaded.canonical);
-            if let Some(value) = setting(&signature, &what, std::slice::from_ref(given), sink) {
-                let (module, name, at) = (loaded.canonical, signature.name, given.at);
+            let owner = Owner::Module(loaded.canonical);
+            let given = std::slice::from_ref(given);
+            if let Some(value) = setting(&signature, &shown, owner, given, sink) {
+                let (module, name, at) = (loaded.canonical, signature.name, value_at);
                 script.params.push(Param { module, name, value, at });
             }
         }
@@ -197,7 +234,17 @@ impl<'a> World<'a> {
             return;
         }
         let message = format!("no module matching {shown} found");
-        let diagnostic = Diagnostic::error("module-not-loaded", module.at, message);
+        if let Some((_, below)) =
+            self.written.iter().find(|(base, _)| regex.is_match(base.as_bytes()))
+        {
+            let diagnostic = Diagnostic::error("modparam-early", module.at, message);
+            return sink.report(
+                diagnostic
+                    .label(*below, "it is loaded only here")
+                    .hint("modparam stands below the loadmodule of its module"),
+            );
+        }
+        let diagnostic = Diagnostic::error("modparam-unloaded", module.at, message);
         let status = self.catalog.module(&shown);
         let known = !matches!(status, ModuleStatus::Unknown | ModuleStatus::Merged(_));
         sink.report(if known {
@@ -218,7 +265,7 @@ impl<'a> World<'a> {
             Found::NeedsModule(module) => {
                 let message = format!("{} needs module {module}", name.text);
                 let hint = format!("write loadmodule \"{module}.so\" above this line");
-                let diagnostic = Diagnostic::error("module-not-loaded", name.at, message);
+                let diagnostic = Diagnostic::error("global-not-loaded", name.at, message);
                 return sink.report(diagnostic.hint(hint));
             }
             Found::No => {
@@ -231,11 +278,17 @@ impl<'a> World<'a> {
                 ));
             }
         };
-        let given = setting(&signature, &name.text, pieces, sink);
+        let given = setting(&signature, &name.text, Owner::Core, pieces, sink);
         if let Some(value) = given {
             script.globals.push(Global { name: signature.name, value, at: name.at });
         }
     }
+}
+
+/// The name of a module without folders and ending.
+fn base_name(path: &str) -> &str {
+    let base = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    base.strip_suffix(".so").unwrap_or(base)
 }
 
 /// The error for something that is not built yet.
@@ -267,97 +320,4 @@ fn unknown_param(
                 .suggest(name, names, |name| format!("\"{name}\""))
         }
     });
-}
-
-/// Checks a value against its signature. `None`: it is refused, or nothing is to be done.
-fn setting(
-    signature: &SettingSignature,
-    what: &str,
-    pieces: &[Piece],
-    sink: &mut Sink,
-) -> Option<Setting> {
-    let first = pieces.first()?;
-    let last = pieces.last()?;
-    match signature.status {
-        Status::Honoured => {}
-        Status::Ignored(why) => {
-            let message = format!("{what} is ignored: {why}");
-            sink.report(Diagnostic::note("ignored", first.at, message));
-        }
-        Status::Later => {
-            let message = format!("{what} comes with a later release");
-            sink.report(Diagnostic::error("later", first.at, message));
-            return None;
-        }
-    }
-    if let Some(remark) = remark(signature.kind, pieces) {
-        sink.syntax(parse::remark(remark));
-        return None;
-    }
-    let value = match typed(signature.kind, pieces) {
-        Ok(value) => value,
-        Err(expected) => {
-            let message = format!("type mismatch for {what}: {expected} expected");
-            let diagnostic = Diagnostic::error("setting-type", first.at, message);
-            sink.syntax(match (&first.value, expected) {
-                (Given::Text(text), "number") => {
-                    diagnostic.hint(format!("write {} without quotes", lossy(text)))
-                }
-                (Given::Int(n), _) => diagnostic.hint(format!("write \"{n}\" with quotes")),
-                (Given::Word(word), "string value") => {
-                    diagnostic.hint(format!("write \"{word}\" with quotes"))
-                }
-                _ => diagnostic,
-            });
-            return None;
-        }
-    };
-    if let Some(Err(why)) = signature.check.map(|check| check(&value)) {
-        let message = format!("bad value for {what}: {why}");
-        sink.report(Diagnostic::error("bad-value", first.at.to(last.at), message));
-        return None;
-    }
-    (signature.status == Status::Honoured).then_some(value)
-}
-
-/// The place of a remark that lost its `#`: words behind a single value, or in parentheses.
-fn remark(kind: SettingKind, pieces: &[Piece]) -> Option<Location> {
-    let from = match kind {
-        SettingKind::Word => {
-            let opens = |piece: &Piece| match &piece.value {
-                Given::Word(word) => word.starts_with('('),
-                _ => false,
-            };
-            pieces.iter().position(opens).filter(|at| *at > 0)?
-        }
-        _ => 1,
-    };
-    let first = pieces.get(from)?;
-    Some(first.at.to(pieces.last()?.at))
-}
-
-/// The value in its type, or what was expected.
-fn typed(kind: SettingKind, pieces: &[Piece]) -> Result<Setting, &'static str> {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| "UTF-8 text");
-    match (kind, pieces) {
-        (SettingKind::Int | SettingKind::Either, [Piece { value: Given::Int(n), .. }]) => {
-            Ok(Setting::Int(*n))
-        }
-        (SettingKind::Int, _) => Err("number"),
-        (_, [Piece { value: Given::Text(bytes), .. }]) => Ok(Setting::Text(text(bytes)?)),
-        (SettingKind::Text, _) => Err("string value"),
-        (SettingKind::Either, _) => Err("number or string value"),
-        (SettingKind::Word, _) => {
-            let words = pieces.iter().map(|piece| match &piece.value {
-                Given::Int(n) => n.to_string(),
-                Given::Text(bytes) => lossy(bytes),
-                Given::Word(word) => word.clone(),
-            });
-            Ok(Setting::Word(words.collect::<Vec<_>>().join(" ")))
-        }
-    }
-}
-
-fn lossy(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -29,7 +29,8 @@ impl Compiled {
         };
         let (paint, plain) = if color { (paint, "\x1b[0m") } else { ("", "") };
         let place = self.place(diagnostic.at);
-        let _ = writeln!(out, "{place}: {paint}{word}{plain}: {}", diagnostic.message);
+        let (message, code) = (&diagnostic.message, diagnostic.code);
+        let _ = writeln!(out, "{place}: {paint}{word}{plain}: {message} [{code}]");
         self.render_excerpt(out, diagnostic.at, paint, plain);
         for label in &diagnostic.labels {
             let _ = writeln!(out, "{}: {}", self.place(label.at), label.text);
@@ -38,12 +39,23 @@ impl Compiled {
         if let Some(hint) = &diagnostic.hint {
             let _ = writeln!(out, "  = {hint}");
         }
-        let mut file = diagnostic.at.file;
-        for _ in 0..limits::INCLUDE_DEPTH {
-            let Some(Some(from)) = self.included_from.get(usize::from(file)) else { break };
-            let _ = writeln!(out, "  = included from {}", self.place(*from));
-            file = from.file;
+        let traceback = self.traceback(diagnostic.at.file);
+        if !traceback.is_empty() {
+            let _ = writeln!(out, "  = Traceback (last included file at the bottom):");
         }
+        for (level, from) in traceback.into_iter().enumerate() {
+            let _ = writeln!(out, "    {level}. {}", self.place(from));
+        }
+    }
+
+    /// The `include_file` lines that lead to a file, the main file's first; none for that itself.
+    pub fn traceback(&self, file: u16) -> Vec<Location> {
+        let from = |at: &Location| self.included_from.get(usize::from(at.file)).copied().flatten();
+        let first = self.included_from.get(usize::from(file)).copied().flatten();
+        let lines = std::iter::successors(first, from).take(limits::INCLUDE_DEPTH);
+        let mut lines: Vec<Location> = lines.collect();
+        lines.reverse();
+        lines
     }
 
     fn place(&self, at: Location) -> String {

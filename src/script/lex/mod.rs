@@ -98,12 +98,15 @@ impl<'l> Lexer<'l> {
         let file = self.sources.len() as u16;
         if self.bytes > limits::SOURCE_BYTES || self.sources.len() >= limits::INCLUDE_FILES {
             let at = from.unwrap_or_default();
-            let message = format!(
-                "the script is too large: more than {} MiB or {} files",
-                limits::SOURCE_BYTES >> 20,
-                limits::INCLUDE_FILES
-            );
-            self.sink.report(Diagnostic::error("too-large", at, message));
+            self.sink.report(if self.bytes > limits::SOURCE_BYTES {
+                let most = limits::SOURCE_BYTES >> 20;
+                let message = format!("the script is too large: more than {most} MiB");
+                Diagnostic::error("too-large", at, message)
+            } else {
+                let most = limits::INCLUDE_FILES;
+                let message = format!("the script includes too many files: more than {most}");
+                Diagnostic::error("too-many-files", at, message)
+            });
             self.sink.silence();
             self.stop();
             if !self.sources.is_empty() {
@@ -127,7 +130,7 @@ impl<'l> Lexer<'l> {
         cursor.first = false;
         let Some(Token { kind: Kind::Text(path), at, .. }) = path else {
             self.sink.syntax(
-                Diagnostic::error("include", word, "a quoted path is expected after this")
+                Diagnostic::error("include-path", word, "a quoted path is expected after this")
                     .hint("write include_file \"path\""),
             );
             self.stack.push(cursor);
@@ -139,7 +142,7 @@ impl<'l> Lexer<'l> {
         self.stack.push(cursor);
         if depth > limits::INCLUDE_DEPTH {
             let message = format!("files include each other over {} deep", limits::INCLUDE_DEPTH);
-            self.sink.report(Diagnostic::error("include", at, message));
+            self.sink.report(Diagnostic::error("include-depth", at, message));
             self.sink.silence();
             return self.stop();
         }
@@ -148,7 +151,10 @@ impl<'l> Lexer<'l> {
             Err(e) if e.kind() == ErrorKind::NotFound && !missing_is_error => {}
             Err(e) => {
                 let message = format!("cannot read {path}: {e}");
-                self.sink.report(Diagnostic::error("include", at, message));
+                self.sink.report(
+                    Diagnostic::error("include-missing", at, message)
+                        .hint("import_file passes over a file that is not there"),
+                );
             }
         }
     }
@@ -200,7 +206,7 @@ impl<'l> Lexer<'l> {
         }
         cursor.advance(length);
         if depth > 0 {
-            let message = format!("unexpected end of file: {depth} comments open");
+            let message = format!("unexpected EOF: {depth} comments open");
             self.sink.tear(
                 Diagnostic::error("unclosed-comment", opening, message)
                     .hint("close it with */ (comments nest: each /* needs its own */)"),
@@ -256,7 +262,7 @@ impl<'l> Lexer<'l> {
                     cursor.skip_line();
                 } else {
                     let message = "a variable's name is expected after `$`";
-                    self.sink.tear(Diagnostic::error("bad-variable", at, message));
+                    self.sink.tear(Diagnostic::error("variable-name", at, message));
                     cursor.advance(1);
                 }
                 None
@@ -269,8 +275,8 @@ impl<'l> Lexer<'l> {
             Numeric::Number(value) => Kind::Number(value),
             Numeric::Ip(ip) => Kind::Ip(ip),
             Numeric::Net(net) => Kind::Net(net),
-            Numeric::Bad(why) => {
-                self.sink.tear(Diagnostic::error("bad-number", cursor.here(length), why));
+            Numeric::Bad(code, why) => {
+                self.sink.tear(Diagnostic::error(code, cursor.here(length), why));
                 Kind::Number(0)
             }
         };

@@ -10,8 +10,8 @@ pub(crate) enum Numeric {
     Number(i64),
     Ip(IpAddr),
     Net(Net),
-    /// Digits that make no number; the reason.
-    Bad(&'static str),
+    /// Digits that make no number or address: the finding's code and the reason.
+    Bad(&'static str, &'static str),
 }
 
 /// Reads an address or, when the first byte is a digit, a number.
@@ -24,6 +24,10 @@ fn address(bytes: &[u8]) -> Option<(Numeric, usize)> {
     let (ip, length) = match parse::<Ipv4Addr>(bytes, digits) {
         Some(ip) => (IpAddr::V4(ip), digits),
         None => {
+            if let Some(length) = dotted(bytes, digits) {
+                let why = "no IPv4 address: it has four numbers from 0 to 255";
+                return Some((Numeric::Bad("bad-address", why), length));
+            }
             let length = bytes
                 .iter()
                 .take(48)
@@ -32,10 +36,25 @@ fn address(bytes: &[u8]) -> Option<(Numeric, usize)> {
             (IpAddr::V6(parse::<Ipv6Addr>(bytes, length)?), length)
         }
     };
-    match mask(bytes.get(length..).unwrap_or_default(), ip) {
-        Some((prefix, more)) => Some((Numeric::Net(Net { addr: ip, prefix }), length + more)),
-        None => Some((Numeric::Ip(ip), length)),
+    let rest = bytes.get(length..).unwrap_or_default();
+    match (mask(rest, ip), rest) {
+        (Some((prefix, more)), _) => Some((Numeric::Net(Net { addr: ip, prefix }), length + more)),
+        (None, [b'/', digit, ..]) if digit.is_ascii_digit() => {
+            let more = rest[1..].iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
+            let why =
+                "impossible network: behind the / stands a length or a mask such as 255.0.0.0";
+            Some((Numeric::Bad("bad-mask", why), length + 1 + more))
+        }
+        (None, _) => Some((Numeric::Ip(ip), length)),
     }
+}
+
+/// Length of what looks like an IPv4 address and is none.
+fn dotted(bytes: &[u8], length: usize) -> Option<usize> {
+    let text = bytes.get(..length)?.strip_suffix(b".").unwrap_or(&bytes[..length]);
+    let dots = text.iter().filter(|b| **b == b'.').count();
+    let ends = bytes.get(length).is_none_or(|b| !b.is_ascii_alphanumeric() && *b != b'_');
+    (dots == 3 && ends && !text.windows(2).any(|pair| pair == b"..")).then_some(text.len())
 }
 
 /// `/len` or `/mask` directly behind an address.
@@ -73,10 +92,11 @@ fn number(bytes: &[u8]) -> Option<(Numeric, usize)> {
     let text = std::str::from_utf8(&bytes[skip..length]).unwrap_or_default();
     let value = match i64::from_str_radix(text, base) {
         Ok(value) => Numeric::Number(value),
-        Err(_) if base == 8 && text.bytes().any(|b| b > b'7') => {
-            Numeric::Bad("a number with a leading 0 is octal: it has the digits 0 to 7")
-        }
-        Err(_) => Numeric::Bad("the number is too large"),
+        Err(_) if base == 8 && text.bytes().any(|b| b > b'7') => Numeric::Bad(
+            "bad-octal",
+            "a number with a leading 0 is octal: it has the digits 0 to 7",
+        ),
+        Err(_) => Numeric::Bad("bad-number", "the number is too large"),
     };
     Some((value, length))
 }
@@ -107,7 +127,24 @@ mod tests {
         for (text, meant) in cases {
             assert_eq!(read(text.as_bytes()), meant, "{text}");
         }
-        assert!(matches!(read(b"089"), Some((Numeric::Bad(_), 3))));
-        assert!(matches!(read(b"99999999999999999999"), Some((Numeric::Bad(_), 20))));
+    }
+
+    #[test]
+    fn what_is_none_says_why() {
+        let cases = [
+            ("089", "bad-octal", 3),
+            ("99999999999999999999", "bad-number", 20),
+            ("10.0.0.256;", "bad-address", 10),
+            ("1234.5.6.7 ", "bad-address", 10),
+            ("10.0.0.0/33)", "bad-mask", 11),
+            ("10.0.0.0/255.0.255.0", "bad-mask", 20),
+            ("2001:db8::/129", "bad-mask", 14),
+        ];
+        for (text, code, length) in cases {
+            match read(text.as_bytes()) {
+                Some((Numeric::Bad(found, _), len)) => assert_eq!((found, len), (code, length)),
+                other => panic!("{text}: {other:?}"),
+            }
+        }
     }
 }

@@ -14,6 +14,12 @@ use crate::source::Location;
 use super::emit::{Jump, intern};
 use super::{Lowering, Refused};
 
+/// What an argument should have been: the finding's code, and words for people.
+const NUMBER: (&str, &str) = ("param-number", "a number or a variable");
+const CONSTANT: (&str, &str) = ("param-constant", "a constant text");
+const FLAG: (&str, &str) = ("param-flag", "a flag's name");
+const OUTPUT: (&str, &str) = ("param-output", "a variable");
+
 impl Lowering<'_> {
     /// Calls a function or a route.
     pub(super) fn call(&mut self, call: &Call) -> Result<(), Refused> {
@@ -32,7 +38,8 @@ impl Lowering<'_> {
         if args.len() > signature.params.len() {
             let message = format!("too many parameters for command {name}");
             let at = args.get(signature.params.len()).and_then(|a| a.as_ref().map(|a| a.at));
-            let diagnostic = Diagnostic::error("param-count", at.unwrap_or(call.at), message);
+            let at = at.unwrap_or(call.at);
+            let diagnostic = Diagnostic::error("too-many-params", at, message);
             return self.refuse(diagnostic.hint(usage(name, signature.params)));
         }
         let guard = self.guard(&signature, args, call.at);
@@ -45,11 +52,12 @@ impl Lowering<'_> {
                     Ok(())
                 }
                 given => {
-                    let message = match given {
-                        Some(_) => format!("mandatory parameter omitted for command {name}"),
-                        None => format!("too few parameters for command {name}"),
+                    let (code, what) = match given {
+                        Some(_) => ("omitted-param", "mandatory parameter omitted"),
+                        None => ("too-few-params", "too few parameters"),
                     };
-                    let diagnostic = Diagnostic::error("param-count", call.at, message);
+                    let message = format!("{what} for command {name}");
+                    let diagnostic = Diagnostic::error(code, call.at, message);
                     self.refuse(diagnostic.hint(usage(name, signature.params)))
                 }
             };
@@ -131,7 +139,7 @@ impl Lowering<'_> {
             Found::NeedsModule(module) => {
                 let message = format!("unknown command {}, missing loadmodule?", name.text);
                 let hint = format!("it belongs to module {module}: loadmodule \"{module}.so\"");
-                let diagnostic = Diagnostic::error("module-not-loaded", name.at, message);
+                let diagnostic = Diagnostic::error("missing-loadmodule", name.at, message);
                 self.refuse(diagnostic.hint(hint))
             }
             Found::Later(module) => self.refuse(later(&what, module, name.at)),
@@ -181,8 +189,8 @@ impl Lowering<'_> {
         match &arg.kind {
             ExpressionKind::Operand(OperandKind::Variable(variable)) => match param.kind {
                 ParamKind::Output => self.output(variable),
-                ParamKind::Literal => self.bad_argument(function, param, at, "a constant text"),
-                ParamKind::Flag => self.bad_argument(function, param, at, "a flag's name"),
+                ParamKind::Literal => self.bad_argument(function, param, at, CONSTANT),
+                ParamKind::Flag => self.bad_argument(function, param, at, FLAG),
                 _ => self.load(variable),
             },
             ExpressionKind::Operand(OperandKind::Int(number)) => match param.kind {
@@ -190,7 +198,7 @@ impl Lowering<'_> {
                     self.emit(Op::Int(*number), at);
                     Ok(())
                 }
-                ParamKind::Output => self.bad_argument(function, param, at, "a variable"),
+                ParamKind::Output => self.bad_argument(function, param, at, OUTPUT),
                 _ => self.text_argument(function, param, number.to_string().as_bytes(), at),
             },
             ExpressionKind::Operand(OperandKind::Word(word))
@@ -214,12 +222,12 @@ impl Lowering<'_> {
             }
             ExpressionKind::Operand(OperandKind::Word(word)) => {
                 let message = format!("bare word `{word}` found as parameter of {function}");
-                let diagnostic = Diagnostic::error("bare-word", at, message);
+                let diagnostic = Diagnostic::error("bare-argument", at, message);
                 self.refuse(diagnostic.hint(format!("write \"{word}\"")))
             }
             _ => {
                 let message = format!("a parameter of {function} is a text, number or variable");
-                let diagnostic = Diagnostic::error("param-type", at, message);
+                let diagnostic = Diagnostic::error("param-expression", at, message);
                 self.refuse(diagnostic.hint("assign the value to a variable first"))
             }
         }
@@ -265,11 +273,9 @@ impl Lowering<'_> {
         let format = self.read_format(Span::new(text, &trail))?;
         match (param.kind, format.sole(), format.plain()) {
             (ParamKind::Output, Some(variable), _) => self.output(variable),
-            (ParamKind::Output, ..) => self.bad_argument(function, param, at, "a variable"),
+            (ParamKind::Output, ..) => self.bad_argument(function, param, at, OUTPUT),
             (ParamKind::Int, Some(variable), _) => self.load(variable),
-            (ParamKind::Int, ..) => {
-                self.bad_argument(function, param, at, "a number or a variable")
-            }
+            (ParamKind::Int, ..) => self.bad_argument(function, param, at, NUMBER),
             (ParamKind::Word(read), _, Some(plain)) => {
                 match read(&String::from_utf8_lossy(plain)) {
                     Ok(number) => {
@@ -308,20 +314,20 @@ impl Lowering<'_> {
         function: &str,
         param: &ParamDef,
         at: Location,
-        expected: &str,
+        (code, expected): (&'static str, &str),
     ) -> Result<T, Refused> {
         let message = format!(
             "bad arguments for command {function}: parameter {} is expected to be {expected}",
             param.name
         );
-        self.refuse(Diagnostic::error("param-type", at, message))
+        self.refuse(Diagnostic::error(code, at, message))
     }
 
     /// `route(name, values...)`.
     fn call_route(&mut self, call: &Call) -> Result<(), Refused> {
         let Some(Some(target)) = call.args.first() else {
             let message = "route() needs the name of a route";
-            return self.refuse(Diagnostic::error("param-count", call.at, message));
+            return self.refuse(Diagnostic::error("unnamed-route", call.at, message));
         };
         let values = &call.args[1..];
         let args = self.few(values.len(), "parameters of route()", call.at)?;
@@ -347,7 +353,7 @@ impl Lowering<'_> {
             }
             _ => {
                 let message = "the name of a route is a word, a text or a variable";
-                return self.refuse(Diagnostic::error("param-type", target.at, message));
+                return self.refuse(Diagnostic::error("route-operand", target.at, message));
             }
         };
         let route = match fixed {

@@ -24,12 +24,12 @@ pub(super) struct Emitter {
     nets: HashMap<(std::net::IpAddr, u8), NetId>,
 }
 
-/// A table of the script is full.
-pub(super) struct Full(pub &'static str);
+/// A table of the script is full: the finding's code, and what there is too much of.
+pub(super) struct Full(pub &'static str, pub &'static str);
 
 impl Full {
     pub fn diagnostic(&self, at: Location) -> Diagnostic {
-        Diagnostic::error("too-many", at, format!("too many different {}", self.0))
+        Diagnostic::error(self.0, at, format!("too many {}", self.1))
     }
 }
 
@@ -96,7 +96,8 @@ impl Emitter {
         if let Some(id) = self.references.get(&reference) {
             return Ok(*id);
         }
-        let id = u16::try_from(self.script.references.len()).map_err(|_| Full("variables"))?;
+        let id = u16::try_from(self.script.references.len())
+            .map_err(|_| Full("too-many-variables", "different variables"))?;
         self.script.references.push(reference);
         self.references.insert(reference, ReferenceId(id));
         Ok(ReferenceId(id))
@@ -106,7 +107,8 @@ impl Emitter {
         if let Some(id) = self.nets.get(&(net.addr, net.prefix)) {
             return Ok(*id);
         }
-        let id = u16::try_from(self.script.nets.len()).map_err(|_| Full("networks"))?;
+        let id = u16::try_from(self.script.nets.len())
+            .map_err(|_| Full("too-many-networks", "different networks"))?;
         self.script.nets.push(net);
         self.nets.insert((net.addr, net.prefix), NetId(id));
         Ok(NetId(id))
@@ -124,7 +126,7 @@ impl Emitter {
         }
         let regex = regex::compile_with(pattern, lines)?;
         let Ok(id) = u16::try_from(self.script.regexes.len()) else {
-            return Ok(Err(Full("regexes")));
+            return Ok(Err(Full("too-many-regexes", "different regexes")));
         };
         self.script.regexes.push(regex);
         self.regexes.insert(key, RegexId(id));
@@ -135,8 +137,10 @@ impl Emitter {
 /// The slot of a name, unless there are too many.
 pub(super) fn intern(names: &mut Names, name: &str, most: usize) -> Result<u32, Full> {
     if names.len() >= most && names.find(name.as_bytes()).is_none() {
-        let what = if most == limits::FLAGS { "flags (at most 32)" } else { "names" };
-        return Err(Full(what));
+        return Err(match most {
+            limits::FLAGS => Full("too-many-flags", "flags: there are 32"),
+            _ => Full("too-many-names", "different names"),
+        });
     }
     Ok(names.intern(name))
 }

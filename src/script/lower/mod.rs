@@ -113,7 +113,7 @@ impl Lowering<'_> {
             self.emitter.script.routes.push(Route { kind, name, entry: 0, at: route.at });
         }
         if let Some(route) = routes.get(usize::from(u16::MAX)) {
-            self.sink.report(Full("routes").diagnostic(route.at));
+            self.sink.report(Full("too-many-routes", "script routes").diagnostic(route.at));
         }
     }
 
@@ -376,7 +376,7 @@ impl Lowering<'_> {
             Ok(few) if count <= limits::ROUTE_PARAMS => Ok(few),
             _ => {
                 let message = format!("too many {what}: at most {}", limits::ROUTE_PARAMS);
-                self.refuse(Diagnostic::error("too-many", at, message))
+                self.refuse(Diagnostic::error("too-many-values", at, message))
             }
         }
     }

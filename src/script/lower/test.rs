@@ -93,7 +93,7 @@ impl Lowering<'_> {
         };
         if let (Some(what), false) = (only_equality, equality) {
             let message = format!("{what} is compared with == and != only");
-            return self.refuse(Diagnostic::error("bad-compare", at, message));
+            return self.refuse(Diagnostic::error("no-order", at, message));
         }
         if matches!(&right.kind, OperandKind::Word(word) if word == "myself") {
             self.myself(left, at)?;
@@ -139,7 +139,7 @@ impl Lowering<'_> {
             return self.operand(&left.kind, left.at);
         }
         let message = "the left side of a comparison is a variable";
-        self.refuse(Diagnostic::error("left-side", left.at, message))
+        self.refuse(Diagnostic::error("constant-left", left.at, message))
     }
 
     /// Pushes an operand.
@@ -156,13 +156,13 @@ impl Lowering<'_> {
                 let Some((_, name)) = WORDS.iter().find(|(known, _)| known == word) else {
                     let message = format!("bare word `{word}` found");
                     let hint = format!("write \"{word}\" for a text, $var({word}) for a variable");
-                    return self.refuse(Diagnostic::error("bare-word", at, message).hint(hint));
+                    return self.refuse(Diagnostic::error("bare-operand", at, message).hint(hint));
                 };
                 return self.load(&named(name, at));
             }
             OperandKind::Ip(_) | OperandKind::Net(_) => {
                 let message = "an address is compared with == and != only; elsewhere quote it";
-                return self.refuse(Diagnostic::error("bad-address", at, message));
+                return self.refuse(Diagnostic::error("stray-address", at, message));
             }
         }
         Ok(())
@@ -175,13 +175,13 @@ impl Lowering<'_> {
             OperandKind::Word(word) => {
                 let Some((_, host, port)) = HOSTS.iter().find(|(known, ..)| known == word) else {
                     let message = format!("{word} cannot be compared with myself");
-                    return self.refuse(Diagnostic::error("bad-compare", left.at, message));
+                    return self.refuse(Diagnostic::error("not-myself", left.at, message));
                 };
                 (named(host, left.at), port.map(|port| named(port, left.at)))
             }
             _ => {
                 let message = "the left side of a comparison is a variable";
-                return self.refuse(Diagnostic::error("left-side", left.at, message));
+                return self.refuse(Diagnostic::error("constant-left", left.at, message));
             }
         };
         let mut args = vec![host];
@@ -204,7 +204,7 @@ impl Lowering<'_> {
             }
             _ => {
                 let message = "a regex is a quoted text or a variable";
-                self.refuse(Diagnostic::error("bad-regex", pattern.at, message))
+                self.refuse(Diagnostic::error("regex-operand", pattern.at, message))
             }
         }
     }

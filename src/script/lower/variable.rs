@@ -63,7 +63,7 @@ impl Lowering<'_> {
             None => Index::None,
             Some(_) if !signature.indexed => {
                 let message = format!("${} takes no index", variable.name.text);
-                return self.refuse(Diagnostic::error("bad-index", variable.at, message));
+                return self.refuse(Diagnostic::error("no-index", variable.at, message));
             }
             Some(_) if let Some(index) = instead => index,
             Some(IndexText::At(index)) => Index::At(*index),
@@ -84,7 +84,7 @@ impl Lowering<'_> {
         let signature = self.variable(&variable.name)?;
         if !variable.transformations.is_empty() {
             let message = "transformations not accepted in left side of assignment";
-            return self.refuse(Diagnostic::error("left-side", variable.at, message));
+            return self.refuse(Diagnostic::error("assigned-transformation", variable.at, message));
         }
         if !signature.writable {
             let name = &variable.name.text;
@@ -93,7 +93,7 @@ impl Lowering<'_> {
         }
         if matches!(variable.index, Some(IndexText::All)) {
             let message = "[*] cannot be assigned; assign one value, or use :=";
-            return self.refuse(Diagnostic::error("bad-index", variable.at, message));
+            return self.refuse(Diagnostic::error("assigned-list", variable.at, message));
         }
         self.reference(variable)
     }
@@ -112,7 +112,7 @@ impl Lowering<'_> {
             Found::NeedsModule(module) => {
                 let message = format!("variable {what} belongs to a module that is not loaded");
                 let hint = format!("write loadmodule \"{module}.so\"");
-                let diagnostic = Diagnostic::error("module-not-loaded", name.at, message);
+                let diagnostic = Diagnostic::error("variable-not-loaded", name.at, message);
                 self.refuse(diagnostic.hint(hint))
             }
             Found::Later(module) => self.refuse(later(&what, module, name.at)),
@@ -137,7 +137,7 @@ impl Lowering<'_> {
             other => {
                 let message =
                     format!("no such context: <{other}>; there are <request> and <reply>");
-                self.refuse(Diagnostic::error("bad-variable", name.at, message))
+                self.refuse(Diagnostic::error("unknown-context", name.at, message))
             }
         }
     }
@@ -158,7 +158,7 @@ impl Lowering<'_> {
         };
         if matches!(signature.sub, SubKind::None) {
             let message = format!("${name} takes nothing in parentheses");
-            return self.refuse(Diagnostic::error("bad-variable", format.at, message));
+            return self.refuse(Diagnostic::error("extra-subname", format.at, message));
         }
         let Some(plain) = format.plain() else {
             self.format(format)?;
@@ -169,7 +169,7 @@ impl Lowering<'_> {
         }
         let Ok(text) = std::str::from_utf8(plain) else {
             let message = "this name is not UTF-8";
-            return self.refuse(Diagnostic::error("bad-variable", format.at, message));
+            return self.refuse(Diagnostic::error("not-utf8", format.at, message));
         };
         let script = &mut self.emitter.script;
         let slot: Result<u32, Full> = match signature.sub {
@@ -180,7 +180,7 @@ impl Lowering<'_> {
                 Ok(slot) => Ok(slot),
                 Err(why) => {
                     let message = format!("${name}({text}): {why}");
-                    return self.refuse(Diagnostic::error("bad-variable", format.at, message));
+                    return self.refuse(Diagnostic::error("bad-subname", format.at, message));
                 }
             },
             SubKind::None | SubKind::Text { .. } => return Ok(Sub::None),
@@ -191,13 +191,13 @@ impl Lowering<'_> {
     fn no_sub<T>(&mut self, variable: &Variable) -> Result<T, Refused> {
         let name = &variable.name.text;
         let message = format!("${name} needs a name in parentheses: ${name}(name)");
-        self.refuse(Diagnostic::error("bad-variable", variable.at, message))
+        self.refuse(Diagnostic::error("missing-subname", variable.at, message))
     }
 
     fn transform(&mut self, given: &Transformation) -> Result<(), Refused> {
         let Some((class, name)) = given.name.text.split_once('.') else {
             let message = "a transformation is written {class.name}";
-            return self.refuse(Diagnostic::error("bad-variable", given.name.at, message));
+            return self.refuse(Diagnostic::error("transformation-form", given.name.at, message));
         };
         let what = format!("transformation {{{}}}", given.name.text);
         let (transform, fewest, most) = match self.world.catalog.transformation(class, name) {
@@ -209,12 +209,12 @@ impl Lowering<'_> {
                 return self.refuse(not_ours(&what, module, why, given.name.at));
             }
             Found::No => {
+                let names = self.world.catalog.transformation_names();
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 let message = format!("unknown {what}");
-                return self.refuse(Diagnostic::error(
-                    "unknown-transformation",
-                    given.name.at,
-                    message,
-                ));
+                let unknown = Diagnostic::error("unknown-transformation", given.name.at, message);
+                let wrap = |name: &str| format!("{{{name}}}");
+                return self.refuse(unknown.suggest(&given.name.text, &names, wrap));
             }
         };
         // The last one permitted takes the rest: a comma may be the separator that is meant.
@@ -222,13 +222,13 @@ impl Lowering<'_> {
             Some(params) if most > 0 => params.text.splitn(usize::from(most), ',').collect(),
             Some(params) => {
                 let message = format!("{what} takes no parameters");
-                return self.refuse(Diagnostic::error("transformation", params.at, message));
+                return self.refuse(Diagnostic::error("transformation-params", params.at, message));
             }
             None => Vec::new(),
         };
         if params.len() < usize::from(fewest) {
             let message = format!("{what} needs at least {fewest} parameters");
-            return self.refuse(Diagnostic::error("transformation", given.name.at, message));
+            return self.refuse(Diagnostic::error("transformation-params", given.name.at, message));
         }
         let at = given.params.as_ref().map_or(given.name.at, |params| params.at);
         let mut offset = 0;

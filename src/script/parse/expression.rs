@@ -75,11 +75,11 @@ impl Parser<'_, '_> {
             }
             Kind::Text(_) | Kind::Null | Kind::Ip(_) | Kind::Net(_) => {
                 let message = "the left side of a comparison is a variable";
-                let diagnostic = Diagnostic::error("left-side", at, message)
+                let diagnostic = Diagnostic::error("constant-left", at, message)
                     .hint("turn the comparison round: $variable == \"text\"");
                 return Err(self.syntax(diagnostic));
             }
-            _ => return Err(self.unexpected("a condition")),
+            _ => return Err(self.unexpected("no-condition", "a condition")),
         };
         Ok(Test { at: at.to(self.last), kind })
     }
@@ -94,11 +94,11 @@ impl Parser<'_, '_> {
             return Ok(test);
         }
         let message = "only a variable can be compared";
-        let mut diagnostic = Diagnostic::error("left-side", test.at, message);
-        if matches!(test.kind, TestKind::Call(_)) {
-            diagnostic = diagnostic.hint("call the function first, then compare $rc");
-        }
-        Err(self.syntax(diagnostic))
+        Err(self.syntax(match test.kind {
+            TestKind::Call(_) => Diagnostic::error("compared-call", test.at, message)
+                .hint("call the function first, then compare $rc"),
+            _ => Diagnostic::error("compared-test", test.at, message),
+        }))
     }
 
     /// Reads the operator and right side behind a left side, if they are there.
@@ -127,7 +127,7 @@ impl Parser<'_, '_> {
     fn right_side(&mut self) -> Parsed<Operand> {
         if self.token.kind == Kind::Word && self.next.is(Mark::LeftParen) {
             let message = "a function gives no value to compare with";
-            let diagnostic = Diagnostic::error("right-side", self.token.at, message)
+            let diagnostic = Diagnostic::error("compared-call", self.token.at, message)
                 .hint("call it first: $var(x) = function();");
             return Err(self.syntax(diagnostic));
         }
@@ -139,7 +139,7 @@ impl Parser<'_, '_> {
         let at = self.token.at;
         let kind = match &self.token.kind {
             Kind::Variable => OperandKind::Variable(self.whole_variable()?),
-            Kind::Text(_) => OperandKind::Text(self.text("a text")?.bytes),
+            Kind::Text(_) => OperandKind::Text(self.text("no-value", "a text")?.bytes),
             Kind::Number(value) => {
                 let value = *value;
                 self.bump();
@@ -149,7 +149,7 @@ impl Parser<'_, '_> {
                 let negative = *sign == Arith::Sub;
                 self.bump();
                 let Kind::Number(value) = self.token.kind else {
-                    return Err(self.unexpected("a number"));
+                    return Err(self.unexpected("no-number", "a number"));
                 };
                 self.bump();
                 OperandKind::Int(if negative { -value } else { value })
@@ -175,7 +175,7 @@ impl Parser<'_, '_> {
                 OperandKind::Ip(ip)
             }
             Kind::Word => OperandKind::Word(self.bare()),
-            _ => return Err(self.unexpected("a variable or a constant")),
+            _ => return Err(self.unexpected("no-value", "a variable or a constant")),
         };
         Ok(Operand { at: at.to(self.last), kind })
     }
@@ -295,7 +295,7 @@ impl Parser<'_, '_> {
             ExpressionKind::Operand(kind) => self.comparison(Operand { at, kind })?,
             _ => {
                 let message = "only a variable can be compared";
-                return Err(self.syntax(Diagnostic::error("left-side", at, message)));
+                return Err(self.syntax(Diagnostic::error("compared-test", at, message)));
             }
         };
         let test = Test { at: at.to(self.last), kind };

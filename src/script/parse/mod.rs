@@ -101,30 +101,35 @@ impl<'p, 'l> Parser<'p, 'l> {
         if self.eat(mark) {
             return Ok(());
         }
-        let message = format!("missing '{shown}' {after}");
-        self.missing("missing", message);
+        let code = match mark {
+            Mark::LeftParen | Mark::RightParen => "missing-parenthesis",
+            Mark::RightBracket => "missing-bracket",
+            Mark::Comma => "missing-comma",
+            _ => "missing-colon",
+        };
+        self.missing(Diagnostic::error(code, self.last, format!("missing '{shown}' {after}")));
         Err(Skip)
     }
 
     /// Reports something missing: the caret stands just behind the last token.
-    fn missing(&mut self, code: &'static str, message: String) {
+    fn missing(&mut self, diagnostic: Diagnostic) {
         let source = self.source(self.last);
         let length = source.slice(self.last).len();
         let mut at = lex::within(&source, self.last, length, 0);
         at.end = at.start;
         if !self.lexer.sink.is_torn(self.last) {
-            self.lexer.sink.syntax(Diagnostic::error(code, at, message));
+            self.lexer.sink.syntax(Diagnostic { at, ..diagnostic });
         }
     }
 
     /// Reports that the token to be read is not what should stand there.
-    fn unexpected(&mut self, wanted: &str) -> Skip {
+    fn unexpected(&mut self, code: &'static str, wanted: &str) -> Skip {
         let message = if self.at_end() {
             format!("{wanted} is expected, but the script ends here")
         } else {
             format!("{wanted} is expected, not `{}`", self.shown(&self.token))
         };
-        self.syntax(Diagnostic::error("syntax", self.token.at, message))
+        self.syntax(Diagnostic::error(code, self.token.at, message))
     }
 
     fn syntax(&mut self, diagnostic: Diagnostic) -> Skip {
@@ -168,8 +173,10 @@ impl<'p, 'l> Parser<'p, 'l> {
     }
 
     /// Reads adjacent quoted texts as one.
-    fn text(&mut self, wanted: &str) -> Parsed<Text> {
-        let Kind::Text(bytes) = &self.token.kind else { return Err(self.unexpected(wanted)) };
+    fn text(&mut self, code: &'static str, wanted: &str) -> Parsed<Text> {
+        let Kind::Text(bytes) = &self.token.kind else {
+            return Err(self.unexpected(code, wanted));
+        };
         let mut text = Text { bytes: bytes.to_vec(), at: self.token.at };
         self.bump();
         while let Kind::Text(more) = &self.token.kind {

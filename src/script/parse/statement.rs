@@ -17,7 +17,7 @@ impl Parser<'_, '_> {
     /// Reads `{ statements }`.
     pub(super) fn braced(&mut self, owner: &str) -> Parsed<Block> {
         if !self.token.is(Mark::LeftBrace) {
-            return Err(self.unexpected(&format!("the '{{' of {owner}")));
+            return Err(self.unexpected("missing-brace", &format!("the '{{' of {owner}")));
         }
         self.enter()?;
         let indent = self.indent;
@@ -125,7 +125,11 @@ impl Parser<'_, '_> {
                 let message = format!("bad command: {shown} alone is no statement");
                 return Err(self.syntax(Diagnostic::error("no-statement", at, message)));
             }
-            _ => return Err(self.unexpected("a statement")),
+            _ => {
+                let shown = self.shown(&self.token);
+                let message = format!("bad command!) no statement begins with `{shown}`");
+                return Err(self.syntax(Diagnostic::error("bad-statement", at, message)));
+            }
         };
         block.push(Statement { at: at.to(self.last), action });
         Ok(())
@@ -194,7 +198,10 @@ impl Parser<'_, '_> {
         if self.eat(Mark::Semicolon) {
             return;
         }
-        self.missing("missing-semicolon", "missing ';' after this statement".into());
+        self.missing(
+            Diagnostic::error("missing-semicolon", self.last, "bad command: missing ';'?")
+                .hint("each statement ends with ';'"),
+        );
         if !self.token.first && !self.begins_statement() && !self.token.is(Mark::RightBrace) {
             self.recover();
         }
@@ -236,11 +243,11 @@ impl Parser<'_, '_> {
     /// Reads `( what )`.
     fn in_parens<T>(&mut self, owner: &str, what: fn(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if !self.eat(Mark::LeftParen) {
-            return Err(self.unexpected(&format!("the '(' of {owner}")));
+            return Err(self.unexpected("missing-parenthesis", &format!("the '(' of {owner}")));
         }
         let inner = what(self)?;
         if !self.token.is(Mark::RightParen) && self.is_odd_in_test() {
-            return Err(self.unexpected("')' or an operator"));
+            return Err(self.unexpected("bad-condition", "')' or an operator"));
         }
         // A missing ')' before a body needs no further mending.
         let _ = self.expect(Mark::RightParen, ")", &format!("to close the '(' of {owner}"));
@@ -268,7 +275,7 @@ impl Parser<'_, '_> {
             return self.braced(owner);
         }
         if self.token.is(Mark::RightBrace) || self.at_end() {
-            return Err(self.unexpected(&format!("the body of {owner}")));
+            return Err(self.unexpected("missing-body", &format!("the body of {owner}")));
         }
         self.enter()?;
         let mut block = Vec::new();
@@ -281,15 +288,15 @@ impl Parser<'_, '_> {
         self.bump();
         let (item, list) = self.in_parens("for", |parser| {
             if parser.token.kind != Kind::Variable {
-                return Err(parser.unexpected("a variable"));
+                return Err(parser.unexpected("for-form", "a variable"));
             }
             let item = parser.variable()?;
             if !parser.is_word("in") {
-                return Err(parser.unexpected("`in`"));
+                return Err(parser.unexpected("for-form", "`in`"));
             }
             parser.bump();
             if parser.token.kind != Kind::Variable {
-                return Err(parser.unexpected("a list such as $(avp(x)[*])"));
+                return Err(parser.unexpected("for-form", "a list such as $(avp(x)[*])"));
             }
             Ok((item, parser.variable()?))
         })?;
@@ -301,7 +308,7 @@ impl Parser<'_, '_> {
         self.bump();
         let subject = self.in_parens("switch", Self::operand)?;
         if !self.token.is(Mark::LeftBrace) {
-            return Err(self.unexpected("the '{' of switch"));
+            return Err(self.unexpected("missing-brace", "the '{' of switch"));
         }
         self.enter()?;
         let indent = self.indent;
@@ -325,7 +332,7 @@ impl Parser<'_, '_> {
                 }
                 case.body = body;
             } else {
-                let _ = self.unexpected("`case` or `default`");
+                let _ = self.unexpected("switch-form", "`case` or `default`");
                 self.bump();
                 self.recover();
                 self.eat(Mark::LeftBrace);
@@ -384,7 +391,7 @@ impl Parser<'_, '_> {
             Kind::Mark(Mark::Assign) => How::Set,
             Kind::Mark(Mark::Replace) => How::Replace,
             Kind::Mark(Mark::Compound(op)) => How::Compound(op),
-            _ => return Err(self.unexpected("an assignment operator such as =")),
+            _ => return Err(self.unexpected("no-assignment", "an assignment operator such as =")),
         };
         self.bump();
         let value = self.expression()?;

@@ -70,7 +70,7 @@ impl Parser<'_, '_> {
     fn word_item(&mut self, program: &mut Program) -> Parsed<()> {
         if self.is_word("loadmodule") {
             self.bump();
-            let path = self.text("the quoted name of a module")?;
+            let path = self.text("unquoted-module", "the quoted name of a module")?;
             self.end_of_item();
             program.items.push(Item::Module(path));
             return Ok(());
@@ -114,18 +114,18 @@ impl Parser<'_, '_> {
     fn modparam(&mut self) -> Parsed<Item> {
         let at = self.bump().at;
         self.expect(Mark::LeftParen, "(", "after modparam")?;
-        let module = self.text("the quoted name of a module")?;
+        let module = self.text("modparam-form", "the quoted name of a module")?;
         self.expect(Mark::Comma, ",", "after the module")?;
-        let name = self.text("the quoted name of a parameter")?;
+        let name = self.text("modparam-form", "the quoted name of a parameter")?;
         self.expect(Mark::Comma, ",", "after the parameter's name")?;
         let value = match self.token.kind {
             Kind::Text(_) => {
-                let text = self.text("a value")?;
+                let text = self.text("modparam-form", "a value")?;
                 Piece { value: Given::Text(text.bytes), at: text.at }
             }
             _ => match self.number()? {
                 Some(piece) => piece,
-                None => return Err(self.unexpected("a quoted text or a number")),
+                None => return Err(self.unexpected("modparam-form", "a quoted text or a number")),
             },
         };
         // The value may have been accepted with its parenthesis inside an unclosed quote.
@@ -150,7 +150,7 @@ impl Parser<'_, '_> {
             let value = if negative { -value } else { value };
             return Ok(Some(Piece { value: Given::Int(value), at }));
         }
-        if negative { Err(self.unexpected("a number")) } else { Ok(None) }
+        if negative { Err(self.unexpected("no-number", "a number")) } else { Ok(None) }
     }
 
     /// `name = value`. What stands on the line behind the value is kept: some globals take it.
@@ -170,7 +170,7 @@ impl Parser<'_, '_> {
             pieces.push(self.piece()?);
         }
         if pieces.is_empty() {
-            return Err(self.unexpected("a value"));
+            return Err(self.unexpected("no-setting", "a value"));
         }
         self.eat(Mark::Semicolon);
         Ok(Item::Global { name, pieces })
@@ -229,7 +229,7 @@ impl Parser<'_, '_> {
     /// `name]`, `"name"]`, `3]`, `timer, 10]`: what stands in brackets.
     fn route_name(&mut self) -> Parsed<String> {
         if self.token.is(Mark::RightBracket) {
-            return Err(self.unexpected("a route's name"));
+            return Err(self.unexpected("no-route-name", "a route's name"));
         }
         let name = match &self.token.kind {
             Kind::Text(bytes) => {

@@ -144,7 +144,7 @@ fn inside(at: Location, span: Span<'_>, known: &dyn Fn(&str) -> bool) -> Parsed<
     let (context, span) = match span.bytes {
         [b'<', ..] => {
             let Some(close) = span.bytes.iter().position(|b| *b == b'>') else {
-                return Err(span.error("bad-variable", "`<` is not closed by `>`"));
+                return Err(span.error("unclosed-context", "`<` is not closed by `>`"));
             };
             (Some(span.cut(1, close).name()), span.from(close + 1))
         }
@@ -153,7 +153,7 @@ fn inside(at: Location, span: Span<'_>, known: &dyn Fn(&str) -> bool) -> Parsed<
     let length =
         span.bytes.iter().take_while(|b| b.is_ascii_alphanumeric() || b"_.".contains(b)).count();
     if length == 0 {
-        return Err(span.error("bad-variable", "a variable's name is expected here"));
+        return Err(span.error("variable-name", "a variable's name is expected here"));
     }
     let name = span.cut(0, length).name();
     let mut rest = span.from(length);
@@ -177,7 +177,7 @@ fn inside(at: Location, span: Span<'_>, known: &dyn Fn(&str) -> bool) -> Parsed<
     }
     if !rest.bytes.is_empty() {
         let message = "this is no part of a variable: it is $(name(sub)[index]{transformation})";
-        return Err(rest.error("bad-variable", message));
+        return Err(rest.error("variable-form", message));
     }
     Ok(Variable { at, name, context, sub, index, transformations })
 }

@@ -74,6 +74,7 @@ fn section<T>(text: &mut String, title: &str, entries: &[T], line: fn(&T) -> (St
 fn parameter(entry: &ParamEntry) -> (String, String) {
     let kind = match entry.kind {
         SettingKind::Int => "int",
+        SettingKind::Bool => "bool",
         SettingKind::Text => "string",
         SettingKind::Either => "int or string",
         SettingKind::Word => "word",

@@ -103,7 +103,7 @@ fn every_global_and_alias_is_known() {
     for entry in CORE.params {
         for name in std::iter::once(&entry.name).chain(entry.aliases) {
             let value = match entry.kind {
-                SettingKind::Int => "1",
+                SettingKind::Int | SettingKind::Bool => "1",
                 SettingKind::Text | SettingKind::Either => "\"x\"",
                 SettingKind::Word => "udp:127.0.0.1:5060",
             };
