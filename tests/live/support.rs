@@ -163,6 +163,11 @@ impl Running {
         assert!(self.err.wait(|err| err.contains(text)), "no `{text}` in: {}", self.err.text());
     }
 
+    /// What stands on standard error so far.
+    pub fn error_text(&self) -> String {
+        self.err.text()
+    }
+
     pub fn id(&self) -> u32 {
         self.child.id()
     }
