@@ -31,3 +31,6 @@ pub const OUTPUT_BYTES: usize = 256 << 10;
 /// Bytes of one hop ring: eight of the largest datagrams, or some 500 usual ones, so that a worker
 /// may be late by several batches.
 pub const RING_BYTES: usize = 512 << 10;
+
+/// `{s.eval}` within each other: a text that names itself would have no end.
+pub const EVALUATIONS: u8 = 8;

@@ -140,8 +140,34 @@ pub struct Transformation {
     pub doc: &'static str,
     /// Fewest and most parameters.
     pub params: (u8, u8),
-    /// Does it: input, parameters. Bad input is NULL.
-    pub apply: fn(&mut Ctx<'_>, Value, &[Value]) -> Value,
+    /// Does it.
+    pub apply: Apply,
+}
+
+/// How a transformation is done. It gets its input, which is not NULL, and its parameters; input
+/// that does not fit gives NULL.
+#[derive(Clone, Copy, Debug)]
+pub enum Apply {
+    /// At once.
+    Now(fn(&mut Ctx<'_>, Value, &[Value]) -> Value),
+    /// By asking the outside, unless `ask` knows it already; then the run parks.
+    Ask {
+        /// What to wait for.
+        ask: fn(&mut Ctx<'_>, Value, &[Value]) -> Asked,
+        /// Makes the result of the answer.
+        then: fn(&mut Ctx<'_>, Value, &[Value], &Answer) -> Value,
+    },
+    /// The input is a text with variables; its value is the result.
+    Evaluate,
+}
+
+/// What a transformation that may ask the outside found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Asked {
+    /// The result: no need to ask.
+    Known(Value),
+    /// This must be waited for.
+    Wait(Wait),
 }
 
 /// A module parameter, or a global of the core.

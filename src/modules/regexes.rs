@@ -4,25 +4,44 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 use regex::bytes::Regex;
-use sluice_script::regex::compile_lines;
+use sluice_script::regex::{compile_lines, compile_whole};
 
 use crate::limits;
+use crate::subst::Subst;
 
 /// A worker's compiled patterns; full, it is emptied.
 #[derive(Default)]
-pub(crate) struct Regexes(AHashMap<(Vec<u8>, bool), Option<Arc<Regex>>>);
+pub(crate) struct Regexes(AHashMap<Key, Option<Arc<Regex>>>);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    pattern: Vec<u8>,
+    ignore_case: bool,
+    /// A line break is a character like others.
+    whole: bool,
+}
 
 impl Regexes {
     /// The regex of a pattern; `None` when it is none.
     pub(crate) fn get(&mut self, pattern: &[u8], ignore_case: bool) -> Option<Arc<Regex>> {
-        let key = (pattern.to_vec(), ignore_case);
+        self.compiled(Key { pattern: pattern.to_vec(), ignore_case, whole: false })
+    }
+
+    /// The regex of a substitution; `None` when it is none.
+    pub(crate) fn of(&mut self, subst: &Subst) -> Option<Arc<Regex>> {
+        let (ignore_case, whole) = (subst.ignore_case, subst.whole);
+        self.compiled(Key { pattern: subst.pattern.clone(), ignore_case, whole })
+    }
+
+    fn compiled(&mut self, key: Key) -> Option<Arc<Regex>> {
         if let Some(known) = self.0.get(&key) {
             return known.clone();
         }
         if self.0.len() >= limits::REGEXES {
             self.0.clear();
         }
-        let made = compile_lines(pattern, ignore_case).ok().map(Arc::new);
+        let compile = if key.whole { compile_whole } else { compile_lines };
+        let made = compile(&key.pattern, key.ignore_case).ok().map(Arc::new);
         self.0.insert(key, made.clone());
         made
     }
@@ -64,5 +83,9 @@ mod tests {
         assert!(regexes.get(b"(", true).is_none());
         assert!(regexes.get(b"A", true).unwrap().is_match(b"a"));
         assert!(!regexes.get(b"A", false).unwrap().is_match(b"a"));
+        for (expression, found) in [(&b"/a.b/x/s"[..], true), (b"/a.b/x/", false)] {
+            let subst = Subst::parse(expression).unwrap();
+            assert_eq!(regexes.of(&subst).unwrap().is_match(b"a\nb"), found);
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! Substitution expressions, `/regex/replacement/flags`: flags g (all) and i (any case), `\1` to
-//! `\9` and `\0` in the replacement. Any character may delimit.
+//! Substitution expressions, `/regex/replacement/flags`: flags g (all), i (any case) and s (across
+//! line breaks), `\1` to `\9` and `\0` in the replacement. Any character may delimit.
 
 use regex::bytes::Captures;
 
@@ -13,6 +13,8 @@ pub(crate) struct Subst {
     pub all: bool,
     /// Letters in any case.
     pub ignore_case: bool,
+    /// A line break is a character like others.
+    pub whole: bool,
 }
 
 impl Subst {
@@ -27,6 +29,7 @@ impl Subst {
             replacement,
             all: flags.contains(&b'g'),
             ignore_case: flags.contains(&b'i'),
+            whole: flags.contains(&b's'),
         })
     }
 

@@ -8,6 +8,7 @@ pub mod catalog;
 mod check;
 mod compile;
 mod diagnostic;
+pub mod format;
 pub mod ir;
 mod lex;
 pub mod limits;

@@ -45,6 +45,14 @@ pub fn compile_lines(pattern: &[u8], ignore_case: bool) -> Result<Regex, BadRege
     build(pattern, Lines::Matter, ignore_case)
 }
 
+/// Compiles the pattern of a substitution with flag `s`: a line break is a character like others.
+///
+/// # Errors
+/// The place in the pattern and the reason.
+pub fn compile_whole(pattern: &[u8], ignore_case: bool) -> Result<Regex, BadRegex> {
+    build(pattern, Lines::Ignored, ignore_case)
+}
+
 /// Compiles a pattern.
 pub(crate) fn compile_with(pattern: &[u8], lines: Lines) -> Result<Regex, BadRegex> {
     build(pattern, lines, true)

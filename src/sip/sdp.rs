@@ -144,8 +144,8 @@ impl<'a> Sdp<'a> {
         Ok(())
     }
 
-    /// Everything from one `m=` to the next.
-    fn blocks(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    /// Everything from one `m=` to the next, whether its line can be read or not.
+    pub fn blocks(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut rest = self.text.get(self.session().len()..).unwrap_or_default();
         std::iter::from_fn(move || {
             let (block, behind) = rest.split_at(next_media(rest, 1));

@@ -3,10 +3,10 @@
 use sluice_script::catalog::ParamKind;
 use sluice_script::ir::{Assign, Constant, FunctionId, Index, ReferenceId, Sub, TransformId};
 
-use super::{Machine, Pending, States, Step, reference};
+use super::{Machine, Pending, States, Step, eval, reference};
 use crate::context::Ctx;
 use crate::job::Answer;
-use crate::module::{Flow, Function, Name, Subject};
+use crate::module::{Apply, Asked, Flow, Function, Name, Subject};
 use crate::registry::Registry;
 use crate::value::{Source, Text, Value};
 
@@ -64,7 +64,7 @@ pub(super) fn call_constant(
     conclude(machine, ctx, function, id, 0, flow)
 }
 
-/// Goes on with the step of a function that waited.
+/// Goes on with what waited.
 pub(super) fn finish(
     machine: &mut Machine,
     ctx: &mut Ctx<'_>,
@@ -73,16 +73,26 @@ pub(super) fn finish(
     pending: Pending,
     answer: &Answer,
 ) -> Step {
-    let base = machine.stack.len().saturating_sub(pending.args as usize);
-    let Some((module, function)) = registry.function_by_id(pending.function) else {
-        return Step::Next;
-    };
-    let Some(state) = states.get_mut(module) else { return Step::Next };
-    let flow = (pending.then)(ctx, state.as_mut(), &machine.stack[base..], answer);
-    if !ctx.run.outputs.is_empty() {
-        deliver(ctx, registry, states);
+    match pending {
+        Pending::Call { function, args, then } => {
+            let base = machine.stack.len().saturating_sub(usize::from(args));
+            let Some((module, of)) = registry.function_by_id(function) else { return Step::Next };
+            let Some(state) = states.get_mut(module) else { return Step::Next };
+            let flow = then(ctx, state.as_mut(), &machine.stack[base..], answer);
+            if !ctx.run.outputs.is_empty() {
+                deliver(ctx, registry, states);
+            }
+            conclude(machine, ctx, of, function, args, flow)
+        }
+        Pending::Transform { transform, params } => {
+            let (input, base) = operands(machine, params);
+            let result = match registry.transformation_by_id(transform).map(|t| t.apply) {
+                Some(Apply::Ask { then, .. }) => then(ctx, input, &machine.stack[base..], answer),
+                _ => Value::Null,
+            };
+            replace(machine, base, result)
+        }
     }
-    conclude(machine, ctx, function, pending.function, pending.args, flow)
 }
 
 #[inline(never)]
@@ -101,7 +111,7 @@ fn conclude(
             function.unknown
         }
         Flow::Suspend(wait, then) => {
-            machine.pending = Some(Pending { function: id, args, then });
+            machine.pending = Some(Pending::Call { function: id, args, then });
             machine.wait = Some(wait);
             return Step::Park;
         }
@@ -255,18 +265,41 @@ pub(super) fn transform(
     machine: &mut Machine,
     ctx: &mut Ctx<'_>,
     registry: &Registry,
-    id: TransformId,
+    states: &mut States,
+    transform: TransformId,
     params: u8,
-) {
-    let base = machine.stack.len().saturating_sub(params as usize);
-    let input = base.checked_sub(1).and_then(|at| machine.stack.get(at)).copied();
-    let input = input.unwrap_or_default();
-    let result = match registry.transformation_by_id(id) {
-        Some(t) if !input.is_null() => (t.apply)(ctx, input, &machine.stack[base..]),
-        _ => Value::Null,
+) -> Step {
+    let (input, base) = operands(machine, params);
+    let Some(of) = registry.transformation_by_id(transform).filter(|_| !input.is_null()) else {
+        return replace(machine, base, Value::Null);
     };
+    let result = match of.apply {
+        Apply::Now(apply) => apply(ctx, input, &machine.stack[base..]),
+        Apply::Evaluate => eval::evaluate(ctx, registry, states, input),
+        Apply::Ask { ask, .. } => match ask(ctx, input, &machine.stack[base..]) {
+            Asked::Known(value) => value,
+            Asked::Wait(wait) => {
+                machine.pending = Some(Pending::Transform { transform, params });
+                machine.wait = Some(wait);
+                return Step::Park;
+            }
+        },
+    };
+    replace(machine, base, result)
+}
+
+/// The input of a transformation, and where its parameters begin.
+fn operands(machine: &Machine, params: u8) -> (Value, usize) {
+    let base = machine.stack.len().saturating_sub(usize::from(params));
+    let input = base.checked_sub(1).and_then(|at| machine.stack.get(at)).copied();
+    (input.unwrap_or_default(), base)
+}
+
+/// Puts the result in the place of the input and what lies above.
+fn replace(machine: &mut Machine, base: usize, result: Value) -> Step {
     machine.stack.truncate(base.saturating_sub(1));
     machine.stack.push(result);
+    Step::Next
 }
 
 /// Pops `n` values and pushes their texts joined.

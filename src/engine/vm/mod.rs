@@ -7,11 +7,12 @@ mod arith;
 mod call;
 mod compare;
 mod constant;
+mod eval;
 
 use std::any::Any;
 
 use sluice_script::Script;
-use sluice_script::ir::{Op, Reference, RouteId};
+use sluice_script::ir::{FunctionId, Op, Reference, RouteId, TransformId};
 
 use crate::context::Ctx;
 use crate::job::Answer;
@@ -45,12 +46,13 @@ struct Frame {
     loops: u32,
 }
 
-/// A call that waits.
+/// What waits.
 #[derive(Clone, Copy, Debug)]
-struct Pending {
-    function: sluice_script::ir::FunctionId,
-    args: u8,
-    then: Then,
+enum Pending {
+    /// A call.
+    Call { function: FunctionId, args: u8, then: Then },
+    /// A transformation.
+    Transform { transform: TransformId, params: u8 },
 }
 
 /// The program state of a run.
@@ -178,7 +180,7 @@ fn step(
         Op::Load(id) => call::load(machine, ctx, registry, states, id),
         Op::Concat(n) => call::concat(machine, ctx, n),
         Op::Transform { transform, params } => {
-            call::transform(machine, ctx, registry, transform, params);
+            return call::transform(machine, ctx, registry, states, transform, params);
         }
         Op::Arith { op, literal, compound } => {
             let (right, left) = (machine.pop(), machine.pop());

@@ -113,6 +113,31 @@ impl Civil {
     }
 }
 
+/// Seconds since 1970 of a SIP date, `Sat, 13 Nov 2010 23:29:00 GMT` (RFC 3261 20.17).
+pub fn sip_date(text: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let mut words = text.split_ascii_whitespace();
+    let weekday = words.next()?.strip_suffix(',')?;
+    DAYS.iter().find(|day| weekday.eq_ignore_ascii_case(&day[..3]))?;
+    let day: u64 = words.next()?.parse().ok()?;
+    let month = words.next()?;
+    let month = MONTHS.iter().position(|name| month.eq_ignore_ascii_case(&name[..3]))? as u64;
+    let year: u64 = words.next()?.parse().ok().filter(|year| (1970..=9999).contains(year))?;
+    let mut clock = words.next()?.split(':').map(|part| part.parse::<u64>().ok());
+    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
+    let whole = clock.next().is_none() && words.next() == Some("GMT") && words.next().is_none();
+    let fits = (1..=31).contains(&day) && hour < 24 && minute < 60 && second < 61;
+    (whole && fits).then(|| days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second)
+}
+
+/// Days from 1970-01-01 to a day; the month from 0.
+fn days(year: u64, month: u64, day: u64) -> u64 {
+    // Years that begin in March make the leap day the last day.
+    let (year, from_march) = if month < 2 { (year - 1, month + 10) } else { (year, month - 2) };
+    let leaps = year / 4 - year / 100 + year / 400;
+    year * 365 + leaps + (153 * from_march + 2) / 5 + day - 1 - 719_468
+}
+
 fn padded(out: &mut Vec<u8>, number: u64, width: usize, pad: u8) {
     let start = out.len();
     push_u64(out, number);
@@ -122,7 +147,7 @@ fn padded(out: &mut Vec<u8>, number: u64, width: usize, pad: u8) {
 
 #[cfg(test)]
 mod tests {
-    use super::Civil;
+    use super::{Civil, sip_date};
 
     fn format(seconds: u64, pattern: &str) -> String {
         let mut out = Vec::new();
@@ -141,6 +166,27 @@ mod tests {
             (1_795_392_000, "2026-11-23 Mon 327"),
         ] {
             assert_eq!(format(seconds, "%F %a %j"), text);
+        }
+    }
+
+    #[test]
+    fn sip_dates() {
+        for seconds in [0, 951_782_400, 951_868_800, 978_220_800, 1_718_282_880, 4_107_542_400] {
+            let text = format(seconds, "%a, %d %b %Y %H:%M:%S GMT");
+            assert_eq!(sip_date(text.as_bytes()), Some(seconds), "{text}");
+        }
+        for text in [
+            "",
+            "Thu, 13 Jun 2024",
+            "Thu 13 Jun 2024 12:48:00 GMT",
+            "Thu, 13 Jun 2024 12:48:00 CET",
+            "Thu, 13 Jun 2024 24:48:00 GMT",
+            "Thu, 32 Jun 2024 12:48:00 GMT",
+            "Thu, 13 Jun 0024 12:48:00 GMT",
+            "Thu, 13 Jun 2024 12:48:00:00 GMT",
+            "Thu, 13 Jun 2024 12:48:00 GMT+1",
+        ] {
+            assert_eq!(sip_date(text.as_bytes()), None, "{text}");
         }
     }
 

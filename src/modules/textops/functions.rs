@@ -216,7 +216,7 @@ fn compile(
     let subst = text.and_then(|text| Subst::parse(ctx.bytes(text)));
     let subst = subst.ok_or(Flow::Fail("not of the form /regex/replacement/flags"))?;
     let regexes = state.downcast_mut::<Regexes>();
-    let regex = regexes.and_then(|all| all.get(&subst.pattern, subst.ignore_case));
+    let regex = regexes.and_then(|all| all.of(&subst));
     Ok((subst, regex.ok_or(Flow::Fail("bad regex"))?))
 }
 

@@ -3,12 +3,12 @@
 use crate::catalog::{Found, SubKind, VariableSignature};
 use crate::check::{later, not_ours};
 use crate::diagnostic::Diagnostic;
+use crate::format;
 use crate::ir::{Context, Index, Op, Reference, ReferenceId, Sub};
 use crate::lex::Trail;
 use crate::limits;
 use crate::parse::ast::{Format, IndexText, Name, Part, Transformation, Variable};
 use crate::parse::variable::{self, Span};
-use crate::source::Location;
 
 use super::emit::{Full, intern};
 use super::{Lowering, Refused};
@@ -195,12 +195,12 @@ impl Lowering<'_> {
     }
 
     fn transform(&mut self, given: &Transformation) -> Result<(), Refused> {
-        let Some((class, name)) = given.name.text.split_once('.') else {
+        let Some((class, name, index)) = format::transformation_name(&given.name.text) else {
             let message = "a transformation is written {class.name}";
             return self.refuse(Diagnostic::error("transformation-form", given.name.at, message));
         };
         let what = format!("transformation {{{}}}", given.name.text);
-        let (transform, fewest, most) = match self.world.catalog.transformation(class, name) {
+        let (transform, fewest, most) = match self.world.catalog.transformation(class, &name) {
             Found::Yes(found) => found,
             Found::Later(module) | Found::NeedsModule(module) => {
                 return self.refuse(later(&what, module, given.name.at));
@@ -217,40 +217,47 @@ impl Lowering<'_> {
                 return self.refuse(unknown.suggest(&given.name.text, &names, wrap));
             }
         };
-        // The last one permitted takes the rest: a comma may be the separator that is meant.
+        // The index in the name is a parameter, too.
+        let in_name = usize::from(index.is_some());
+        let (fewest, most) = (usize::from(fewest), usize::from(most));
         let params: Vec<&str> = match &given.params {
-            Some(params) if most > 0 => params.text.splitn(usize::from(most), ',').collect(),
+            Some(params) if most > in_name => {
+                format::parameters(&params.text, most - in_name).collect()
+            }
             Some(params) => {
                 let message = format!("{what} takes no parameters");
                 return self.refuse(Diagnostic::error("transformation-params", params.at, message));
             }
             None => Vec::new(),
         };
-        if params.len() < usize::from(fewest) {
-            let message = format!("{what} needs at least {fewest} parameters");
+        if in_name + params.len() < fewest {
+            let missing = fewest - in_name;
+            let message = format!("{what} needs at least {missing} parameters");
             return self.refuse(Diagnostic::error("transformation-params", given.name.at, message));
         }
-        let at = given.params.as_ref().map_or(given.name.at, |params| params.at);
-        let mut offset = 0;
-        for param in &params {
-            self.transform_param(param, offset, at)?;
-            offset += param.len() + 1;
+        if let Some(index) = index {
+            self.emit(Op::Int(index), given.name.at);
         }
-        self.emit(Op::Transform { transform, params: params.len() as u8 }, given.name.at);
+        for param in &params {
+            self.transform_param(param, given)?;
+        }
+        let params = (in_name + params.len()) as u8;
+        self.emit(Op::Transform { transform, params }, given.name.at);
         Ok(())
     }
 
     /// A number stays one; a text may hold variables.
-    fn transform_param(&mut self, param: &str, offset: usize, at: Location) -> Result<(), Refused> {
-        if let Ok(number) = param.parse::<i64>()
-            && number.to_string() == param
-        {
+    fn transform_param(&mut self, param: &str, of: &Transformation) -> Result<(), Refused> {
+        let whole = of.params.as_ref().unwrap_or(&of.name);
+        let at = whole.at;
+        if let Some(number) = format::parameter_number(param) {
             self.emit(Op::Int(number), at);
             return Ok(());
         }
         let source = self.source(at);
         let trail = Trail::plain(&source, at);
-        let span = Span { base: offset, ..Span::new(param.as_bytes(), &trail) };
+        let base = (param.as_ptr() as usize).wrapping_sub(whole.text.as_ptr() as usize);
+        let span = Span { base, ..Span::new(param.as_bytes(), &trail) };
         let format = self.read_format(span)?;
         self.format(&format)
     }

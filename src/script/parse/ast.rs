@@ -7,8 +7,10 @@ use crate::source::Location;
 
 /// A name as written, with its place.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Name {
+pub struct Name {
+    /// The name.
     pub text: String,
+    /// Where it stands.
     pub at: Location,
 }
 
@@ -199,41 +201,58 @@ pub(crate) enum ExpressionKind {
 
 /// `$name`, `$(name(sub)[index]{transformation})`.
 #[derive(Clone, Debug)]
-pub(crate) struct Variable {
+pub struct Variable {
+    /// Where it stands.
     pub at: Location,
+    /// Its name without `$`.
     pub name: Name,
+    /// In angle brackets: `request`, `reply`.
     pub context: Option<Name>,
+    /// In parentheses.
     pub sub: Option<Format>,
+    /// In brackets.
     pub index: Option<IndexText>,
+    /// In braces, in order.
     pub transformations: Vec<Transformation>,
 }
 
 /// The part in brackets.
 #[derive(Clone, Debug)]
-pub(crate) enum IndexText {
+pub enum IndexText {
+    /// A number.
     At(i32),
+    /// `[*]`
     All,
+    /// `[append]`
     Append,
+    /// A variable.
     Dynamic(Box<Variable>),
 }
 
 /// `{class.name,param,param}`; the parameters are split once it is known how many there are.
 #[derive(Clone, Debug)]
-pub(crate) struct Transformation {
+pub struct Transformation {
+    /// `class.name`
     pub name: Name,
+    /// What follows the first comma.
     pub params: Option<Name>,
 }
 
 /// A text with variables in it.
 #[derive(Clone, Debug)]
-pub(crate) struct Format {
+pub struct Format {
+    /// Where it stands.
     pub at: Location,
+    /// Texts and variables, in order.
     pub parts: Vec<Part>,
 }
 
+/// A part of a format.
 #[derive(Clone, Debug)]
-pub(crate) enum Part {
+pub enum Part {
+    /// A text, `$$` done.
     Text(Vec<u8>),
+    /// A variable.
     Variable(Variable),
 }
 

@@ -1,10 +1,15 @@
 //! Every transformation, by class: input, transformation, what comes out.
 
-use crate::world::{INVITE, text_in};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use sluice_engine::job::Answer;
+
+use crate::world::{INVITE, World, text_in};
 
 fn check(cases: &[(&str, &str, &str)]) {
     for (input, transformation, expected) in cases {
-        let script = format!("$var(x) = '{input}';");
+        let script = format!("$var(str) = \"one\"; $var(x) = '{input}';");
         let seen = text_in(&script, &format!("$(var(x){transformation})"), INVITE);
         assert_eq!(seen, *expected, "{input} {transformation}");
     }
@@ -31,7 +36,14 @@ fn strings() {
         ("abcabc", "{s.index,bc,2}", "4"),
         ("abcabc", "{s.rindex,bc}", "4"),
         ("abcabc", "{s.rindex,bc,3}", "1"),
-        ("abcabc", "{s.index,x}", "-1"),
+        ("abcabc", "{s.index,x}", "<null>"),
+        ("onetwothreeone", "{s.index, $var(str), 3}", "11"),
+        ("onetwothreeone", "{s.index,one,-11}", "11"),
+        ("onetwothreeone", "{s.index,one,-25}", "11"),
+        ("onetwothreeone", "{s.rindex,one,-3}", "11"),
+        ("onetwothreeone", "{s.rindex,one,11}", "11"),
+        ("onetwothreeone", "{s.rindex,one,-4}", "0"),
+        ("onetwothreeone", "{s.rindex,two,1}", "<null>"),
         ("AbC", "{s.tolower}{s.reverse}", "cba"),
         ("AbC", "{s.toupper}", "ABC"),
         (" a ", "{s.trim}", "a"),
@@ -40,11 +52,14 @@ fn strings() {
         ("485", "{s.fill.left,abc,8}", "bcabc485"),
         ("485", "{s.fill.right,abc,8}", "485abcab"),
         ("485", "{s.fill.left,abc,3}", "485"),
+        ("485", "{s.fill.left, 0, 6}", "000485"),
         ("485", "{s.width,2}", "48"),
         ("485", "{s.width,5}", "485  "),
         ("255", "{s.dec2hex}", "ff"),
         ("ff", "{s.hex2dec}", "255"),
         ("xyz", "{s.hex2dec}", "<null>"),
+        ("Thu, 13 Jun 2024 12:48:00 GMT", "{s.date2unix}", "1718282880"),
+        ("yesterday", "{s.date2unix}", "<null>"),
     ]);
     let int = text_in("$var(x) = \"12ab\"; if ($(var(x){s.int}) != 12) exit;", "12", INVITE);
     assert_eq!(int, "12", "its number face is the number");
@@ -67,7 +82,7 @@ fn digests() {
         ("abc", "{s.sha384}{s.substr,0,8}", "cb00753f"),
         ("abc", "{s.sha512}{s.len}", "128"),
         ("abc", "{s.sha512}{s.substr,0,8}", "ddaf35a1"),
-        ("123456789", "{s.crc32}", "cbf43926"),
+        ("123456789", "{s.crc32}", "3421780262"),
         // RFC 2202 and RFC 4231, second case.
         (
             "what do ya want for nothing?",
@@ -158,7 +173,13 @@ fn vias() {
     for (transformation, expected) in cases {
         check(&[(via, transformation, expected)]);
     }
-    check(&[("garbage", "{via.host}", "<null>"), ("SIP/2.0/UDP h", "{via.branch}", "<null>")]);
+    check(&[
+        ("garbage", "{via.host}", "<null>"),
+        ("SIP/2.0/UDP h", "{via.branch}", "<null>"),
+        ("SIP/2.0/UDP h", "{via.comment}", "<null>"),
+        ("SIP/2.0/UDP h;x=y (old one)", "{via.comment}", "old one"),
+        ("SIP/2.0/UDP h;x=y (old one)", "{via.params}", "x=y"),
+    ]);
 }
 
 #[test]
@@ -188,6 +209,17 @@ fn name_addrs() {
         (both, "{nameaddr.param,q}", "1"),
         (both, "{nameaddr.param,z}", "<null>"),
         (both, "{nameaddr.len}", "27"),
+        (both, "{nameaddr.0.name}", "\"A, B\""),
+        (both, "{nameaddr.0.uri}{s.len}", "11"),
+        (both, "{nameaddr.1.uri}", "sip:c"),
+        (both, "{nameaddr.-1.uri}", "sip:c"),
+        (both, "{nameaddr.0.params}", "q=1;lr"),
+        (both, "{nameaddr.-2.params}", "q=1;lr"),
+        (both, "{nameaddr.0.param,q}", "1"),
+        (both, "{nameaddr.0.len}", "27"),
+        (both, "{nameaddr.1.len}", "7"),
+        (both, "{nameaddr.2.uri}", "<null>"),
+        (both, "{nameaddr.-3.uri}", "<null>"),
         ("<sip:c>", "{nameaddr.params}", "<null>"),
     ]);
 }
@@ -216,14 +248,80 @@ fn addresses() {
         ("10.0.0.1", "{ip.isip4}", "1"),
         ("10.0.0.1", "{ip.isip6}", "0"),
         ("172.16.0.1", "{ip.isprivate}", "1"),
+        ("100.127.0.1", "{ip.isprivate}", "1"),
+        ("127.0.0.1", "{ip.isprivate}", "1"),
+        ("100.128.0.1", "{ip.isprivate}", "0"),
         ("8.8.8.8", "{ip.isprivate}", "0"),
+        ("2001:db8::1", "{ip.isprivate}", "0"),
+        ("x", "{ip.isprivate}", "<null>"),
         ("10.1.2.3", "{ip.matches,10.1.0.0/16}", "1"),
         ("10.2.2.3", "{ip.matches,10.1.0.0/16}", "0"),
         ("10.2.2.3", "{ip.matches,0.0.0.0/0}", "1"),
         ("2001:db8::1", "{ip.matches,2001:db8::/32}", "1"),
         ("10.1.2.3", "{ip.matches,10.1.2.3}", "<null>"),
         ("10.1.2.3", "{ip.matches,10.1.0.0/33}", "<null>"),
+        ("10.1.2.3", "{ip.matches,2001:db8::/32}", "<null>"),
+        ("10.1.2.3", "{ip.resolve}", "10.1.2.3"),
+        ("10.1.2.3", "{ip.resolve4}", "10.1.2.3"),
+        ("10.1.2.3", "{ip.resolve6}", "<null>"),
+        ("", "{ip.resolve}", "<null>"),
     ]);
+}
+
+#[test]
+fn names_are_resolved_while_the_run_is_parked() {
+    let addresses = ["2001:db8::1", "192.0.2.7"].map(|addr| addr.parse::<IpAddr>().unwrap());
+    for (transformation, expected) in [
+        ("ip.resolve", "2001:db8::1"),
+        ("ip.resolve4", "192.0.2.7"),
+        ("ip.resolve6", "2001:db8::1"),
+    ] {
+        let script = format!(
+            "loadmodule \"sl.so\"\nroute {{ if ($(td{{{transformation}}}{{s.len}}) > 3) \
+             sl_send_reply(200, \"$rU $(td{{{transformation}}}) $(od{{s.len}})\"); }}"
+        );
+        let mut world = World::new(&script);
+        assert!(world.feed(INVITE).is_empty());
+        let (asked, sent) = world.answer(Answer::Addresses(Arc::new(addresses)));
+        assert!(asked.contains("biloxi.example") && sent.is_empty(), "{asked}");
+        let (_, sent) = world.answer(Answer::Addresses(Arc::new(addresses)));
+        assert_eq!(sent[0].first_line(), format!("SIP/2.0 200 bob {expected} 11"));
+    }
+    let mut world = World::new(
+        "loadmodule \"sl.so\"\nroute { if ($(td{ip.resolve}) == NULL) sl_send_reply(404, \"no\"); }",
+    );
+    assert!(world.feed(INVITE).is_empty());
+    let (_, sent) = world.answer(Answer::Failed("no such name".into()));
+    assert_eq!(sent[0].first_line(), "SIP/2.0 404 no");
+}
+
+#[test]
+fn evaluation() {
+    for (format, expected) in [
+        ("Hello, $var(in)!", "Hello, client!"),
+        ("$rU of $(hdr(X-Two)[1]{s.toupper})", "bob of TWO"),
+        ("$(ru{uri.param,$var(p)})-$hdr($var(h))", "udp-test"),
+        ("$(hdr(x-two)[$var(one)])", "two"),
+        ("$(var(list){s.select,1,,})", "b"),
+        ("$(var(list){nameaddr.-1.uri})", "c"),
+        ("$avp(unheard)|$$|$(var(in){s.len})", "<null>|$|6"),
+        ("$(var(inner){s.eval})", "client"),
+        ("$(var(x){s.eval})", "<null>"),
+        ("$(td{ip.resolve})", "<null>"),
+        ("$unknown", "<null>"),
+        ("$(rU", "<null>"),
+        ("$(rU{s.none})", "<null>"),
+        ("$(rU{s.len,1})", "<null>"),
+        ("$(rU[0])", "<null>"),
+        ("$rU(x)", "<null>"),
+        ("", ""),
+    ] {
+        let script = format!(
+            "$var(in) = \"client\"; $var(p) = \"transport\"; $var(h) = \"User-Agent\"; $var(one) = 1; \
+             $var(list) = \"a,b,c\"; $var(inner) = '$var(in)'; $var(x) = '{format}';"
+        );
+        assert_eq!(text_in(&script, "$(var(x){s.eval})", INVITE), expected, "{format}");
+    }
 }
 
 #[test]
@@ -235,15 +333,35 @@ fn substitution() {
         ("abab", "{re.subst,/z/x/}", "abab"),
         ("abab", "{re.subst,nothing}", "<null>"),
     ]);
+    let script = "$var(re) = \"/a.b/A/\"; $var(s) = \"/a.b/A/s\"; $var(x) = \"xa\\nby\";";
+    for (transformation, expected) in
+        [("{re.subst,$var(re)}{s.len}", "5"), ("{re.subst,$var(s)}", "xAy")]
+    {
+        assert_eq!(text_in(script, &format!("$(var(x){transformation})"), INVITE), expected);
+    }
 }
 
 #[test]
 fn session_descriptions() {
-    let script = "$var(x) = \"v=0\\r\\nm=audio 1\\r\\nm=video 2\\r\\n\";";
-    for (transformation, expected) in
-        [("{sdp.line,m}", "m=audio 1"), ("{sdp.line,m,2}", "m=video 2"), ("{sdp.line,k}", "<null>")]
-    {
+    let lines = ["v=0", "m=audio 1", "a=x m=y", "m=video 2", "m=audio 3", ""];
+    let script = &format!("$var(v) = \"video\"; $var(x) = \"{}\";", lines.join("\\r\\n"));
+    for (transformation, expected) in [
+        ("{sdp.line,m}", "m=audio 1"),
+        ("{sdp.line,m=audio,1}", "m=audio 3"),
+        ("{sdp.line,m,3}", "<null>"),
+        ("{sdp.line,k}", "<null>"),
+        ("{sdp.stream,0}{s.encode.hexa}", "6d3d617564696f20310d0a613d78206d3d790d0a"),
+        ("{sdp.stream,-1}{s.trim}", "m=audio 3"),
+        ("{sdp.stream,$var(v)}{s.trim}", "m=video 2"),
+        ("{sdp.stream,3}", "<null>"),
+        ("{sdp.stream,image}", "<null>"),
+        ("{sdp.stream-delete,audio}{s.encode.hexa}", "763d300d0a6d3d766964656f20320d0a"),
+        ("{sdp.stream-delete,1}{sdp.line,m,1}", "m=audio 3"),
+        ("{sdp.stream-delete,image}", "<null>"),
+        ("{sdp.stream-delete,-4}", "<null>"),
+    ] {
         let seen = text_in(script, &format!("$(var(x){transformation})"), INVITE);
         assert_eq!(seen, expected, "{transformation}");
     }
+    assert_eq!(text_in("$var(x) = \"v=0\";", "$(var(x){sdp.stream,0})", INVITE), "<null>");
 }

@@ -1,4 +1,4 @@
-//! Checksums and hashes of strings, in hexadecimal.
+//! Checksums and hashes of strings.
 
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
@@ -23,10 +23,10 @@ pub(super) const LIST: &[Transformation] = &[
     entry("s", "sha256_hmac", (1, 1), "HMAC with SHA-256 and a key.", keyed::<Hmac<Sha256>>),
     entry("s", "sha384_hmac", (1, 1), "HMAC with SHA-384 and a key.", keyed::<Hmac<Sha384>>),
     entry("s", "sha512_hmac", (1, 1), "HMAC with SHA-512 and a key.", keyed::<Hmac<Sha512>>),
-    entry("s", "crc32", (0, 0), "CRC-32 in hexadecimal.", |ctx, input, _| {
+    // Decimal, as OpenSIPS' manual has it (Script-Tran); the digests above are hexadecimal.
+    entry("s", "crc32", (0, 0), "CRC-32 in decimal.", |ctx, input, _| {
         let text = ctx.to_text(input);
-        let sum = crc32fast::hash(ctx.bytes(text));
-        made(ctx, Some(&hex(&sum.to_be_bytes())))
+        Value::Int(i64::from(crc32fast::hash(ctx.bytes(text))))
     }),
 ];
 

@@ -13,7 +13,7 @@ mod sdp;
 mod uri;
 mod via;
 
-use sluice_engine::module::Transformation;
+use sluice_engine::module::{Apply, Transformation};
 use sluice_engine::{Ctx, Text, Value};
 
 use crate::table::{concat, total};
@@ -35,16 +35,16 @@ const LISTS: &[&[Transformation]] = &[
 /// All of them.
 pub(super) static ALL: [Transformation; total(LISTS)] = concat(LISTS);
 
-type Apply = fn(&mut Ctx<'_>, Value, &[Value]) -> Value;
+type Now = fn(&mut Ctx<'_>, Value, &[Value]) -> Value;
 
 const fn entry(
     class: &'static str,
     name: &'static str,
     params: (u8, u8),
     doc: &'static str,
-    apply: Apply,
+    apply: Now,
 ) -> Transformation {
-    Transformation { class, name, doc, params, apply }
+    Transformation { class, name, doc, params, apply: Apply::Now(apply) }
 }
 
 /// A parameter as text.

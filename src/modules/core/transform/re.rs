@@ -34,7 +34,7 @@ fn subst(ctx: &mut Ctx<'_>, input: Value, params: &[Value]) -> Value {
         expression.extend_from_slice(ctx.bytes(part));
     }
     let Some(subst) = Subst::parse(&expression) else { return Value::Null };
-    let regex = REGEXES.with_borrow_mut(|all| all.get(&subst.pattern, subst.ignore_case));
+    let regex = REGEXES.with_borrow_mut(|all| all.of(&subst));
     let Some(regex) = regex else { return Value::Null };
     match subst.apply(&regex, ctx.bytes(whole)) {
         Some(changed) => made(ctx, Some(&changed)),

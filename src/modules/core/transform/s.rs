@@ -1,9 +1,10 @@
 //! `{s.*}`: strings.
 
-use sluice_engine::module::Transformation;
+use sluice_engine::module::{Apply, Transformation};
 use sluice_engine::{Ctx, Text, Value};
 
 use super::{entry, made, number, parse, piece, position, text};
+use crate::core::calendar::sip_date;
 
 pub(super) const LIST: &[Transformation] = &[
     entry("s", "len", (0, 0), "Length in bytes.", |ctx, input, _| {
@@ -16,14 +17,14 @@ pub(super) const LIST: &[Transformation] = &[
         "s",
         "index",
         (1, 2),
-        "Where a text is found first, from a start; -1: nowhere.",
+        "Where a text is found first, from a start; NULL: nowhere.",
         |c, i, p| find(c, i, p, false),
     ),
     entry(
         "s",
         "rindex",
         (1, 2),
-        "Where a text is found last, up to a start; -1: nowhere.",
+        "Where a text is found last, up to a start; NULL: nowhere.",
         |c, i, p| find(c, i, p, true),
     ),
     entry("s", "tolower", (0, 0), "Small letters.", |ctx, input, _| {
@@ -51,6 +52,24 @@ pub(super) const LIST: &[Transformation] = &[
         fill(c, i, p, false)
     }),
     entry("s", "width", (1, 1), "Cut or filled with blanks on the right to a length.", width),
+    Transformation {
+        class: "s",
+        name: "eval",
+        doc: "The text with its variables replaced by their values.",
+        params: (0, 0),
+        apply: Apply::Evaluate,
+    },
+    entry(
+        "s",
+        "date2unix",
+        (0, 0),
+        "A SIP date, `Thu, 13 Jun 2024 12:48:00 GMT`, as Unix seconds.",
+        |ctx, input, _| {
+            let text = ctx.to_text(input);
+            let seconds = sip_date(ctx.bytes(text)).and_then(|seconds| i64::try_from(seconds).ok());
+            seconds.map_or(Value::Null, Value::Int)
+        },
+    ),
     entry("s", "dec2hex", (0, 0), "A decimal number in hexadecimal.", |ctx, input, _| {
         let number = whole_number(ctx, input).and_then(|number| u64::try_from(number).ok());
         let hex = number.map(|number| format!("{number:x}"));
@@ -122,15 +141,20 @@ fn select(ctx: &mut Ctx<'_>, input: Value, params: &[Value]) -> Value {
     piece(ctx, whole, found)
 }
 
+/// A negative start counts from the end, and wraps when it is before the beginning
+/// (OpenSIPS manual, Script-Tran).
 fn find(ctx: &mut Ctx<'_>, input: Value, params: &[Value], last: bool) -> Value {
     let whole = ctx.to_text(input);
     let Some(wanted) = text(ctx, params, 0) else { return Value::Null };
     let (hay, wanted) = (ctx.bytes(whole), ctx.bytes(wanted));
-    let start = number(ctx, params, 1).map(|at| if at < 0 { at + hay.len() as i64 } else { at });
-    let start = start.map(|at| usize::try_from(at).unwrap_or(0));
-    if wanted.is_empty() {
+    if wanted.is_empty() || hay.is_empty() {
         return Value::Null;
     }
+    let start = match number(ctx, params, 1) {
+        Some(at @ ..0) => Some(at.rem_euclid(hay.len() as i64) as usize),
+        Some(at) => Some(usize::try_from(at).unwrap_or(usize::MAX)),
+        None => None,
+    };
     let at = |(_, window): &(usize, &[u8])| *window == wanted;
     let mut windows = hay.windows(wanted.len()).enumerate();
     let found = if last {
@@ -140,7 +164,7 @@ fn find(ctx: &mut Ctx<'_>, input: Value, params: &[Value], last: bool) -> Value 
         let least = start.unwrap_or(0);
         windows.find(|window| window.0 >= least && at(window))
     };
-    Value::Int(found.map_or(-1, |(at, _)| at as i64))
+    found.map_or(Value::Null, |(at, _)| Value::Int(at as i64))
 }
 
 /// `abc` to 8 is `bcabc485` on the left and `485abcab` on the right.
@@ -149,7 +173,8 @@ fn fill(ctx: &mut Ctx<'_>, input: Value, params: &[Value], left: bool) -> Value 
     let (Some(token), Some(length)) = (text(ctx, params, 0), number(ctx, params, 1)) else {
         return Value::Null;
     };
-    let (bytes, token) = (ctx.bytes(whole), ctx.bytes(token));
+    // The manual writes `{s.fill.left, 0, 6}`.
+    let (bytes, token) = (ctx.bytes(whole), ctx.bytes(token).trim_ascii_start());
     let Some(length) = usize::try_from(length).ok().filter(|length| *length <= WIDEST) else {
         return Value::Null;
     };

@@ -26,14 +26,19 @@ pub(super) const LIST: &[Transformation] = &[
     }),
     entry("via", "port", (0, 0), "The port as written.", |ctx, input, _| {
         let whole = ctx.to_text(input);
-        let port = Via::parse(ctx.bytes(whole)).and_then(|via| via.port);
+        let port = read(ctx.bytes(whole)).and_then(|via| via.port);
         port.map_or(Value::Null, |port| Value::Int(i64::from(port)))
+    }),
+    entry("via", "comment", (0, 0), "The text in parentheses (RFC 2543).", |ctx, input, _| {
+        let whole = ctx.to_text(input);
+        let (_, comment) = split(ctx.bytes(whole));
+        piece(ctx, whole, comment)
     }),
     entry("via", "params", (0, 0), "All parameters.", |c, i, _| part(c, i, |via| Some(via.params))),
     entry("via", "param", (1, 1), "The value of a parameter.", |ctx, input, params| {
         let whole = ctx.to_text(input);
         let Some(name) = text(ctx, params, 0) else { return Value::Null };
-        let (name, via) = (std::str::from_utf8(ctx.bytes(name)), Via::parse(ctx.bytes(whole)));
+        let (name, via) = (std::str::from_utf8(ctx.bytes(name)), read(ctx.bytes(whole)));
         let (Ok(name), Some(via)) = (name, via) else { return Value::Null };
         piece(ctx, whole, via.param(name).filter(|value| !value.is_empty()))
     }),
@@ -48,12 +53,28 @@ pub(super) const LIST: &[Transformation] = &[
     }),
 ];
 
+fn read(text: &[u8]) -> Option<Via<'_>> {
+    Via::parse(split(text).0)
+}
+
+/// The Via and its comment: RFC 2543 6.40 lets a `(text)` follow the parameters.
+fn split(text: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let mut quoted = false;
+    let open = text.iter().position(|byte| {
+        quoted ^= *byte == b'"';
+        *byte == b'(' && !quoted
+    });
+    let Some((via, comment)) = open.map(|open| text.split_at(open)) else { return (text, None) };
+    let inside = comment.trim_ascii_end().strip_prefix(b"(").and_then(|c| c.strip_suffix(b")"));
+    (via.trim_ascii_end(), inside)
+}
+
 fn slashed<'a>(via: &Via<'a>, at: usize) -> Option<&'a [u8]> {
     via.text.split(|byte| *byte == b'/').nth(at).map(<[u8]>::trim_ascii)
 }
 
 fn part(ctx: &mut Ctx<'_>, input: Value, part: Part) -> Value {
     let whole = ctx.to_text(input);
-    let found = Via::parse(ctx.bytes(whole)).and_then(|via| part(&via));
+    let found = read(ctx.bytes(whole)).and_then(|via| part(&via));
     piece(ctx, whole, found.filter(|found| !found.is_empty()))
 }
