@@ -303,6 +303,36 @@ pub enum RouteKind {
     Event,
 }
 
+impl RouteKind {
+    /// All, by number.
+    pub const ALL: [Self; 9] = [
+        Self::Request,
+        Self::Reply,
+        Self::Branch,
+        Self::Failure,
+        Self::Error,
+        Self::Local,
+        Self::Startup,
+        Self::Timer,
+        Self::Event,
+    ];
+
+    /// The word that begins its block.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Request => "route",
+            Self::Reply => "onreply_route",
+            Self::Branch => "branch_route",
+            Self::Failure => "failure_route",
+            Self::Error => "error_route",
+            Self::Local => "local_route",
+            Self::Startup => "startup_route",
+            Self::Timer => "timer_route",
+            Self::Event => "event_route",
+        }
+    }
+}
+
 /// A route block.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Route {
@@ -310,6 +340,8 @@ pub struct Route {
     pub kind: RouteKind,
     /// Its name; empty for the main one.
     pub name: String,
+    /// How often a timer route runs, in seconds.
+    pub interval_s: Option<u32>,
     /// Its first instruction.
     pub entry: u32,
     /// Where it stands.

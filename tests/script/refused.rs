@@ -126,8 +126,22 @@ fn a_parameter_that_is_evaluated_at_calls_is_refused_once_where_it_stands() {
 #[test]
 fn routes_of_the_wrong_kind() {
     assert_snapshot!(told(
-        "loadmodule \"sl\"\nroute { route(both); route(mine); }\n\
+        "loadmodule \"sl\"\nloadmodule \"maxfwd\"\nroute { route(both); route(mine); }\n\
          onreply_route { route(both); }\nonreply_route[1] { forward(); }\n\
-         route[both] { sl_send_reply(1, \"x\"); }\nroute[mine] { sl_send_reply(1, \"x\"); }\n"
+         route[both] { sl_send_reply(1, \"x\"); }\nroute[mine] { sl_send_reply(1, \"x\"); }\n\
+         failure_route[1] { route(counted); }\nlocal_route { mf_process_maxfwd_header(1); }\n\
+         branch_route[1] { mf_process_maxfwd_header(1); }\n\
+         route[counted] { route(down); }\nroute[down] { mf_process_maxfwd_header(1); }\n\
+         route[unused] { mf_process_maxfwd_header(1); }\n"
+    ));
+}
+
+#[test]
+fn route_blocks() {
+    assert_snapshot!(told(
+        "route { exit; }\nonreply_route[0] { exit; }\nonreply_route { exit; }\n\
+         branch_route { exit; }\nfailure_route[0] { exit; }\nfailure_route { exit; }\n\
+         local_route[x] { exit; }\nlocal_route { exit; }\nfailure_route[a, 1] { exit; }\n\
+         branch_route[] { exit; }\nroute[x { exit; }\nfailure_route[\"a b\"] { exit; }\n"
     ));
 }

@@ -12,7 +12,7 @@ mod eval;
 use std::any::Any;
 
 use sluice_script::Script;
-use sluice_script::ir::{FunctionId, Op, Reference, RouteId, TransformId};
+use sluice_script::ir::{FunctionId, Op, Reference, RouteId, RouteKind, TransformId};
 
 use crate::context::Ctx;
 use crate::job::Answer;
@@ -325,9 +325,12 @@ fn enter_named(machine: &mut Machine, ctx: &mut Ctx<'_>, args: u8) -> Step {
     let below = machine.stack.len().saturating_sub(args as usize + 1);
     let name = machine.stack.get(below).copied().unwrap_or_default();
     let name = ctx.to_text(name);
-    let route = ctx.shared.script.route(ctx.run.kind, ctx.bytes(name)).or_else(|| {
-        ctx.shared.script.route(sluice_script::ir::RouteKind::Request, ctx.bytes(name))
-    });
+    // The numeric 0 is the main route (spec 1.4).
+    let name = match ctx.bytes(name) {
+        b"0" => b"",
+        name => name,
+    };
+    let route = ctx.shared.script.route(RouteKind::Request, name);
     if below < machine.stack.len() {
         machine.stack.remove(below);
     }

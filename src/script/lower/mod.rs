@@ -94,10 +94,16 @@ impl Lowering<'_> {
             if let Some(earlier) = first.insert((route.kind, &route.name), route.at)
                 && route.name != STRAY
             {
-                let message = if route.name.is_empty() {
-                    "overwriting default request routing table: there is one already".to_owned()
-                } else {
-                    format!("overwriting request routing table [{}]", route.name)
+                let (word, name) = (route.kind.word(), &route.name);
+                let message = match (route.kind, name.is_empty()) {
+                    (RouteKind::Request, true) => {
+                        "overwriting default request routing table: there is one already".to_owned()
+                    }
+                    (RouteKind::Request, false) => {
+                        format!("overwriting request routing table [{name}]")
+                    }
+                    (_, true) => format!("{word} is defined already"),
+                    (_, false) => format!("{word}[{name}] is defined already"),
                 };
                 self.sink.report(
                     Diagnostic::error("duplicate-route", route.at, message)
@@ -109,8 +115,9 @@ impl Lowering<'_> {
             {
                 self.callable.entry(route.name.clone()).or_insert(RouteId(id));
             }
-            let (kind, name) = (route.kind, route.name.clone());
-            self.emitter.script.routes.push(Route { kind, name, entry: 0, at: route.at });
+            let ast::Route { kind, interval_s, at, .. } = *route;
+            let name = route.name.clone();
+            self.emitter.script.routes.push(Route { kind, name, interval_s, entry: 0, at });
         }
         if let Some(route) = routes.get(usize::from(u16::MAX)) {
             self.sink.report(Full("too-many-routes", "script routes").diagnostic(route.at));

@@ -32,14 +32,15 @@ impl Walk {
         if self.functions.is_empty() {
             return;
         }
-        for kind in [RouteKind::Request, RouteKind::Reply] {
-            let reached = self.reached(kind, routes);
+        let calls = self.calls(routes.len());
+        for kind in RouteKind::ALL {
+            let reached = reached(kind, routes, &calls);
             for (route, name, allowed) in &self.functions {
                 let Some(Some(from)) = reached.get(*route) else { continue };
                 if allowed.allows(kind) {
                     continue;
                 }
-                let block = if kind == RouteKind::Request { "route" } else { "onreply_route" };
+                let block = kind.word();
                 let message = format!("Command {} cannot be used in the block", name.text);
                 let mut diagnostic = Diagnostic::error("wrong-route", name.at, message)
                     .hint(format!("it does not run in {block}"));
@@ -51,31 +52,40 @@ impl Walk {
         }
     }
 
-    /// The routes that a kind reaches, each with the call that leads there.
-    fn reached(&self, kind: RouteKind, routes: &[Route]) -> Vec<Option<Option<Location>>> {
-        let mut calls: Vec<Vec<(usize, Location)>> = vec![Vec::new(); routes.len()];
+    /// By route, the routes that it calls and where.
+    fn calls(&self, routes: usize) -> Vec<Vec<(usize, Location)>> {
+        let mut calls = vec![Vec::new(); routes];
         for (from, to, at) in &self.routes {
             if let Some(list) = calls.get_mut(*from) {
                 list.push((*to, *at));
             }
         }
-        let mut reached = vec![None; routes.len()];
-        let mut open = Vec::new();
-        for (at, route) in routes.iter().enumerate() {
-            // A `route[x]` is of no kind by itself.
-            if route.kind == kind && (kind != RouteKind::Request || route.name.is_empty()) {
-                reached[at] = Some(None);
-                open.push(at);
-            }
-        }
-        while let Some(from) = open.pop() {
-            for (to, at) in &calls[from] {
-                if let Some(place @ None) = reached.get_mut(*to) {
-                    *place = Some(Some(*at));
-                    open.push(*to);
-                }
-            }
-        }
-        reached
+        calls
     }
+}
+
+/// The routes that a kind reaches, each with the call that leads there.
+fn reached(
+    kind: RouteKind,
+    routes: &[Route],
+    calls: &[Vec<(usize, Location)>],
+) -> Vec<Option<Option<Location>>> {
+    let mut reached = vec![None; routes.len()];
+    let mut open = Vec::new();
+    for (at, route) in routes.iter().enumerate() {
+        // A `route[x]` is of no kind by itself.
+        if route.kind == kind && (kind != RouteKind::Request || route.name.is_empty()) {
+            reached[at] = Some(None);
+            open.push(at);
+        }
+    }
+    while let Some(from) = open.pop() {
+        for (to, at) in &calls[from] {
+            if let Some(place @ None) = reached.get_mut(*to) {
+                *place = Some(Some(*at));
+                open.push(*to);
+            }
+        }
+    }
+    reached
 }

@@ -64,6 +64,8 @@ pub(crate) struct Route {
     pub kind: RouteKind,
     /// Empty for the main one.
     pub name: String,
+    /// Seconds between two runs of a timer route.
+    pub interval_s: Option<u32>,
     pub at: Location,
     pub body: Block,
 }

@@ -8,18 +8,9 @@ use crate::source::Location;
 use super::ast::{Given, Item, Piece, Program, Route};
 use super::{Parsed, Parser, Skip};
 
-/// Route kinds by their word, and whether they run in this release.
-const ROUTES: &[(&str, RouteKind, bool)] = &[
-    ("route", RouteKind::Request, true),
-    ("onreply_route", RouteKind::Reply, true),
-    ("failure_route", RouteKind::Failure, false),
-    ("branch_route", RouteKind::Branch, false),
-    ("error_route", RouteKind::Error, false),
-    ("local_route", RouteKind::Local, false),
-    ("startup_route", RouteKind::Startup, false),
-    ("timer_route", RouteKind::Timer, false),
-    ("event_route", RouteKind::Event, false),
-];
+/// Route kinds that do not run yet.
+const LATER: &[RouteKind] =
+    &[RouteKind::Error, RouteKind::Startup, RouteKind::Timer, RouteKind::Event];
 
 /// Words that begin a statement where a top-level item should stand.
 const STATEMENTS: &[&str] =
@@ -81,8 +72,8 @@ impl Parser<'_, '_> {
             program.items.push(item);
             return Ok(());
         }
-        if let Some((word, kind, runs)) = self.route_word() {
-            return self.route(program, word, kind, runs);
+        if let Some(kind) = self.route_word() {
+            return self.route(program, kind);
         }
         if self.next.is(Mark::Assign) {
             let item = self.global()?;
@@ -97,10 +88,10 @@ impl Parser<'_, '_> {
     }
 
     /// The route kind whose block begins here.
-    fn route_word(&self) -> Option<(&'static str, RouteKind, bool)> {
+    fn route_word(&self) -> Option<RouteKind> {
         let opens = self.next.is(Mark::LeftBrace) || self.next.is(Mark::LeftBracket);
-        let found = ROUTES.iter().find(|(word, ..)| self.is_word(word))?;
-        opens.then_some(*found)
+        let found = RouteKind::ALL.into_iter().find(|kind| self.is_word(kind.word()))?;
+        opens.then_some(found)
     }
 
     /// Whether something begins here that stands at top level only.
@@ -198,40 +189,60 @@ impl Parser<'_, '_> {
     }
 
     /// A route block.
-    fn route(
-        &mut self,
-        program: &mut Program,
-        word: &'static str,
-        kind: RouteKind,
-        runs: bool,
-    ) -> Parsed<()> {
+    fn route(&mut self, program: &mut Program, kind: RouteKind) -> Parsed<()> {
         let at = self.bump().at;
-        let name = if self.eat(Mark::LeftBracket) { self.route_name()? } else { String::new() };
-        if !runs {
-            let message = format!("{word} comes with a later release");
-            self.report(
-                Diagnostic::error("later", at, message)
-                    .hint("this release runs route and onreply_route; remove the block"),
-            );
-            self.skip_block();
-            return Ok(());
-        }
+        let opens = self.token.is(Mark::LeftBracket);
+        let label = if opens { self.brackets(kind)? } else { Label::default() };
         let at = at.to(self.last);
         self.unbalanced = false;
         self.stray = false;
         self.suspect = None;
         let body = self.braced("the route")?;
-        let name = if name == "0" && kind == RouteKind::Request { String::new() } else { name };
-        program.routes.push(Route { kind, name, at, body });
+        if LATER.contains(&kind) {
+            let message = format!("{} comes with a later release", kind.word());
+            self.report(Diagnostic::error("later", at, message).hint("remove the block"));
+        }
+        let name = self.route_name(kind, label.name, at);
+        program.routes.push(Route { kind, name, interval_s: label.interval_s, at, body });
         Ok(())
     }
 
-    /// `name]`, `"name"]`, `3]`, `timer, 10]`: what stands in brackets.
-    fn route_name(&mut self) -> Parsed<String> {
-        if self.token.is(Mark::RightBracket) {
-            return Err(self.unexpected("no-route-name", "a route's name"));
+    /// What a block is called by, or the report that its kind wants it otherwise (spec 1.4).
+    fn route_name(&mut self, kind: RouteKind, name: Option<String>, at: Location) -> String {
+        let word = kind.word();
+        match (kind, name) {
+            (RouteKind::Request | RouteKind::Reply, Some(name)) if name == "0" => String::new(),
+            (RouteKind::Startup | RouteKind::Error | RouteKind::Local, Some(_)) => {
+                let message = format!("{word} has no name");
+                let hint = format!("write {word} {{");
+                self.report(Diagnostic::error("route-name", at, message).hint(hint));
+                String::new()
+            }
+            (RouteKind::Timer | RouteKind::Event, None) => {
+                let form = if kind == RouteKind::Timer { "name, seconds" } else { "E_NAME" };
+                let message = format!("this {word} has no name");
+                let hint = format!("write {word}[{form}] {{");
+                self.report(Diagnostic::error("route-name", at, message).hint(hint));
+                String::new()
+            }
+            (RouteKind::Branch | RouteKind::Failure, None) => {
+                let message = format!("newer OpenSIPS refuses a {word} without a name");
+                let hint = format!("it is read as {word}[0]");
+                let warning = Diagnostic::warning("route-name", at, message).hint(hint);
+                self.lexer.sink.lenient(warning);
+                "0".to_owned()
+            }
+            (_, name) => name.unwrap_or_default(),
         }
+    }
+
+    /// `[name]`, `["name"]`, `[3]`; `[name, 10]` of a timer, `[E_NAME, sync]` of an event.
+    fn brackets(&mut self, kind: RouteKind) -> Parsed<Label> {
+        self.bump();
         let name = match &self.token.kind {
+            Kind::Mark(Mark::RightBracket | Mark::Comma) => {
+                return Err(self.unexpected("no-route-name", "a route's name"));
+            }
             Kind::Text(bytes) => {
                 let name = String::from_utf8_lossy(bytes).into_owned();
                 self.bump();
@@ -239,14 +250,57 @@ impl Parser<'_, '_> {
             }
             _ => {
                 let mut at = self.bump().at;
-                while !self.token.is(Mark::RightBracket) && !self.token.first && !self.at_end() {
+                while !self.name_ends() {
                     at = at.to(self.bump().at);
                 }
                 self.written(at)
             }
         };
+        let mut label = Label { name: Some(name), interval_s: None };
+        let more = self.eat(Mark::Comma);
+        match kind {
+            RouteKind::Timer => label.interval_s = Some(self.interval()?),
+            RouteKind::Event if more => self.event_mode()?,
+            _ if more => return Err(self.unexpected("route-form", "']'")),
+            _ => {}
+        }
         self.expect(Mark::RightBracket, "]", "after the route's name")?;
-        Ok(name)
+        Ok(label)
+    }
+
+    fn name_ends(&self) -> bool {
+        let mark = matches!(self.token.kind, Kind::Mark(Mark::RightBracket | Mark::Comma));
+        mark || self.token.first || self.at_end()
+    }
+
+    /// The seconds of `timer_route[name, seconds]`.
+    fn interval(&mut self) -> Parsed<u32> {
+        let seconds = match self.token.kind {
+            Kind::Number(seconds) => u32::try_from(seconds).ok().filter(|seconds| *seconds > 0),
+            _ => None,
+        };
+        let Some(seconds) = seconds else {
+            let message = "a timer_route says how many seconds lie between two runs";
+            let diagnostic = Diagnostic::error("timer-interval", self.token.at, message)
+                .hint("write timer_route[name, 10]");
+            return Err(self.syntax(diagnostic));
+        };
+        self.bump();
+        Ok(seconds)
+    }
+
+    /// `sync` or `async` (2.1 to 2.4): the route always runs after the one that raised the event.
+    fn event_mode(&mut self) -> Parsed<()> {
+        let sync = self.is_word("sync");
+        if !sync && !self.is_word("async") {
+            return Err(self.unexpected("route-form", "sync or async"));
+        }
+        let at = self.bump().at;
+        if sync {
+            let message = "an event_route runs after the route that raised its event, as in 3.x";
+            self.report(Diagnostic::warning("event-sync", at, message).hint("remove sync"));
+        }
+        Ok(())
     }
 
     /// Statements outside of any route: reported once, then read so that what is wrong within
@@ -262,7 +316,8 @@ impl Parser<'_, '_> {
             );
         }
         let body = self.statements();
-        program.routes.push(Route { kind: RouteKind::Request, name: STRAY.into(), at, body });
+        let (kind, name) = (RouteKind::Request, STRAY.into());
+        program.routes.push(Route { kind, name, interval_s: None, at, body });
         Ok(())
     }
 
@@ -309,27 +364,13 @@ impl Parser<'_, '_> {
             self.syntax(remark(at.to(self.last)));
         }
     }
+}
 
-    /// Passes over a balanced block.
-    fn skip_block(&mut self) {
-        if !self.token.is(Mark::LeftBrace) {
-            return self.skip_rest_of_line();
-        }
-        let opening = self.token.at;
-        let mut depth = 0_usize;
-        while !self.at_end() {
-            if self.token.is(Mark::LeftBrace) {
-                depth += 1;
-            } else if self.token.is(Mark::RightBrace) {
-                depth -= 1;
-            }
-            self.bump();
-            if depth == 0 {
-                return;
-            }
-        }
-        self.unclosed(opening);
-    }
+/// What stands in brackets behind the word of a route.
+#[derive(Default)]
+struct Label {
+    name: Option<String>,
+    interval_s: Option<u32>,
 }
 
 /// The name of the block that stray statements are read into; no script can call it.
