@@ -3,9 +3,11 @@
 //! One thread with a small tokio runtime. Knows no transaction and no SIP byte; a worker never
 //! waits for it.
 #![forbid(unsafe_code)]
+#![allow(clippy::disallowed_methods, reason = "the control plane reads clocks")]
 
 mod dns;
 pub mod limits;
+pub mod mi;
 
 use std::io;
 use std::sync::Arc;

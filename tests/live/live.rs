@@ -7,6 +7,7 @@ use sluice::serve::listen::sockets;
 use sluice::serve::script::Origin;
 use sluice::serve::{Gateway, Tuning};
 use sluice_control::Dns;
+use sluice_control::mi::Management;
 use sluice_engine::counter::{Counter, refusal};
 use sluice_sip::Reason;
 
@@ -44,6 +45,11 @@ impl Live {
 
     fn gateway(&mut self) -> &mut Gateway {
         self.gateway.as_mut().unwrap()
+    }
+
+    /// The management commands.
+    pub fn management(&self) -> Arc<Management> {
+        Arc::clone(self.gateway.as_ref().unwrap().management())
     }
 
     /// A counter of each worker.

@@ -11,6 +11,13 @@ pub fn date_line(seconds: u64, out: &mut Vec<u8>) {
     Civil::of(seconds).format(b"%a, %d %b %Y %H:%M:%S GMT\r\n", out);
 }
 
+/// A moment as C writes it, `Mon Nov 23 13:05:09 2026`, in UTC.
+pub fn date_text(seconds: u64) -> String {
+    let mut text = Vec::new();
+    Civil::of(seconds).format(b"%c", &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 /// A part of the calendar time as a number: sec, min, hour, mday, mon (0 to 11), year (since
 /// 1900), wday (0 is Sunday), yday (0 to 365); `None` for another name.
 pub fn time_part(seconds: u64, name: &[u8]) -> Option<i64> {

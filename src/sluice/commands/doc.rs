@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::{Result, bail};
+use sluice_control::mi;
 use sluice_engine::module::{Module, ParamEntry};
 use sluice_engine::registry::Registry;
 use sluice_script::catalog::{ParamDef, ParamKind, SettingKind, Status};
@@ -55,12 +56,22 @@ fn page(module: &Module) -> String {
     });
     section(&mut text, "Statistics", module.statistics, |s| (s.name.into(), s.doc.into()));
     section(&mut text, "Management commands", module.commands, |c| {
-        (format!("{} {}", c.name, c.params.join(" ")), c.doc.into())
+        (command(c.name, module.name, c.short, c.params), c.doc.into())
     });
+    if module.name == sluice_modules::CORE.name {
+        section(&mut text, "Management commands", mi::CORE, |c| {
+            (command(c.name, c.group, c.short, c.params), c.doc.into())
+        });
+    }
     text
 }
 
-fn section<T>(text: &mut String, title: &str, entries: &[T], line: fn(&T) -> (String, String)) {
+fn section<T>(
+    text: &mut String,
+    title: &str,
+    entries: &[T],
+    line: impl Fn(&T) -> (String, String),
+) {
     if entries.is_empty() {
         return;
     }
@@ -85,6 +96,12 @@ fn parameter(entry: &ParamEntry) -> (String, String) {
         Status::Later => format!("{} Comes later.", entry.doc),
     };
     (format!("{} ({kind})", entry.name), doc)
+}
+
+/// A command by its old and its new name.
+fn command(name: &str, group: &str, short: &str, params: &[&str]) -> String {
+    let params: String = params.iter().map(|param| format!(" {param}")).collect();
+    format!("{name}{params} ({group}:{short})")
 }
 
 fn signature(name: &str, params: &[ParamDef]) -> String {

@@ -103,14 +103,14 @@ fn print_check(sockets: &Sockets) {
     println!("config file ok, exiting...");
 }
 
-fn log_level(script: &Script, more: u8) -> tracing::Level {
+fn log_level(script: &Script, more: u8) -> i64 {
     let written =
         script.globals.iter().rev().find_map(|global| match (global.name, &global.value) {
             ("log_level", Setting::Int(n)) => Some(*n),
             ("debug_mode", Setting::Int(1)) => Some(4),
             _ => None,
         });
-    log::level(written.unwrap_or(2) + i64::from(more))
+    (written.unwrap_or(2) + i64::from(more)).clamp(-3, 4)
 }
 
 fn workers(script: &Script) -> Option<u8> {

@@ -1,33 +1,63 @@
 //! Log lines in the field's form, `LEVEL:module:text`, written off the workers.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Registry, fmt, reload};
 
-/// Starts logging to standard error. Lines are written until the guard is dropped; when they come
-/// faster than they can be written, they are dropped rather than waited for.
-pub fn start(level: Level) -> WorkerGuard {
+/// The threshold in force, by OpenSIPS' numbers. The log is the process' one, and so is this.
+static LEVEL: AtomicI64 = AtomicI64::new(2);
+
+/// Changes the threshold; there once logging has been started.
+static FILTER: OnceLock<Box<dyn Fn(LevelFilter) + Send + Sync>> = OnceLock::new();
+
+/// Starts logging to standard error, at OpenSIPS' level -3 to 4. Lines are written until the
+/// guard is dropped; when they come faster than they can be written, they are dropped rather than
+/// waited for.
+pub fn start(level: i64) -> WorkerGuard {
     let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(writer)
-        .with_ansi(false)
-        .event_format(Line)
-        .finish();
+    let (filter_layer, handle) = reload::Layer::new(filter(level));
+    let lines = fmt::layer().with_writer(writer).with_ansi(false).event_format(Line);
+    let subscriber = Registry::default().with(filter_layer).with(lines);
     // A second start in one process (tests) keeps the first.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    if tracing::subscriber::set_global_default(subscriber).is_ok() {
+        LEVEL.store(level, Ordering::Relaxed);
+        let _ = FILTER.set(Box::new(move |filter| {
+            if let Err(error) = handle.reload(filter) {
+                tracing::error!(target: "core", "the log level stays: {error}");
+            }
+        }));
+    }
     guard
 }
 
+/// The threshold in force, -3 to 4.
+pub fn level() -> i64 {
+    LEVEL.load(Ordering::Relaxed)
+}
+
+/// Sets the threshold for all threads.
+pub fn set_level(level: i64) {
+    LEVEL.store(level, Ordering::Relaxed);
+    if let Some(set) = FILTER.get() {
+        set(filter(level));
+    }
+}
+
 /// OpenSIPS' log level, -3 to 4, as a level of ours.
-pub fn level(opensips: i64) -> Level {
+fn filter(opensips: i64) -> LevelFilter {
     match opensips {
-        ..=-1 => Level::ERROR,
-        0 | 1 => Level::WARN,
-        2 | 3 => Level::INFO,
-        _ => Level::DEBUG,
+        ..=-1 => LevelFilter::ERROR,
+        0 | 1 => LevelFilter::WARN,
+        2 | 3 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
     }
 }
 

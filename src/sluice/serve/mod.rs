@@ -1,6 +1,7 @@
 //! The gateway: from a compiled script to running workers, and back to nothing.
 
 pub mod command;
+mod host;
 pub mod listen;
 pub mod log;
 pub mod script;
@@ -16,9 +17,10 @@ use sluice_base::counters::CellsReader;
 use sluice_base::histogram::{Collector, histogram};
 use sluice_base::limits::WORKERS_MAX;
 use sluice_base::{OwnerSeed, WorkerId};
+use sluice_control::mi::Management;
 use sluice_control::{Control, Dns, Waker};
 use sluice_engine::counter::Counter;
-use sluice_engine::module::{CommandError, ReadFile, SetupError};
+use sluice_engine::module::{ReadFile, SetupError};
 use sluice_engine::program::{Environment, Program};
 use sluice_engine::registry::Registry;
 use sluice_engine::sockets::Sockets;
@@ -28,6 +30,7 @@ use sluice_net::pin::available_cpus;
 use sluice_net::udp::socket::{UdpOptions, open_group};
 use sluice_script::Script;
 
+use host::Host;
 use shell::Shell;
 
 /// The ownership hash of calls: the same in every process, so that a restart moves no call.
@@ -48,6 +51,7 @@ pub struct Tuning {
 /// A running gateway.
 pub struct Gateway {
     program: Program,
+    management: Arc<Management>,
     threads: Vec<JoinHandle<()>>,
     control: Control,
     stop: Arc<AtomicBool>,
@@ -116,7 +120,8 @@ impl Gateway {
             threads.push(Builder::new().name(name).spawn(move || shell.run())?);
             monitors.push(Monitor { counters: made.counters, turns: collector });
         }
-        Ok(Self { program, threads, control, stop, wakers, monitors })
+        let management = Arc::new(Management::new(&program, Box::new(Host)));
+        Ok(Self { program, management, threads, control, stop, wakers, monitors })
     }
 
     /// How many workers run.
@@ -143,23 +148,9 @@ impl Gateway {
         })
     }
 
-    /// Runs a management command by its old name (`ds_list`).
-    ///
-    /// # Errors
-    /// The command's refusal; 404 for an unknown one.
-    pub fn manage(
-        &self,
-        command: &str,
-        params: &[Option<&str>],
-    ) -> Result<serde_json::Value, CommandError> {
-        for module in self.program.registry().modules() {
-            if let Some(found) = module.commands.iter().find(|c| c.name == command)
-                && let Some(state) = self.program.state(module.name)
-            {
-                return (found.run)(state.as_ref(), params);
-            }
-        }
-        Err(CommandError { code: 404, text: format!("no command {command}") })
+    /// The management commands.
+    pub fn management(&self) -> &Arc<Management> {
+        &self.management
     }
 
     /// Ends the workers after their current turn, then the control plane.

@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, anyhow};
 use sluice_control::Dns;
+use sluice_control::mi::Params;
 use sluice_script::{Loader, SourceText, compile};
 use sluice_traffic::agents;
 use sluice_traffic::report::UasReport;
@@ -65,7 +66,7 @@ pub struct Options {
 /// # Errors
 /// Ports that are taken, above all.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let _guard = log::start(tracing::Level::WARN);
+    let _guard = log::start(1);
     let mut gateway = start(options)?;
     let uas = Uas::bind(UasConfig {
         listen: (1..=DESTINATIONS).map(|n| local(options.port + 10 + n)).collect(),
@@ -200,8 +201,8 @@ impl<'a> Show<'a> {
     }
 
     fn tell(&mut self, state: &str) {
-        let params = [Some(state), Some("1"), Some(self.address.as_str())];
-        if let Err(error) = self.gateway.manage("ds_set_state", &params) {
+        let params = Params::words(&[state, "1", &self.address]);
+        if let Err(error) = self.gateway.management().run("ds_set_state", &params) {
             self.failure = Some(error.into());
         }
     }

@@ -1,0 +1,159 @@
+//! The core's own commands (spec 9.7): a table, and what its rows do.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::{Answer, Management, refuse, unix_seconds};
+
+/// A command of the core; shown by `which`, `help` and `sluice doc core`.
+#[derive(Debug)]
+pub struct CoreCommand {
+    /// The first part of its new name.
+    pub group: &'static str,
+    /// The second part of its new name.
+    pub short: &'static str,
+    /// Its old name.
+    pub name: &'static str,
+    /// One line of documentation.
+    pub doc: &'static str,
+    /// Names of its parameters: `name?` is optional, `name*` takes all that are left.
+    pub params: &'static [&'static str],
+    pub(super) run: fn(&Management, &[Option<&str>]) -> Answer,
+}
+
+/// The table.
+pub static CORE: &[CoreCommand] = &[
+    core("arg", "The arguments that the program was started with.", &[], |_, _| arguments()),
+    core("help", "Names and parameters of a command, and what it does.", &["mi_cmd?"], help),
+    core("kill", "Ends the program, as SIGTERM does.", &[], |management, _| {
+        management.host.stop();
+        Ok(json!("OK"))
+    }),
+    core(
+        "log_level",
+        "Shows or sets the log's threshold, -3 to 4.",
+        &["level?", "pid?"],
+        log_level,
+    ),
+    core("ps", "The threads of the program.", &[], |_, _| {
+        let threads = threads()?;
+        let line = |(id, thread): (usize, &Thread)| {
+            let Thread { id: pid, kind } = thread;
+            json!({ "ID": id, "PID": pid, "Type": kind })
+        };
+        let lines: Vec<Value> = threads.iter().enumerate().map(line).collect();
+        Ok(json!({ "Processes": lines }))
+    }),
+    core("pwd", "The working directory.", &[], |_, _| match std::env::current_dir() {
+        Ok(folder) => Ok(json!({ "WD": folder.to_string_lossy() })),
+        Err(error) => refuse(500, format!("no working directory: {error}")),
+    }),
+    core("uptime", "Since when the program runs.", &[], |management, _| {
+        Ok(json!({
+            "Now": management.host.date(unix_seconds()),
+            "Up since": management.host.date(management.since()),
+            "Up time": format!("{} [sec]", management.up().as_secs()),
+        }))
+    }),
+    core("version", "The program's version.", &[], |_, _| {
+        let (version, arch) = (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
+        Ok(json!({ "Server": format!("Sluice ({version} ({arch}/{}))", std::env::consts::OS) }))
+    }),
+    core("which", "The names of all commands, old ones first.", &[], which),
+];
+
+/// A row of the group `core`, whose old and new names are the same.
+const fn core(
+    name: &'static str,
+    doc: &'static str,
+    params: &'static [&'static str],
+    run: fn(&Management, &[Option<&str>]) -> Answer,
+) -> CoreCommand {
+    CoreCommand { group: "core", short: name, name, doc, params, run }
+}
+
+fn arguments() -> Answer {
+    Ok(std::env::args_os().map(|argument| json!(argument.to_string_lossy())).collect())
+}
+
+fn which(management: &Management, _: &[Option<&str>]) -> Answer {
+    let old = management.commands().iter().map(|command| json!(command.name));
+    let new = management.commands().iter().map(|command| json!(command.new_name()));
+    Ok(old.chain(new).collect())
+}
+
+fn help(management: &Management, params: &[Option<&str>]) -> Answer {
+    let Some(Some(name)) = params.first() else {
+        return Ok(
+            json!({ "Help": "help COMMAND says what a command does; which lists them all" }),
+        );
+    };
+    match management.find(name) {
+        Some(command) => Ok(json!({
+            "Command": command.usage(),
+            "Help": command.doc,
+            "New name": command.new_name(),
+            "Exported by": command.group,
+        })),
+        None => refuse(404, format!("no command {name}")),
+    }
+}
+
+/// spec 9.7: without a level the levels in force. All threads share one.
+fn log_level(management: &Management, params: &[Option<&str>]) -> Answer {
+    let param = |at: usize| params.get(at).copied().flatten();
+    let Some(level) = param(0) else {
+        let level = management.host.log_level();
+        let line = |t: &Thread| json!({ "PID": t.id, "Log level": level, "Type": t.kind });
+        return Ok(json!({ "Processes": threads()?.iter().map(line).collect::<Vec<_>>() }));
+    };
+    let level = level_of(level)?;
+    if param(1).is_some() {
+        return refuse(400, "all threads share one log level; leave out the pid");
+    }
+    management.host.set_log_level(level);
+    Ok(json!({ "New global log level": level }))
+}
+
+fn level_of(text: &str) -> Result<i64, sluice_engine::module::CommandError> {
+    match text.parse() {
+        Ok(level @ -3..=4) => Ok(level),
+        _ => refuse(400, format!("`{text}` is no level; -3 to 4 are")),
+    }
+}
+
+/// A thread of this process.
+struct Thread {
+    /// Its number in the system; the main thread's is the process'.
+    id: u32,
+    /// What it does.
+    kind: String,
+}
+
+/// The threads by number, the main one first.
+fn threads() -> Result<Vec<Thread>, sluice_engine::module::CommandError> {
+    let listed = fs::read_dir("/proc/self/task").or_else(|error| {
+        refuse(500, format!("the system does not list threads: /proc/self/task: {error}"))
+    })?;
+    let mut threads: Vec<Thread> = listed
+        .flatten()
+        .filter_map(|entry| {
+            let id = entry.file_name().to_str()?.parse().ok()?;
+            // A thread that has just ended has no name any more.
+            let name = fs::read_to_string(entry.path().join("comm")).ok()?;
+            Some(Thread { id, kind: kind(id, name.trim_end()) })
+        })
+        .collect();
+    threads.sort_by_key(|thread| (thread.id != std::process::id(), thread.id));
+    Ok(threads)
+}
+
+/// What a thread does, from the name that the program gave it.
+fn kind(id: u32, name: &str) -> String {
+    match name.strip_prefix("worker-") {
+        _ if id == std::process::id() => "attendant".to_owned(),
+        Some(number) => format!("SIP worker {number}"),
+        None => name.to_owned(),
+    }
+}

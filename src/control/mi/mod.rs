@@ -1,0 +1,110 @@
+//! Management: the commands of the core and of the running modules, by old and new names
+//! (spec 9.7).
+//!
+//! Takes a name and parameters, gives JSON or a refusal. Runs on the control plane, where a
+//! command may block; a worker is never asked and never waits. Knows no transport.
+
+mod command;
+mod core;
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use sluice_engine::module::CommandError;
+use sluice_engine::program::Program;
+
+use command::Run;
+pub use command::{Known, Params};
+pub use core::{CORE, CoreCommand};
+
+/// JSON-RPC 2.0, 5.1: there is no such command.
+pub const NO_COMMAND: i32 = -32_601;
+/// JSON-RPC 2.0, 5.1: the parameters do not fit the command.
+pub const BAD_PARAMS: i32 = -32_602;
+
+/// What a command answers.
+pub type Answer = Result<Value, CommandError>;
+
+/// What the program lends to the core's commands.
+pub trait Host: Send + Sync {
+    /// The threshold of the log, -3 to 4.
+    fn log_level(&self) -> i64;
+    /// Sets the threshold of the log.
+    fn set_log_level(&self, level: i64);
+    /// A moment as text, from seconds since 1970: `Mon Nov 23 13:05:09 2026`.
+    fn date(&self, seconds: u64) -> String;
+    /// Ends the program, as SIGTERM does; returns at once.
+    fn stop(&self);
+}
+
+/// All commands of a running program.
+pub struct Management {
+    commands: Vec<Known>,
+    host: Box<dyn Host>,
+    begun: (Instant, u64),
+}
+
+impl Management {
+    /// The commands of the core and of the modules that `program` runs.
+    pub fn new(program: &Program, host: Box<dyn Host>) -> Self {
+        let core = CORE
+            .iter()
+            .map(|c| Known::new(c.group, c.short, c.name, c.doc, c.params, Run::Core(c.run)));
+        let mut commands: Vec<Known> = core.collect();
+        for module in program.registry().modules() {
+            let Some(state) = program.state(module.name) else { continue };
+            commands.extend(module.commands.iter().map(|c| {
+                let run = Run::Module(c, Arc::clone(state));
+                Known::new(module.name, c.short, c.name, c.doc, c.params, run)
+            }));
+        }
+        Self { commands, host, begun: (Instant::now(), unix_seconds()) }
+    }
+
+    /// Every command, the core's first.
+    pub fn commands(&self) -> &[Known] {
+        &self.commands
+    }
+
+    /// The command of an old (`ds_list`) or new name (`dispatcher:list`).
+    pub fn find(&self, name: &str) -> Option<&Known> {
+        let of_new = name.split_once(':');
+        self.commands.iter().find(|c| c.name == name || of_new == Some((c.group, c.short)))
+    }
+
+    /// Runs a command. May block for as long as the command does: for files, for host names.
+    ///
+    /// # Errors
+    /// [`NO_COMMAND`], [`BAD_PARAMS`], or the command's own refusal.
+    pub fn run(&self, command: &str, params: &Params) -> Answer {
+        let Some(known) = self.find(command) else {
+            return refuse(NO_COMMAND, format!("no command {command}"));
+        };
+        let params = known.arrange(params)?;
+        // A panic of an earlier call left nothing behind here.
+        let _alone = known.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        match &known.run {
+            Run::Core(run) => run(self, &params),
+            Run::Module(command, state) => (command.run)(state.as_ref(), &params),
+        }
+    }
+
+    /// How long the program runs.
+    fn up(&self) -> Duration {
+        self.begun.0.elapsed()
+    }
+
+    /// When it was started, seconds since 1970.
+    fn since(&self) -> u64 {
+        self.begun.1
+    }
+}
+
+fn refuse<T>(code: i32, text: impl Into<String>) -> Result<T, CommandError> {
+    Err(CommandError { code, text: text.into() })
+}
+
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
