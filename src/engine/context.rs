@@ -7,12 +7,13 @@ use std::sync::Arc;
 use sluice_base::counters::Cells;
 use sluice_base::{Now, WorkerId};
 use sluice_script::Script;
+use sluice_script::ir::{Constant, Sub};
 use sluice_sip::Message;
 use sluice_sip::via::{Known, Via};
 
 use crate::counter::Counter;
 use crate::digits::Digits;
-use crate::module::StatisticsBase;
+use crate::module::{Name, StatisticsBase};
 use crate::output::Output;
 use crate::run::{Packet, RunState};
 use crate::settings::Settings;
@@ -28,6 +29,8 @@ pub struct Shared {
     pub sockets: Sockets,
     /// Arguments of the calls whose arguments are all constants.
     pub constants: Box<[Value]>,
+    /// Names of the variables by number.
+    pub variables: Box<[&'static str]>,
     /// By socket, our Via up to its branch's cookie, so that sending only adds the branch.
     pub via_heads: Box<[Box<[u8]>]>,
     /// The globals.
@@ -194,6 +197,21 @@ impl Ctx<'_> {
         if let Value::Reference(id) = argument {
             self.run.outputs.push((id, value));
         }
+    }
+
+    /// Which variable an argument refers to: its name, and its part in parentheses.
+    pub fn referred(&self, argument: Value) -> Option<(&'static str, Name)> {
+        let Value::Reference(id) = argument else { return None };
+        let reference = self.shared.script.references.get(usize::from(id.0))?;
+        let variable = self.shared.variables.get(usize::from(reference.variable.0))?;
+        let name = match reference.sub {
+            Sub::Slot(slot) => Name::Slot(slot),
+            Sub::Text(Constant { start, len }) => {
+                Name::Text(Text { source: Source::Constant, start, len })
+            }
+            Sub::None | Sub::Dynamic => Name::None,
+        };
+        Some((variable, name))
     }
 
     /// Logs a script's mistake with its line.

@@ -92,6 +92,7 @@ impl Program {
         let shared = Arc::new(Shared {
             constants: vm::fold(&mut script, &registry),
             script: Arc::new(script),
+            variables: registry.variable_names_by_id(),
             via_heads: sockets.listen.iter().map(forward::via_head).collect(),
             sockets,
             settings,

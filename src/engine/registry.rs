@@ -71,6 +71,11 @@ impl Registry {
         self.variables.get(id as usize).copied()
     }
 
+    /// The names of all variables, by number.
+    pub(crate) fn variable_names_by_id(&self) -> Box<[&'static str]> {
+        self.variables.iter().map(|(_, variable)| variable.name).collect()
+    }
+
     /// A transformation.
     pub fn transformation_by_id(&self, id: TransformId) -> Option<&'static Transformation> {
         self.transformations.get(id.0 as usize).copied()

@@ -1,43 +1,47 @@
-//! Substitution expressions, `/regex/replacement/flags`: flags g (all), i (any case) and s (across
-//! line breaks), `\1` to `\9` and `\0` in the replacement. Any character may delimit.
+//! Substitution by `/regex/replacement/flags`: `\1` to `\9` and `\0` in the replacement are what
+//! the regex found.
 
 use regex::bytes::Captures;
+use sluice_script::subst::{MARK, mark, split};
 
-/// A substitution taken apart; it borrows from the script.
+use crate::regexes::Read;
+
+/// A substitution taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Subst {
     /// The regex.
     pub pattern: Vec<u8>,
-    replacement: Vec<u8>,
+    /// How the regex is read.
+    pub read: Read,
     /// All matches, not only the first.
     pub all: bool,
-    /// Letters in any case.
-    pub ignore_case: bool,
-    /// A line break is a character like others.
-    pub whole: bool,
+    /// The replacement; a [`MARK`] stands for each backslash.
+    replacement: Vec<u8>,
 }
 
 impl Subst {
-    /// Reads an expression.
+    /// Reads an expression, as written or as the load has taken it apart (`ParamKind::Subst`).
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
-        let (delimiter, rest) = text.split_first()?;
-        let (pattern, rest) = part(rest, *delimiter)?;
-        let (replacement, flags) = part(rest, *delimiter)?;
-        let known = |flag: &u8| matches!(flag, b'g' | b'i' | b's');
-        flags.iter().all(known).then(|| Self {
-            pattern,
-            replacement,
-            all: flags.contains(&b'g'),
-            ignore_case: flags.contains(&b'i'),
-            whole: flags.contains(&b's'),
-        })
+        if let [MARK, rest @ ..] = text {
+            let mut parts = rest.splitn(3, |byte| *byte == MARK);
+            let (flags, pattern) = (parts.next()?, parts.next()?);
+            return Some(Self::of(pattern.to_vec(), parts.next()?.to_vec(), flags));
+        }
+        let parts = split(text)?;
+        Some(Self::of(parts.pattern, mark(text.get(parts.replacement)?), parts.flags))
+    }
+
+    fn of(pattern: Vec<u8>, replacement: Vec<u8>, flags: &[u8]) -> Self {
+        let has = |flag: u8| flags.contains(&flag);
+        let read = Read { ignore_case: has(b'i'), whole: has(b's') };
+        Self { pattern, read, all: has(b'g'), replacement }
     }
 
     /// Appends the replacement of one match.
     pub(crate) fn expand(&self, found: &Captures<'_>, out: &mut Vec<u8>) {
         let mut bytes = self.replacement.iter();
         while let Some(byte) = bytes.next() {
-            if *byte != b'\\' {
+            if *byte != MARK {
                 out.push(*byte);
                 continue;
             }
@@ -50,7 +54,7 @@ impl Subst {
                 Some(b'r') => out.push(b'\r'),
                 Some(b't') => out.push(b'\t'),
                 Some(other) => out.push(*other),
-                None => out.push(b'\\'),
+                None => {}
             }
         }
     }
@@ -70,36 +74,14 @@ impl Subst {
     }
 }
 
-/// Up to the next delimiter, which a backslash makes an ordinary character, and what follows.
-fn part(text: &[u8], delimiter: u8) -> Option<(Vec<u8>, &[u8])> {
-    let mut out = Vec::new();
-    let mut at = 0;
-    loop {
-        match (text.get(at)?, text.get(at + 1)) {
-            (b'\\', Some(next)) if *next == delimiter => {
-                out.push(*next);
-                at += 2;
-            }
-            (b'\\', Some(next)) => {
-                out.extend_from_slice(&[b'\\', *next]);
-                at += 2;
-            }
-            (byte, _) if *byte == delimiter => return Some((out, text.get(at + 1..)?)),
-            (byte, _) => {
-                out.push(*byte);
-                at += 1;
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::Subst;
+    use crate::regexes::Regexes;
 
     fn run(expression: &str, text: &str) -> Option<String> {
         let subst = Subst::parse(expression.as_bytes())?;
-        let regex = sluice_script::regex::compile_lines(&subst.pattern, subst.ignore_case).unwrap();
+        let regex = Regexes::default().get(&subst.pattern, subst.read).unwrap();
         subst.apply(&regex, text.as_bytes()).map(|text| String::from_utf8(text).unwrap())
     }
 
@@ -114,6 +96,10 @@ mod tests {
             ("|a|/|", "a", Some("/")),
             ("/\\//-/g", "a/b/c", Some("a-b-c")),
             ("/a//g", "bab", Some("bb")),
+            ("/a.b/x/", "a\nb", None),
+            ("/a.b/x/s", "a\nb", Some("x")),
+            ("/a/\\r\\n\\t\\x/", "a", Some("\r\n\tx")),
+            ("\0g\0a\0\x000\\1\0\\", "aa", Some("a\\1\\a\\1\\")),
         ] {
             assert_eq!(run(expression, text).as_deref(), expected, "{expression}");
         }

@@ -55,8 +55,16 @@ pub enum ParamKind {
     Any,
     /// An output variable; arrives as a reference.
     Output,
+    /// A variable itself, which is only read; arrives as a reference.
+    Variable,
     /// A regex; compiled at load when literal.
     Regex,
+    /// A regex for which line breaks are characters like others.
+    WholeRegex,
+    /// A substitution `/regex/replacement/flags`; variables stand in the replacement only. A
+    /// literal one is checked at load and arrives as NUL, flags, NUL, regex, NUL, replacement,
+    /// where a NUL stands for each backslash that the script wrote.
+    Subst,
     /// A flag's name or number (`setflag(22)`: numbers are names too), interned at load like
     /// [`SubKind::Flag`]; arrives as the slot, a number. Variables are refused.
     Flag,

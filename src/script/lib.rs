@@ -16,6 +16,7 @@ mod lower;
 mod parse;
 pub mod regex;
 pub mod source;
+pub mod subst;
 
 pub use compile::{Compiled, Options, compile};
 pub use diagnostic::{Diagnostic, Label, Severity};

@@ -45,7 +45,7 @@ pub fn compile_lines(pattern: &[u8], ignore_case: bool) -> Result<Regex, BadRege
     build(pattern, Lines::Matter, ignore_case)
 }
 
-/// Compiles the pattern of a substitution with flag `s`: a line break is a character like others.
+/// As [`compile_lines`] for a text in which line breaks are characters like others.
 ///
 /// # Errors
 /// The place in the pattern and the reason.

@@ -156,7 +156,17 @@ fn replacements_and_content_length() {
     assert!(text.contains("Content-Length: 3\r\n") && text.ends_with("\r\n\r\n\r\nx"), "{text}");
     let text = edited("replace_body_all(\"[v0x]\", \"ab\");");
     assert!(text.contains("Content-Length: 9\r\n") && text.ends_with("ab=ab\r\nab"), "{text}");
+    let text = edited("replace_body_atonce(\"^.+$\", \"z\");");
+    assert!(text.contains("Content-Length: 1\r\n") && text.ends_with("\r\n\r\nz"), "{text}");
     assert!(!holds("replace(\"nothing\", \"x\")"));
+}
+
+#[test]
+fn two_edits_of_the_same_bytes_conflict() {
+    let text = edited("replace(\"Bob\", \"Al\"); replace(\"Bob\", \"Ed\"); replace(\"b\", \"\");");
+    assert!(text.contains("To: Al <sip:"), "the first one counts: {text}");
+    let text = edited("replace_body(\"v=0\", \"abcdef\"); replace_body_atonce(\".*\", \"\");");
+    assert!(text.contains("Content-Length: 6\r\n") && text.ends_with("\r\n\r\nabcdef"), "{text}");
 }
 
 #[test]
@@ -172,6 +182,16 @@ fn substitutions() {
         "INVITE sip:rob@example.com:5090;transport=udp?x=y SIP/2.0"
     );
     assert!(!holds("subst_uri('/nothing/x/')") && !holds("subst_user('/B/x/')"));
+    let text = edited("$var(v) = \"a\\1/b\"; subst('/^X-(Two): one$/Y-\\1: $var(v)\\/$rU/');");
+    assert!(text.contains("X-Two: one \r\n"), "the blank behind: {text}");
+    let text = edited("$var(v) = \"a\\1/b\"; subst('/^X-(Two): one/Y-\\1: $var(v)\\/$rU/');");
+    assert!(text.contains("Y-Two: a\\1/b/bob \r\n"), "{text}");
+    let text = edited("$var(s) = \"/x-two: o(.*)two/Z: \\1/si\"; subst(\"$var(s)\");");
+    assert!(text.contains("Z: ne \r\nX-Two: \r\n"), "{text}");
+    for bad in ["/a/b", "/(/b/", "/a/b/x"] {
+        let script = format!("{LOAD}route {{ subst('{bad}'); }}");
+        assert_eq!(compiled(&script).errors, 1, "{bad}");
+    }
     let count = "subst('/X-Two/Y/g'); if ($rc == 2) sl_send_reply(200, \"OK\");";
     assert_eq!(run_on(count, INVITE).len(), 1);
 }

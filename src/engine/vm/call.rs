@@ -140,7 +140,7 @@ fn prepare(ctx: &mut Ctx<'_>, function: &Function, args: &mut [Value]) -> Result
                 Some(n) => *arg = Value::Int(n),
                 None => *arg = Value::Int(digits(ctx, *arg).ok_or("a number was expected")?),
             },
-            ParamKind::Text | ParamKind::Literal => match *arg {
+            ParamKind::Text | ParamKind::Literal | ParamKind::Subst => match *arg {
                 Value::Null => return Err("a string parameter is NULL"),
                 Value::Text(_) => {}
                 other => *arg = Value::Text(ctx.to_text(other)),
@@ -151,7 +151,12 @@ fn prepare(ctx: &mut Ctx<'_>, function: &Function, args: &mut [Value]) -> Result
                     *arg = Value::Int(read(word).map_err(|_| "a parameter has no such value")?);
                 }
             }
-            ParamKind::Any | ParamKind::Output | ParamKind::Regex | ParamKind::Flag => {}
+            ParamKind::Any
+            | ParamKind::Output
+            | ParamKind::Variable
+            | ParamKind::Regex
+            | ParamKind::WholeRegex
+            | ParamKind::Flag => {}
         }
     }
     Ok(())
@@ -161,10 +166,11 @@ fn prepare(ctx: &mut Ctx<'_>, function: &Function, args: &mut [Value]) -> Result
 pub(super) fn fits(kind: ParamKind, arg: Value) -> bool {
     match (kind, arg) {
         (_, Value::Omitted) | (ParamKind::Int, Value::Int(_)) => true,
-        (ParamKind::Text | ParamKind::Literal, Value::Text(_)) => true,
-        (ParamKind::Int | ParamKind::Text | ParamKind::Literal, _) => false,
+        (ParamKind::Text | ParamKind::Literal | ParamKind::Subst, Value::Text(_)) => true,
+        (ParamKind::Int | ParamKind::Text | ParamKind::Literal | ParamKind::Subst, _) => false,
         (ParamKind::Word(_), arg) => arg.text().is_none(),
-        (ParamKind::Any | ParamKind::Output | ParamKind::Regex | ParamKind::Flag, _) => true,
+        (ParamKind::Any | ParamKind::Output | ParamKind::Variable | ParamKind::Flag, _)
+        | (ParamKind::Regex | ParamKind::WholeRegex, _) => true,
     }
 }
 

@@ -10,7 +10,7 @@ use sluice_engine::{Ctx, Flow, Text, Value};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 use sluice_sip::{Field, Place};
 
-use crate::regexes::Regexes;
+use crate::regexes::{Read, Regexes};
 use crate::table::{function, optional, param};
 
 const NAME: &[ParamDef] = &[param("name", ParamKind::Text)];
@@ -131,7 +131,7 @@ fn put(ctx: &mut Ctx<'_>, args: &[Value], at: u16, place: Place) -> Flow {
 
 fn remove_re(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> Flow {
     let pattern = text(args, 0).map(|pattern| ctx.bytes(pattern)).unwrap_or_default();
-    let regex = state.downcast_mut::<Regexes>().and_then(|all| all.get(pattern, true));
+    let regex = state.downcast_mut::<Regexes>().and_then(|all| all.get(pattern, Read::USUAL));
     let Some(regex) = regex else { return Flow::Fail("bad regex") };
     remove_where(ctx, |name| regex.is_match(name))
 }

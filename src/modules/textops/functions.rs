@@ -12,14 +12,16 @@ use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 use sluice_sip::Place;
 
 use crate::core::api::set_user;
-use crate::regexes::Regexes;
+use crate::regexes::{Read, Regexes, with_regex};
 use crate::subst::Subst;
 use crate::table::{function, param};
 
 const A: Routes = Routes::ANY;
 const RE: &[ParamDef] = &[param("regex", ParamKind::Regex)];
 const RE_TEXT: &[ParamDef] = &[param("regex", ParamKind::Regex), param("text", ParamKind::Text)];
-const SUBST: &[ParamDef] = &[param("/regex/replacement/flags", ParamKind::Literal)];
+const WHOLE_TEXT: &[ParamDef] =
+    &[param("regex", ParamKind::WholeRegex), param("text", ParamKind::Text)];
+const SUBST: &[ParamDef] = &[param("substitution", ParamKind::Subst)];
 
 pub(super) const LIST: &[Function] = &[
     function("search", "Whether a regex finds something in the message.", RE, A, |c, s, args| {
@@ -60,6 +62,16 @@ pub(super) const LIST: &[Function] = &[
         let body = body(c);
         edit(c, s, args, body, Edit::All)
     }),
+    function(
+        "replace_body_atonce",
+        "Replaces the body's matches; line breaks are characters like others.",
+        WHOLE_TEXT,
+        A,
+        |c, s, args| {
+            let body = body(c);
+            edit(c, s, args, body, Edit::AllWhole)
+        },
+    ),
     function("subst", "Substitutes in headers and body.", SUBST, A, |c, s, args| {
         let headers = headers(c);
         subst(c, s, args, headers)
@@ -108,6 +120,8 @@ enum Edit {
     Append,
     First,
     All,
+    /// As `All`, for a regex that looks at the body as one line.
+    AllWhole,
 }
 
 /// All behind the first line.
@@ -120,29 +134,9 @@ fn body(ctx: &Ctx<'_>) -> Range<usize> {
     usize::from(body.start)..usize::from(body.end)
 }
 
-/// Calls `with` with the first argument as a regex.
-fn with_regex<R>(
-    ctx: &mut Ctx<'_>,
-    state: &mut dyn Any,
-    args: &[Value],
-    with: impl FnOnce(&mut Ctx<'_>, &Regex) -> R,
-) -> Option<R> {
-    let shared = ctx.shared;
-    match args.first()? {
-        Value::Regex(id) => {
-            let regex = shared.script.regexes.get(usize::from(id.0))?;
-            Some(with(ctx, regex))
-        }
-        value => {
-            let regexes = state.downcast_mut::<Regexes>()?;
-            let regex = regexes.get(ctx.bytes(value.text()?), true)?;
-            Some(with(ctx, &regex))
-        }
-    }
-}
-
 fn search(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], range: Range<usize>) -> Flow {
-    let found = with_regex(ctx, state, args, |ctx, regex| {
+    let regex = args.first().copied().unwrap_or_default();
+    let found = with_regex(ctx, state, regex, Read::USUAL, |ctx, regex| {
         regex.is_match(ctx.message.bytes.get(range).unwrap_or_default())
     });
     found.map_or(Flow::Fail("bad regex"), Flow::of)
@@ -156,9 +150,11 @@ fn edit(
     edit: Edit,
 ) -> Flow {
     let Some(text) = args.get(1).and_then(|text| text.text()) else { return Flow::FALSE };
-    let done = with_regex(ctx, state, args, |ctx, regex| {
+    let regex = args.first().copied().unwrap_or_default();
+    let read = Read { whole: edit == Edit::AllWhole, ..Read::USUAL };
+    let done = with_regex(ctx, state, regex, read, |ctx, regex| {
         let region = ctx.message.bytes.get(range.clone()).unwrap_or_default();
-        let most = if edit == Edit::All { usize::MAX } else { 1 };
+        let most = if matches!(edit, Edit::Append | Edit::First) { 1 } else { usize::MAX };
         let mut found = false;
         for matched in regex.find_iter(region).take(most) {
             let start = if edit == Edit::Append { matched.end() } else { matched.start() };
@@ -167,7 +163,7 @@ fn edit(
             let bytes = bytes_in(text, ctx.message, &run.arena, ctx.shared);
             match edit {
                 Edit::Append => run.patches.insert(cut.start, Place::Before, bytes),
-                Edit::First | Edit::All => run.patches.replace(cut, bytes),
+                _ => run.patches.replace(cut, bytes),
             }
             found = true;
         }

@@ -6,7 +6,7 @@ use crate::diagnostic::Diagnostic;
 use crate::ir::{Op, Setting};
 use crate::lex::Trail;
 use crate::limits;
-use crate::parse::ast::{Call, Expression, ExpressionKind, Name, OperandKind, Variable};
+use crate::parse::ast::{Call, Expression, ExpressionKind, IndexText, Name, OperandKind, Variable};
 use crate::parse::variable::Span;
 use crate::regex::Lines;
 use crate::source::Location;
@@ -189,6 +189,7 @@ impl Lowering<'_> {
         match &arg.kind {
             ExpressionKind::Operand(OperandKind::Variable(variable)) => match param.kind {
                 ParamKind::Output => self.output(variable),
+                ParamKind::Variable => self.itself(variable),
                 ParamKind::Literal => self.bad_argument(function, param, at, CONSTANT),
                 ParamKind::Flag => self.bad_argument(function, param, at, FLAG),
                 _ => self.load(variable),
@@ -198,7 +199,9 @@ impl Lowering<'_> {
                     self.emit(Op::Int(*number), at);
                     Ok(())
                 }
-                ParamKind::Output => self.bad_argument(function, param, at, OUTPUT),
+                ParamKind::Output | ParamKind::Variable => {
+                    self.bad_argument(function, param, at, OUTPUT)
+                }
                 _ => self.text_argument(function, param, number.to_string().as_bytes(), at),
             },
             ExpressionKind::Operand(OperandKind::Word(word))
@@ -249,8 +252,15 @@ impl Lowering<'_> {
             }
             ParamKind::Flag => return self.flag(text, at),
             // A `$` of a regex ends a line; only a variable alone is one.
-            ParamKind::Regex if crate::lex::variable_length(text) != Some(text.len()) => {
-                let regex = self.regex(text, Lines::Matter, at)?;
+            ParamKind::Regex | ParamKind::WholeRegex | ParamKind::Subst
+                if crate::lex::variable_length(text) != Some(text.len()) =>
+            {
+                let lines = match param.kind {
+                    ParamKind::Subst => return self.subst(function, param, text, at),
+                    ParamKind::WholeRegex => Lines::Ignored,
+                    _ => Lines::Matter,
+                };
+                let regex = self.regex(text, lines, at)?;
                 self.emit(Op::Regex(regex), at);
                 return Ok(());
             }
@@ -273,7 +283,10 @@ impl Lowering<'_> {
         let format = self.read_format(Span::new(text, &trail))?;
         match (param.kind, format.sole(), format.plain()) {
             (ParamKind::Output, Some(variable), _) => self.output(variable),
-            (ParamKind::Output, ..) => self.bad_argument(function, param, at, OUTPUT),
+            (ParamKind::Variable, Some(variable), _) => self.itself(variable),
+            (ParamKind::Output | ParamKind::Variable, ..) => {
+                self.bad_argument(function, param, at, OUTPUT)
+            }
             (ParamKind::Int, Some(variable), _) => self.load(variable),
             (ParamKind::Int, ..) => self.bad_argument(function, param, at, NUMBER),
             (ParamKind::Word(read), _, Some(plain)) => {
@@ -302,14 +315,34 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    /// Pushes a variable itself.
+    /// Pushes a variable itself, which is written to.
     fn output(&mut self, variable: &Variable) -> Result<(), Refused> {
+        self.fixed(variable)?;
         let reference = self.target(variable)?;
         self.emit(Op::Refer(reference), variable.at);
         Ok(())
     }
 
-    fn bad_argument<T>(
+    /// Pushes a variable itself, which is read.
+    fn itself(&mut self, variable: &Variable) -> Result<(), Refused> {
+        self.fixed(variable)?;
+        let reference = self.reference(variable)?;
+        self.emit(Op::Refer(reference), variable.at);
+        Ok(())
+    }
+
+    /// Refuses names and indexes made at run time: only a value has a place for them.
+    fn fixed(&mut self, variable: &Variable) -> Result<(), Refused> {
+        let dynamic = matches!(variable.index, Some(IndexText::Dynamic(_)))
+            || variable.sub.as_ref().is_some_and(|sub| sub.plain().is_none());
+        if !dynamic {
+            return Ok(());
+        }
+        let message = "a variable given to a function has a fixed name and index";
+        self.refuse(Diagnostic::error("bad-variable", variable.at, message))
+    }
+
+    pub(super) fn bad_argument<T>(
         &mut self,
         function: &str,
         param: &ParamDef,

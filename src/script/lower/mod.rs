@@ -17,6 +17,7 @@ use crate::source::{Location, SourceText};
 
 mod call;
 mod emit;
+mod subst;
 mod test;
 mod value;
 mod variable;

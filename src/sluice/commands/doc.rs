@@ -111,8 +111,9 @@ fn signature(name: &str, params: &[ParamDef]) -> String {
             ParamKind::Int => "int",
             ParamKind::Text | ParamKind::Literal => "string",
             ParamKind::Any => "int or string",
-            ParamKind::Output => "variable",
-            ParamKind::Regex => "regex",
+            ParamKind::Output | ParamKind::Variable => "variable",
+            ParamKind::Regex | ParamKind::WholeRegex => "regex",
+            ParamKind::Subst => "/regex/replacement/flags",
             ParamKind::Word(_) => "word",
             ParamKind::Flag => "flag",
         };
