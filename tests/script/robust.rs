@@ -198,7 +198,14 @@ fn long_scripts_end() {
 #[test]
 fn includes_that_go_in_circles_end() {
     let shown = compile_with("include_file \"a\"\n", &[("a", "import_file \"a\"\n")], false);
+    assert!(shown.render(false).contains("a includes itself"));
+    let names: Vec<String> = (0..60).map(|n| format!("f{n}")).collect();
+    let texts: Vec<String> = (1..=60).map(|n| format!("include_file \"f{n}\"\n")).collect();
+    let files = names.iter().zip(&texts);
+    let files: Vec<(&str, &str)> = files.map(|(name, text)| (&**name, &**text)).collect();
+    let shown = compile_with("include_file \"f0\"\n", &files, false);
     assert!(shown.render(false).contains("include each other over 50 deep"));
+    assert_eq!(shown.errors, 1);
     let twice = "include_file \"b\"\ninclude_file \"b\"\n";
     let shown = compile_with(twice, &[("b", twice)], false);
     assert_eq!(shown.errors, 1, "{}", shown.render(false));

@@ -262,13 +262,7 @@ impl<'a> World<'a> {
             Found::NotOurs(module, why) => {
                 return sink.report(not_ours(&name.text, module, why, name.at));
             }
-            Found::NeedsModule(module) => {
-                let message = format!("{} needs module {module}", name.text);
-                let hint = format!("write loadmodule \"{module}.so\" above this line");
-                let diagnostic = Diagnostic::error("global-not-loaded", name.at, message);
-                return sink.report(diagnostic.hint(hint));
-            }
-            Found::No => {
+            Found::NeedsModule(_) | Found::No => {
                 let names = self.catalog.global_names();
                 let message = format!("unknown config variable {}", name.text);
                 return sink.report(Diagnostic::error("unknown-global", name.at, message).suggest(

@@ -2,6 +2,7 @@
 //!
 //! It never fails: what is no token is reported and passed over.
 
+use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::rc::Rc;
 
@@ -35,7 +36,33 @@ pub(crate) struct Lexer<'l> {
     pub included_from: Vec<Option<Location>>,
     bytes: usize,
     stack: Vec<Cursor>,
+    /// Files that include themselves and were reported.
+    loops: HashSet<String>,
+    /// A directive of Kamailio has been reported.
+    kamailio: bool,
 }
+
+/// What stands behind `#!` in scripts for Kamailio.
+const DIRECTIVES: &[&str] = &[
+    "KAMAILIO",
+    "SER",
+    "ALL",
+    "MAXCOMPAT",
+    "define",
+    "redefine",
+    "trydef",
+    "trydefine",
+    "subst",
+    "substdef",
+    "substdefs",
+    "ifdef",
+    "ifndef",
+    "ifexp",
+    "else",
+    "endif",
+    "include_file",
+    "import_file",
+];
 
 impl<'l> Lexer<'l> {
     pub fn new(main: SourceText, loader: &'l mut dyn Loader, sink: Sink) -> Self {
@@ -46,6 +73,8 @@ impl<'l> Lexer<'l> {
             included_from: Vec::new(),
             bytes: 0,
             stack: Vec::new(),
+            loops: HashSet::new(),
+            kamailio: false,
         };
         lexer.push(main, None);
         lexer
@@ -147,6 +176,12 @@ impl<'l> Lexer<'l> {
             return self.stop();
         }
         match self.loader.read(&path, &from) {
+            Ok(source) if self.stack.iter().any(|open| open.name() == source.name) => {
+                if self.loops.insert(source.name.clone()) {
+                    let message = format!("{} includes itself", source.name);
+                    self.sink.report(Diagnostic::error("include-loop", at, message));
+                }
+            }
             Ok(source) => self.push(source, Some(at)),
             Err(e) if e.kind() == ErrorKind::NotFound && !missing_is_error => {}
             Err(e) => {
@@ -163,7 +198,10 @@ impl<'l> Lexer<'l> {
         loop {
             match cursor.rest() {
                 [b' ' | b'\t' | 0x08 | b'\r' | b'\n' | 0x0C, ..] => cursor.advance(1),
-                [b'#', ..] => cursor.skip_line(),
+                [b'#', ..] => {
+                    self.directive(cursor);
+                    cursor.skip_line();
+                }
                 [b'/', b'/', ..] => {
                     if self.sink.strict() {
                         let at = cursor.here(2);
@@ -184,34 +222,53 @@ impl<'l> Lexer<'l> {
         }
     }
 
+    /// Warns once of `#!define` and the like: a comment here, an instruction in Kamailio.
+    fn directive(&mut self, cursor: &Cursor) {
+        let line = &cursor.rest()[..cursor.line_length()];
+        let Some(rest) = line.strip_prefix(b"#!") else { return };
+        let length = rest.iter().take_while(|b| is_word(**b)).count();
+        let known = DIRECTIVES.iter().any(|word| word.as_bytes() == &rest[..length]);
+        if !known || std::mem::replace(&mut self.kamailio, true) {
+            return;
+        }
+        let message = format!("`#!{}` is a comment here", String::from_utf8_lossy(&rest[..length]));
+        self.sink.lenient(
+            Diagnostic::warning("kamailio-directive", cursor.here(length + 2), message)
+                .hint("the script seems to be for Kamailio, whose `#!` lines are instructions"),
+        );
+    }
+
     /// A block comment; they nest (spec 1.1).
     fn skip_comment(&mut self, cursor: &mut Cursor) {
-        let opening = cursor.here(2);
-        let mut depth = 0_usize;
+        let opening = cursor.clone();
+        let mut open = Vec::new();
         let mut length = 0;
-        let rest = cursor.rest();
+        let rest = opening.rest();
         while length < rest.len() {
             match &rest[length..] {
-                [b'/', b'*', ..] => depth += 1,
-                [b'*', b'/', ..] => depth -= 1,
+                [b'/', b'*', ..] => open.push(length),
+                [b'*', b'/', ..] => drop(open.pop()),
                 _ => {
                     length += 1;
                     continue;
                 }
             }
             length += 2;
-            if depth == 0 {
+            if open.is_empty() {
                 break;
             }
         }
         cursor.advance(length);
-        if depth > 0 {
-            let message = format!("unexpected EOF: {depth} comments open");
-            self.sink.tear(
-                Diagnostic::error("unclosed-comment", opening, message)
-                    .hint("close it with */ (comments nest: each /* needs its own */)"),
-            );
+        let Some(last) = open.last() else { return };
+        let message = format!("unexpected EOF: {} comments open", open.len());
+        let mut diagnostic = Diagnostic::error("unclosed-comment", opening.here(2), message)
+            .hint("close it with */ (comments nest: each /* needs its own */)");
+        if open.len() > 1 {
+            let mut innermost = opening.clone();
+            innermost.advance(*last);
+            diagnostic = diagnostic.label(innermost.here(2), "the innermost open one is here");
         }
+        self.sink.tear(diagnostic);
     }
 
     /// The token at the cursor, which stands on no white space. `None`: it was damage.

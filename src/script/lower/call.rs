@@ -404,7 +404,10 @@ impl Lowering<'_> {
                 self.walk.route(self.route, usize::from(route.0), call.at);
                 self.emit(Op::Route { route, args }, call.at);
             }
-            None => self.emit(Op::RouteDynamic { args }, call.at),
+            None => {
+                self.usage.call_any();
+                self.emit(Op::RouteDynamic { args }, call.at);
+            }
         }
         Ok(())
     }
@@ -413,6 +416,7 @@ impl Lowering<'_> {
         // The numeric 0 is the main route (spec 1.4).
         let key = if name == "0" { "" } else { name };
         if let Some(route) = self.callable.get(key) {
+            self.usage.call(*route);
             return Ok(*route);
         }
         let names: Vec<&str> = self.callable.keys().map(String::as_str).collect();

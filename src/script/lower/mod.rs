@@ -19,11 +19,13 @@ mod call;
 mod emit;
 mod subst;
 mod test;
+mod usage;
 mod value;
 mod variable;
 mod walk;
 
 use emit::{Emitter, Full, Jump};
+use usage::Usage;
 use walk::Walk;
 
 /// The reason has been reported.
@@ -50,6 +52,7 @@ struct Lowering<'a> {
     /// Variables within variables.
     depth: usize,
     walk: Walk,
+    usage: Usage,
     /// The route being lowered.
     route: usize,
     /// Modules that are not loaded and were reported.
@@ -75,6 +78,7 @@ pub(crate) fn lower(
         held: 0,
         depth: 0,
         walk: Walk::default(),
+        usage: Usage::default(),
         route: 0,
         missing: HashSet::new(),
     };
@@ -82,8 +86,9 @@ pub(crate) fn lower(
     for (at, route) in routes.iter().enumerate() {
         lowering.route(at, route);
     }
-    let Lowering { walk, emitter, sink, .. } = lowering;
+    let Lowering { walk, usage, emitter, sink, .. } = lowering;
     walk.check(&emitter.script.routes, sink);
+    usage.check(&emitter.script, sink);
     emitter.script
 }
 

@@ -95,6 +95,7 @@ impl Lowering<'_> {
             let message = "[*] cannot be assigned; assign one value, or use :=";
             return self.refuse(Diagnostic::error("assigned-list", variable.at, message));
         }
+        self.usage.set(variable);
         self.reference(variable)
     }
 
@@ -161,6 +162,9 @@ impl Lowering<'_> {
             return self.refuse(Diagnostic::error("extra-subname", format.at, message));
         }
         let Some(plain) = format.plain() else {
+            if matches!(signature.sub, SubKind::Var) {
+                self.usage.name_any();
+            }
             self.format(format)?;
             return Ok(Sub::Dynamic);
         };
@@ -171,6 +175,9 @@ impl Lowering<'_> {
             let message = "this name is not UTF-8";
             return self.refuse(Diagnostic::error("not-utf8", format.at, message));
         };
+        if matches!(signature.sub, SubKind::Var) {
+            self.usage.name(variable, text);
+        }
         let script = &mut self.emitter.script;
         let slot: Result<u32, Full> = match signature.sub {
             SubKind::Avp => intern(&mut script.avps, text, limits::NAMES),

@@ -104,6 +104,14 @@ impl Parser<'_, '_> {
     /// Reads the operator and right side behind a left side, if they are there.
     fn comparison(&mut self, left: Operand) -> Parsed<TestKind> {
         let kind = self.token.kind.clone();
+        let compares = |kind: &Kind| matches!(kind, Kind::Mark(Mark::Compare(_) | Mark::Assign));
+        if compares(&kind) && compares(&self.next.kind) && !self.next.spaced {
+            let at = self.token.at.to(self.next.at);
+            let message = format!("`{}` is no operator", self.written(at));
+            let diagnostic = Diagnostic::error("bad-operator", at, message)
+                .hint("the operators are == != < > <= >= =~ !~");
+            return Err(self.syntax(diagnostic));
+        }
         match kind {
             Kind::Mark(Mark::Compare(op)) => {
                 self.bump();

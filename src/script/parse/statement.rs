@@ -1,6 +1,7 @@
 //! Statements and blocks (spec 1.5).
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::ir::Arith;
 use crate::lex::{Kind, Mark};
 use crate::source::Location;
 
@@ -12,6 +13,23 @@ use super::{Open, Parsed, Parser, Skip};
 
 const KEYWORDS: &[&str] =
     &["if", "else", "while", "for", "switch", "case", "default", "exit", "drop", "return", "break"];
+
+/// Those that are a statement by themselves.
+const ALONE: &[&str] = &["exit", "drop", "return", "break"];
+
+/// Words of other languages, and what stands for them here.
+const FOREIGN: &[(&str, &str)] = &[
+    ("elseif", "else if (...)"),
+    ("elsif", "else if (...)"),
+    ("elif", "else if (...)"),
+    ("foreach", "for ($var(x) in $(avp(list)[*]))"),
+    ("until", "while (!...)"),
+    ("unless", "if (!...)"),
+    ("do", "while (...)"),
+    ("continue", "an if around the rest of the loop's body"),
+    ("function", "a route block: route[name] { ... }"),
+    ("goto", "route(name);"),
+];
 
 impl Parser<'_, '_> {
     /// Reads `{ statements }`.
@@ -162,6 +180,7 @@ impl Parser<'_, '_> {
                 let at = self.bump().at;
                 Err(self.syntax(Diagnostic::error("stray-case", at, message)))
             }
+            _ if self.foreign(&word) => Err(Skip),
             _ if self.next.is(Mark::LeftParen) => {
                 let call = self.call()?;
                 self.terminate();
@@ -171,16 +190,42 @@ impl Parser<'_, '_> {
         }
     }
 
+    /// Reports a word of another language, or one of ours in capitals, and passes over it.
+    fn foreign(&mut self, word: &str) -> bool {
+        let foreign = FOREIGN.iter().find(|(known, _)| *known == word);
+        let alike = |known: &&&str| known.eq_ignore_ascii_case(word) && **known != word;
+        let capital = KEYWORDS.iter().find(alike);
+        let diagnostic = match (foreign, capital) {
+            (Some((_, ours)), _) => {
+                let message = format!("`{word}` is no word of this language");
+                Diagnostic::error("foreign-word", self.token.at, message)
+                    .hint(format!("write {ours}"))
+            }
+            (None, Some(ours)) => {
+                let message = format!("`{word}` is written in small letters");
+                Diagnostic::error("keyword-case", self.token.at, message)
+                    .hint(format!("write {ours}"))
+            }
+            (None, None) => return false,
+        };
+        self.bump();
+        self.syntax(diagnostic);
+        true
+    }
+
     fn bare_word(&mut self, word: &str) -> Skip {
         let at = self.bump().at;
         let assigns = self.token.is(Mark::Assign);
         let message = format!("bare word `{word}` found, command calls need '()'");
-        let hint = if assigns {
-            format!("a variable is written $var({word})")
+        let diagnostic = Diagnostic::error("bare-word", at, message);
+        self.syntax(if assigns {
+            diagnostic.hint(format!("a variable is written $var({word})"))
+        } else if nearest(word, ALONE).is_some() {
+            diagnostic.suggest(word, ALONE, str::to_owned)
         } else {
-            format!("write {word}() if it is a function, or put `#` before a remark")
-        };
-        self.syntax(Diagnostic::error("bare-word", at, message).hint(hint))
+            let mend = format!("write {word}() if it is a function, or put `#` before a remark");
+            diagnostic.hint(mend)
+        })
     }
 
     /// A statement of one word, with or without '()'.
@@ -212,6 +257,11 @@ impl Parser<'_, '_> {
         loop {
             self.bump();
             arms.push(self.guarded("if")?);
+            if ["elseif", "elsif", "elif"].iter().any(|word| self.is_word(word)) {
+                let word = self.written(self.token.at);
+                self.foreign(&word);
+                arms.push(self.guarded("if")?);
+            }
             if !self.is_word("else") {
                 return Ok(Action::If { arms, otherwise: None });
             }
@@ -247,6 +297,12 @@ impl Parser<'_, '_> {
         }
         let inner = what(self)?;
         if !self.token.is(Mark::RightParen) && self.is_odd_in_test() {
+            if let Kind::Mark(Mark::Bits(op @ (Arith::And | Arith::Or))) = self.token.kind {
+                let sign = if op == Arith::And { '&' } else { '|' };
+                let message = format!("`{sign}` joins bits, not conditions");
+                let diagnostic = Diagnostic::error("single-logic", self.token.at, message);
+                return Err(self.syntax(diagnostic.hint(format!("write {sign}{sign}"))));
+            }
             return Err(self.unexpected("bad-condition", "')' or an operator"));
         }
         // A missing ')' before a body needs no further mending.
@@ -276,6 +332,13 @@ impl Parser<'_, '_> {
         }
         if self.token.is(Mark::RightBrace) || self.at_end() {
             return Err(self.unexpected("missing-body", &format!("the body of {owner}")));
+        }
+        if self.token.is(Mark::Semicolon) {
+            let message = format!("this {owner} does nothing: a ';' stands where its body begins");
+            self.lexer.sink.lenient(
+                Diagnostic::warning("empty-body", self.token.at, message)
+                    .hint("remove the ';', or write { } for nothing"),
+            );
         }
         self.enter()?;
         let mut block = Vec::new();
@@ -391,6 +454,16 @@ impl Parser<'_, '_> {
             Kind::Mark(Mark::Assign) => How::Set,
             Kind::Mark(Mark::Replace) => How::Replace,
             Kind::Mark(Mark::Compound(op)) => How::Compound(op),
+            Kind::Mark(Mark::Sum(op @ (Arith::Add | Arith::Sub)))
+                if self.next.kind == self.token.kind =>
+            {
+                let name = self.written(target.at);
+                let sign = if op == Arith::Add { '+' } else { '-' };
+                let message = format!("`{sign}{sign}` is no operator");
+                let at = self.token.at.to(self.next.at);
+                let diagnostic = Diagnostic::error("increment", at, message);
+                return Err(self.syntax(diagnostic.hint(format!("write {name} {sign}= 1;"))));
+            }
             _ => return Err(self.unexpected("no-assignment", "an assignment operator such as =")),
         };
         self.bump();

@@ -5,12 +5,21 @@ use crate::ir::{Arith, RouteKind};
 use crate::lex::{Kind, Mark};
 use crate::source::Location;
 
-use super::ast::{Given, Item, Piece, Program, Route};
+use super::ast::{Given, Item, Piece, Program, Route, Text};
 use super::{Parsed, Parser, Skip};
 
 /// Route kinds that do not run yet.
 const LATER: &[RouteKind] =
     &[RouteKind::Error, RouteKind::Startup, RouteKind::Timer, RouteKind::Event];
+
+/// Words of Kamailio at top level, and what stands for them here.
+const KAMAILIO: &[(&str, &str)] = &[
+    ("request_route", "route"),
+    ("reply_route", "onreply_route"),
+    ("loadpath", "mpath = \"...\""),
+    ("loadmodulex", "loadmodule"),
+    ("modparamx", "modparam"),
+];
 
 /// Words that begin a statement where a top-level item should stand.
 const STATEMENTS: &[&str] =
@@ -61,7 +70,21 @@ impl Parser<'_, '_> {
     fn word_item(&mut self, program: &mut Program) -> Parsed<()> {
         if self.is_word("loadmodule") {
             self.bump();
-            let path = self.text("unquoted-module", "the quoted name of a module")?;
+            let bare = self.token.kind == Kind::Word && !self.token.first;
+            if bare {
+                let item = self.item();
+                let diagnostic = Diagnostic::error(
+                    "unquoted-module",
+                    item.at,
+                    "the module's name has no quotes",
+                )
+                .hint(format!("write loadmodule \"{}\"", item.text));
+                self.syntax(diagnostic);
+                let path = Text { bytes: item.text.into_bytes(), at: item.at };
+                program.items.push(Item::Module(path));
+                return Ok(());
+            }
+            let path = self.text("no-module-name", "the quoted name of a module")?;
             self.end_of_item();
             program.items.push(Item::Module(path));
             return Ok(());
@@ -75,6 +98,9 @@ impl Parser<'_, '_> {
         if let Some(kind) = self.route_word() {
             return self.route(program, kind);
         }
+        if let Some((word, ours)) = KAMAILIO.iter().find(|(word, _)| self.is_word(word)) {
+            return self.kamailio(program, word, ours);
+        }
         if self.next.is(Mark::Assign) {
             let item = self.global()?;
             program.items.push(item);
@@ -85,6 +111,18 @@ impl Parser<'_, '_> {
             return self.stray_statements(program);
         }
         Err(self.prose())
+    }
+
+    /// Reports a word of Kamailio; a route is read as the one that is meant.
+    fn kamailio(&mut self, program: &mut Program, word: &str, ours: &'static str) -> Parsed<()> {
+        let message = format!("`{word}` is a word of Kamailio");
+        let diagnostic = Diagnostic::error("kamailio-word", self.token.at, message)
+            .hint(format!("write {ours}"));
+        self.syntax(diagnostic);
+        match RouteKind::ALL.into_iter().find(|kind| kind.word() == ours) {
+            Some(kind) => self.route(program, kind),
+            None => Err(Skip),
+        }
     }
 
     /// The route kind whose block begins here.

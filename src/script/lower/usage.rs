@@ -1,0 +1,120 @@
+//! What a script defines and never uses, or uses and never defines: routes that nothing calls,
+//! `$var(name)` that nothing sets, no main route at all.
+//!
+//! Collects while routes are lowered; reports at the end, and only for a script without errors:
+//! what an error has hidden is not known.
+
+use std::collections::HashSet;
+
+use crate::diagnostic::{Diagnostic, Sink};
+use crate::ir::{RouteId, RouteKind, Script, Setting};
+use crate::parse::STRAY;
+use crate::parse::ast::{Name, Variable};
+use crate::source::Location;
+
+/// What was seen so far.
+#[derive(Debug, Default)]
+pub(super) struct Usage {
+    called: HashSet<u16>,
+    /// A route is called by a name that is made at run time.
+    calls_any: bool,
+    set: HashSet<String>,
+    /// A variable's name is made at run time.
+    sets_any: bool,
+    /// Name in parentheses, the variable, place.
+    read: Vec<(String, Name)>,
+}
+
+impl Usage {
+    /// A route is called by its name.
+    pub fn call(&mut self, route: RouteId) {
+        self.called.insert(route.0);
+    }
+
+    /// A route is called by a name that is made at run time.
+    pub const fn call_any(&mut self) {
+        self.calls_any = true;
+    }
+
+    /// `$var(name)` is named, for reading or writing.
+    pub fn name(&mut self, variable: &Variable, sub: &str) {
+        let known = self.read.iter().rev().take(RECENT).any(|(name, _)| name == sub);
+        if !known {
+            self.read.push((sub.to_owned(), variable.name.clone()));
+        }
+    }
+
+    /// A variable is written to.
+    pub fn set(&mut self, variable: &Variable) {
+        if let Some(name) = variable.sub.as_ref().and_then(|sub| sub.plain()) {
+            self.set.insert(String::from_utf8_lossy(name).into_owned());
+        }
+    }
+
+    /// The name in a variable's parentheses is made at run time.
+    pub const fn name_any(&mut self) {
+        self.sets_any = true;
+    }
+
+    /// Reports, when there is no error.
+    pub fn check(&self, script: &Script, sink: &mut Sink) {
+        if sink.errors() > 0 {
+            return;
+        }
+        self.routes(script, sink);
+        if !self.sets_any {
+            self.variables(script, sink);
+        }
+    }
+
+    fn routes(&self, script: &Script, sink: &mut Sink) {
+        let main =
+            |route: &crate::ir::Route| route.kind == RouteKind::Request && route.name.is_empty();
+        if !script.routes.iter().any(main) {
+            let at = Location { line: 1, column: 1, ..Location::default() };
+            let message = "there is no route { }: nothing is done with requests";
+            sink.lenient(
+                Diagnostic::warning("no-main-route", at, message)
+                    .hint("write route { ... }, which runs for each request"),
+            );
+        }
+        if self.calls_any {
+            return;
+        }
+        for (number, route) in script.routes.iter().enumerate() {
+            let named = route.kind == RouteKind::Request && !route.name.is_empty();
+            let called = u16::try_from(number).is_ok_and(|number| self.called.contains(&number));
+            if named && !called && route.name != STRAY {
+                let message = format!("route [{}] is never called", route.name);
+                sink.lenient(
+                    Diagnostic::warning("unused-route", route.at, message)
+                        .hint(format!("write route({}); where it should run", route.name)),
+                );
+            }
+        }
+    }
+
+    fn variables(&self, script: &Script, sink: &mut Sink) {
+        let names: Vec<&str> = self.set.iter().map(String::as_str).collect();
+        let mut told = HashSet::new();
+        for (sub, variable) in &self.read {
+            let param = script.params.iter().any(|param| match &param.value {
+                Setting::Text(text) | Setting::Word(text) => text.contains(&format!("({sub})")),
+                Setting::Int(_) => false,
+            });
+            if self.set.contains(sub) || param || !told.insert(sub) {
+                continue;
+            }
+            let shown = &variable.text;
+            let message = format!("${shown}({sub}) is read and never set");
+            sink.lenient(Diagnostic::warning("unset-variable", variable.at, message).suggest(
+                sub,
+                &names,
+                str::to_owned,
+            ));
+        }
+    }
+}
+
+/// How many of the last names are looked at before a name is kept once more.
+const RECENT: usize = 8;
