@@ -14,7 +14,7 @@ use sluice_engine::program::{Environment, Program};
 use sluice_engine::registry::Registry;
 use sluice_engine::sockets::{Listen, Proto, Sockets};
 use sluice_engine::worker::{Batch, Worker};
-use sluice_script::{Compiled, Loader, Options, SourceText, compile};
+use sluice_script::{Compiled, Loader, Options, SourceText, compile, recompile};
 
 /// A datagram that a worker sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -85,7 +85,7 @@ impl Plan {
         let compiled = compile_text(script, &registry, self.files.clone());
         let rendered = compiled.render(false);
         let script = compiled.script.ok_or(rendered)?;
-        let (files, names) = (self.files, self.names);
+        let (files, names) = (self.files.clone(), self.names);
         let environment = Environment {
             read_file: Arc::new(move |path: &str| {
                 files.get(path).cloned().ok_or_else(|| std::io::ErrorKind::NotFound.into())
@@ -105,7 +105,8 @@ impl Plan {
             workers.push(made.worker);
             counters.push(made.counters);
         }
-        Ok(World { program, workers, counters, now, warnings, jobs: Vec::new() })
+        let files = self.files;
+        Ok(World { program, workers, counters, now, warnings, jobs: Vec::new(), files })
     }
 }
 
@@ -121,16 +122,21 @@ pub fn compile_text(
     registry: &Registry,
     files: HashMap<String, Vec<u8>>,
 ) -> Compiled {
-    struct Files(HashMap<String, Vec<u8>>);
-    impl Loader for Files {
-        fn read(&mut self, path: &str, _: &str) -> std::io::Result<SourceText> {
-            let text = self.0.get(path).cloned();
-            let text = text.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound))?;
-            Ok(SourceText { name: path.to_owned(), text })
-        }
+    compile(main(script), &mut Files(files), registry, Options { strict: false })
+}
+
+fn main(script: &str) -> SourceText {
+    SourceText { name: "test.cfg".to_owned(), text: script.as_bytes().to_vec() }
+}
+
+struct Files(HashMap<String, Vec<u8>>);
+
+impl Loader for Files {
+    fn read(&mut self, path: &str, _: &str) -> std::io::Result<SourceText> {
+        let text = self.0.get(path).cloned();
+        let text = text.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound))?;
+        Ok(SourceText { name: path.to_owned(), text })
     }
-    let main = SourceText { name: "test.cfg".to_owned(), text: script.as_bytes().to_vec() };
-    compile(main, &mut Files(files), registry, Options { strict: false })
 }
 
 fn refusals(errors: &[(&'static str, SetupError)]) -> String {
@@ -169,6 +175,8 @@ pub struct World {
     pub warnings: Vec<String>,
     /// Jobs that nobody has answered yet.
     pub jobs: Vec<Request>,
+    /// Files that scripts include at a reload.
+    pub files: HashMap<String, Vec<u8>>,
 }
 
 impl World {
@@ -242,6 +250,17 @@ impl World {
     /// A cell by its number, summed over the workers: refusals and modules' statistics.
     pub fn cell(&self, cell: usize) -> u64 {
         self.counters.iter().map(|cells| cells.get(cell)).sum()
+    }
+
+    /// Puts the routes of another script in force; the error is the diagnostics.
+    pub fn reload(&self, script: &str) -> Result<(), String> {
+        self.program.reload(|running| {
+            let (files, options) = (&mut Files(self.files.clone()), Options { strict: false });
+            let registry = self.program.registry().as_ref();
+            let compiled = recompile(running, main(script), files, registry, options);
+            let rendered = compiled.render(false);
+            compiled.script.ok_or(rendered)
+        })
     }
 
     fn turn(&mut self, worker: usize, batch: Batch<'_>) -> Vec<Sent> {

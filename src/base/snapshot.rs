@@ -78,11 +78,25 @@ impl<T> Reader<T> {
     /// The newest value. Once per batch, so that a batch sees one value.
     #[inline]
     pub fn get(&mut self) -> &T {
+        self.refresh();
+        &self.value
+    }
+
+    /// Goes on to the newest value; whether it is another one than before.
+    #[inline]
+    pub fn refresh(&mut self) -> bool {
         let version = self.inner.version.load(Ordering::Acquire);
-        if version != self.version {
+        let changed = version != self.version;
+        if changed {
             self.value = self.inner.current.load_full();
             self.version = version;
         }
+        changed
+    }
+
+    /// The value of the last look. A clone keeps it, and the publisher then keeps it too.
+    #[inline]
+    pub fn value(&self) -> &Arc<T> {
         &self.value
     }
 }
@@ -102,5 +116,16 @@ mod tests {
         assert_eq!(*reader.get(), 3);
         assert_eq!(snapshot.sweep(), 1, "2 is gone, 1 is still read by the idle one");
         assert_eq!((*idle.get(), snapshot.sweep(), *snapshot.load()), (3, 0, 3));
+    }
+
+    #[test]
+    fn a_reader_says_once_that_its_value_is_another() {
+        let snapshot = Snapshot::new(1);
+        let mut reader = snapshot.reader();
+        assert!(!reader.refresh());
+        snapshot.publish(2);
+        assert_eq!(**reader.value(), 1, "until it looks again");
+        assert!(reader.refresh());
+        assert_eq!((reader.refresh(), **reader.value()), (false, 2));
     }
 }

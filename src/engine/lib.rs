@@ -21,6 +21,7 @@ pub mod run;
 pub mod ruri;
 pub mod settings;
 pub mod sockets;
+pub mod uses;
 pub mod value;
 pub mod vm;
 pub mod worker;

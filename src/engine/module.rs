@@ -15,6 +15,7 @@ use crate::context::Ctx;
 use crate::job::{Answer, Job};
 use crate::settings::Settings;
 use crate::sockets::Sockets;
+use crate::uses::Uses;
 use crate::value::{Text, Value};
 
 /// What a script function answers (design: `Flow`).
@@ -290,8 +291,6 @@ pub struct Setup<'a> {
     pub sockets: &'a Sockets,
     /// The module's name.
     pub module: &'static str,
-    /// The names of the functions that the script calls.
-    pub called: &'a [&'static str],
     /// The module's first statistic; see [`crate::context::Local::count`].
     pub statistics: StatisticsBase,
     /// Reads a file of the user's (the program provides it; modules open none). Shared state may
@@ -350,6 +349,9 @@ pub trait SharedState: Any + Send + Sync {
     fn worker(self: Arc<Self>, id: sluice_base::WorkerId) -> Box<dyn Any + Send>;
     /// For downcasting in commands.
     fn as_any(&self) -> &dyn Any;
+    /// Looks at the routes of an edition before a worker runs them, at start and at each reload.
+    /// What an earlier edition needed is still needed, since its runs may go on.
+    fn adopt(&self, _routes: &Uses<'_>) {}
 }
 
 /// The state of a module that has none.

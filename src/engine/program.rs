@@ -1,14 +1,14 @@
 //! From a compiled script to workers: digests globals, starts modules, hands out their parts.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sluice_base::counters::{Cells, CellsReader};
 use sluice_base::limits::WORKERS_MAX;
 use sluice_base::mailbox::Mailbox;
+use sluice_base::snapshot::Snapshot;
 use sluice_base::wake::Wake;
 use sluice_base::{Now, OwnerSeed, WorkerId};
 use sluice_script::Script;
-use sluice_script::ir::Op;
 
 use crate::context::Shared;
 use crate::counter;
@@ -18,6 +18,7 @@ use crate::module::{ReadFile, Resolve, Setup, SetupError, SharedState, Statistic
 use crate::registry::Registry;
 use crate::settings::Settings;
 use crate::sockets::Sockets;
+use crate::uses::Uses;
 use crate::vm;
 use crate::worker::{Parts, Worker, mesh};
 
@@ -32,7 +33,9 @@ pub struct Environment {
 
 /// A started program: everything that workers share.
 pub struct Program {
-    shared: Arc<Shared>,
+    editions: Snapshot<Shared>,
+    /// Held while an edition is made from the one before.
+    reloading: Mutex<()>,
     registry: Arc<Registry>,
     /// Of running modules, by number.
     states: Vec<Option<Arc<dyn SharedState>>>,
@@ -67,7 +70,6 @@ impl Program {
         let (statistics, cells) = number_statistics(&registry);
         let mut states: Vec<Option<Arc<dyn SharedState>>> = vec![None; registry.modules().len()];
         let mut errors = Vec::new();
-        let called = called(&script, &registry);
         for at in registry.running(&script.modules) {
             let module = registry.modules()[at];
             let started = (module.start)(&mut Setup {
@@ -75,7 +77,6 @@ impl Program {
                 settings: &settings,
                 sockets: &sockets,
                 module: module.name,
-                called: &called,
                 statistics: statistics[at],
                 read_file: Arc::clone(&environment.read_file),
                 resolve: Arc::clone(&environment.resolve),
@@ -89,7 +90,8 @@ impl Program {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let shared = Arc::new(Shared {
+        adopt(&states, &script, &registry);
+        let editions = Snapshot::new(Shared {
             constants: vm::fold(&mut script, &registry),
             script: Arc::new(script),
             variables: registry.variable_names_by_id(),
@@ -97,12 +99,42 @@ impl Program {
             sockets,
             settings,
         });
-        Ok(Self { shared, registry, states, statistics, cells })
+        let reloading = Mutex::new(());
+        Ok(Self { editions, reloading, registry, states, statistics, cells })
     }
 
-    /// What all workers look at.
-    pub fn shared(&self) -> &Arc<Shared> {
-        &self.shared
+    /// What all workers look at from their next turn on.
+    pub fn shared(&self) -> Arc<Shared> {
+        self.editions.load()
+    }
+
+    /// Puts a new edition in force: `make` gets the running script and makes the one that follows
+    /// (see [`sluice_script::recompile`]). Runs that are parked go on with the edition that they
+    /// began with. For the control plane; one reload at a time, others wait.
+    ///
+    /// # Errors
+    /// Those of `make`; then nothing has changed.
+    pub fn reload<E>(&self, make: impl FnOnce(&Script) -> Result<Script, E>) -> Result<(), E> {
+        let _one = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = self.shared();
+        let mut script = make(&running.script)?;
+        adopt(&self.states, &script, &self.registry);
+        let edition = Shared {
+            settings: running.settings.of_edition(&script, &self.registry),
+            constants: vm::fold(&mut script, &self.registry),
+            script: Arc::new(script),
+            via_heads: running.via_heads.clone(),
+            sockets: running.sockets.clone(),
+        };
+        drop(running);
+        self.editions.publish(edition);
+        Ok(())
+    }
+
+    /// Drops the editions that no run needs any more; how many are still needed besides the one in
+    /// force. To be called on the control plane after a reload: no worker ever drops one.
+    pub fn sweep(&self) -> usize {
+        self.editions.sweep()
     }
 
     /// The tables.
@@ -132,7 +164,7 @@ impl Program {
             let worker = Worker::new(Parts {
                 id,
                 seed,
-                shared: Arc::clone(&self.shared),
+                editions: self.editions.reader(),
                 registry: Arc::clone(&self.registry),
                 states: self.states.iter().map(|state| worker_state(state.as_ref(), id)).collect(),
                 counters: cells,
@@ -147,13 +179,10 @@ impl Program {
     }
 }
 
-/// The names of the functions that a script calls.
-fn called(script: &Script, registry: &Registry) -> Vec<&'static str> {
-    let calls = script.code.iter().filter_map(|op| match op {
-        Op::Call { function, .. } => registry.function_by_id(*function),
-        _ => None,
-    });
-    calls.map(|(_, function)| function.name).collect()
+/// Shows an edition to all running modules.
+fn adopt(states: &[Option<Arc<dyn SharedState>>], script: &Script, registry: &Registry) {
+    let uses = Uses::of(script, registry);
+    states.iter().flatten().for_each(|state| state.adopt(&uses));
 }
 
 fn worker_state(

@@ -1,12 +1,13 @@
 //! The state of one script run that functions and variables touch. Plain data, by offset.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use sluice_base::{Now, SocketId};
 use sluice_script::ir::{ReferenceId, RouteKind};
 use sluice_sip::{Index, Patches};
 
-use crate::context::Kept;
+use crate::context::{Kept, Shared};
 use crate::value::{Text, Value};
 use crate::vm::Machine;
 
@@ -66,6 +67,8 @@ pub struct Run {
     pub kept: Vec<u8>,
     /// The `$var` values that belong to the run while it is parked.
     pub vars: Vec<Kept>,
+    /// The edition that it began with, while it is parked.
+    pub edition: Option<Arc<Shared>>,
 }
 
 impl Default for Run {
@@ -77,6 +80,7 @@ impl Default for Run {
             machine: Machine::new(),
             kept: Vec::new(),
             vars: Vec::new(),
+            edition: None,
         }
     }
 }

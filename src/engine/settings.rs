@@ -41,6 +41,12 @@ impl Settings {
         settings
     }
 
+    /// The same for an edition whose routes are others; its globals are not.
+    pub(crate) fn of_edition(&self, script: &Script, registry: &Registry) -> Self {
+        let disable_stateless_fwd = Self::of(script, registry).disable_stateless_fwd;
+        Self { disable_stateless_fwd, ..self.clone() }
+    }
+
     fn set(&mut self, name: &str, value: &Setting) {
         match (name, value) {
             ("server_signature", Setting::Int(0)) => self.server_header = None,

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::catalog::Catalog;
 use crate::check::{World, lint};
 use crate::diagnostic::{Diagnostic, Sink};
+use crate::edition;
 use crate::ir::Script;
 use crate::lex::Lexer;
 use crate::lower;
@@ -40,15 +41,40 @@ pub fn compile(
     catalog: &dyn Catalog,
     options: Options,
 ) -> Compiled {
+    compile_after(None, main, loader, catalog, options)
+}
+
+/// Compiles a script whose routes shall take the place of those of `running`. Names keep their
+/// slots; modules, their parameters and globals that are not as they were are errors.
+pub fn recompile(
+    running: &Script,
+    main: SourceText,
+    loader: &mut dyn Loader,
+    catalog: &dyn Catalog,
+    options: Options,
+) -> Compiled {
+    compile_after(Some(running), main, loader, catalog, options)
+}
+
+fn compile_after(
+    running: Option<&Script>,
+    main: SourceText,
+    loader: &mut dyn Loader,
+    catalog: &dyn Catalog,
+    options: Options,
+) -> Compiled {
     let mut lexer = Lexer::new(main, loader, Sink::new(options.strict));
     let program = Parser::new(&mut lexer).program();
     let Lexer { mut sink, sources, included_from, .. } = lexer;
     let mut script = Script {
         files: sources.iter().map(|source| source.name.clone()).collect(),
-        ..Script::default()
+        ..running.map(edition::names_of).unwrap_or_default()
     };
     let mut world = World::new(catalog, &sources);
     world.declare(&program.items, &mut script, &mut sink);
+    if let Some(running) = running {
+        edition::refuse_changes(running, &script, &mut sink);
+    }
     lint(&program.routes, &world, &mut sink);
     let script = lower::lower(&program.routes, script, &world, &sources, &mut sink);
     let errors = sink.errors();

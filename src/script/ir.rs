@@ -445,6 +445,8 @@ pub struct Script {
     pub flags: Names,
     /// Canonical names of the loaded modules that are built, in order of loading.
     pub modules: Vec<&'static str>,
+    /// Where each of them is loaded.
+    pub loaded_at: Vec<Location>,
     /// Module parameters in order.
     pub params: Vec<Param>,
     /// Globals in order.

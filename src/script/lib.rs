@@ -8,6 +8,7 @@ pub mod catalog;
 mod check;
 mod compile;
 mod diagnostic;
+mod edition;
 pub mod format;
 pub mod ir;
 mod lex;
@@ -18,7 +19,7 @@ pub mod regex;
 pub mod source;
 pub mod subst;
 
-pub use compile::{Compiled, Options, compile};
+pub use compile::{Compiled, Options, compile, recompile};
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use ir::Script;
 pub use source::{Loader, SourceText};

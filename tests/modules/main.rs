@@ -7,6 +7,7 @@ mod core;
 mod dispatcher;
 mod dispatcher_examples;
 mod dispatcher_selection;
+mod edition;
 mod known;
 mod language;
 mod maxfwd;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use sluice_base::counters::Cells;
 use sluice_base::mailbox::Mailbox;
 use sluice_base::slab::Slab;
+use sluice_base::snapshot::Reader;
 use sluice_base::wheel::Wheel;
 use sluice_base::{Datagram, Now, OwnerSeed, WorkerId};
 use sluice_script::ir::{RouteId, RouteKind};
@@ -20,7 +21,7 @@ use sluice_sip::{Message, Reason, StartLine};
 
 pub use links::{Links, mesh};
 
-use crate::context::{Ctx, Local, Shared};
+use crate::context::{Ctx, Kept, Local, Shared};
 use crate::counter::{self, Counter};
 use crate::job::Mail;
 use crate::limits;
@@ -50,8 +51,8 @@ pub struct Parts {
     pub id: WorkerId,
     /// The ownership hash.
     pub seed: OwnerSeed,
-    /// The snapshot.
-    pub shared: Arc<Shared>,
+    /// The editions of the script.
+    pub editions: Reader<Shared>,
     /// The tables.
     pub registry: Arc<Registry>,
     /// This worker's module states.
@@ -72,7 +73,7 @@ pub struct Parts {
 pub struct Worker {
     workers: u8,
     seed: OwnerSeed,
-    shared: Arc<Shared>,
+    editions: Reader<Shared>,
     registry: Arc<Registry>,
     states: States,
     local: Local,
@@ -98,7 +99,7 @@ pub struct Worker {
 impl Worker {
     /// Puts a worker together; touches its memory, so that no page faults later.
     pub fn new(parts: Parts) -> Self {
-        let script = &parts.shared.script;
+        let script = &parts.editions.value().script;
         let running = parts.registry.running(&script.modules);
         let hooks = running.iter().filter_map(|at| {
             let hook = parts.registry.modules()[*at].hooks.request_in;
@@ -111,7 +112,7 @@ impl Worker {
             request_route: script.route(RouteKind::Request, b""),
             reply_route: script.route(RouteKind::Reply, b""),
             local: Local::new(parts.id, parts.counters, script.vars.len(), parts.random),
-            shared: parts.shared,
+            editions: parts.editions,
             registry: parts.registry,
             states: parts.states,
             run: Box::default(),
@@ -132,6 +133,9 @@ impl Worker {
     pub fn turn(&mut self, now: Now, batch: Batch<'_>, output: &mut Output) -> u64 {
         std::mem::swap(&mut self.local.output, output);
         self.more = false;
+        if self.editions.refresh() {
+            self.adopt();
+        }
         self.take_mail(now);
         self.take_timers(now);
         for datagram in batch.datagrams {
@@ -161,6 +165,16 @@ impl Worker {
     /// How many runs are parked.
     pub fn parked(&self) -> usize {
         self.parked.len()
+    }
+
+    /// Goes on with another edition: from now on all messages are its.
+    #[cold]
+    fn adopt(&mut self) {
+        let script = &self.editions.value().script;
+        self.request_route = script.route(RouteKind::Request, b"");
+        self.reply_route = script.route(RouteKind::Reply, b"");
+        // Names keep their slots, so values outlive the edition that set them.
+        self.local.vars.resize(script.vars.len(), Kept::Null);
     }
 
     /// A datagram from a socket: index it, then keep it or pass it to the call's owner.
@@ -238,13 +252,14 @@ impl Worker {
         };
         self.local.add(counter, 1);
         run.state.reset(kind);
+        let shared = self.editions.value();
         let mut ctx = Ctx {
             message,
             via,
             packet,
             run: &mut run.state,
             local: &mut self.local,
-            shared: &self.shared,
+            shared,
             now: packet.at,
         };
         if kind == RouteKind::Request {
@@ -258,7 +273,7 @@ impl Worker {
         }
         let outcome = match route {
             Some(route) => {
-                run.machine.enter(&self.shared.script, route);
+                run.machine.enter(&shared.script, route);
                 vm::run(&mut run.machine, &mut ctx, &self.registry, &mut self.states)
             }
             None => Outcome::Done,

@@ -1,16 +1,18 @@
 //! Parked runs: put aside with their message, resumed by an answer or by the wheel.
 //!
 //! A run takes the worker's `$var` values along and gets them back when it goes on, so that a
-//! script sees what a process that blocks would have shown it (spec 1.11, design 8).
+//! script sees what a process that blocks would have shown it (spec 1.11, design 8). It goes on
+//! with the edition that it began with, whatever has been loaded since.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use sluice_base::Now;
 use sluice_base::slab::Key;
 use sluice_sip::Message;
 
 use super::{Worker, finish};
-use crate::context::Ctx;
+use crate::context::{Ctx, Shared};
 use crate::counter::Counter;
 use crate::job::{Answer, Request};
 use crate::limits;
@@ -22,6 +24,7 @@ impl Worker {
     /// Puts a run aside until its wait is over.
     pub(super) fn park(&mut self, now: Now, mut run: Box<Run>, wait: Wait) {
         run.vars.clone_from(&self.local.vars);
+        run.edition = Some(Arc::clone(self.editions.value()));
         self.put_aside(now, run, wait);
     }
 
@@ -80,18 +83,24 @@ impl Worker {
             return;
         };
         self.parked_bytes -= run.kept.len();
+        // Never the last one: the publisher holds every edition that is in use.
+        let Some(edition) = run.edition.take() else { return };
         std::mem::swap(&mut self.local.vars, &mut run.vars);
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.go_on(now, &mut run, answer)));
+        let outcome =
+            catch_unwind(AssertUnwindSafe(|| self.go_on(now, &mut run, &edition, answer)));
         std::mem::swap(&mut self.local.vars, &mut run.vars);
         match outcome {
-            Ok(Outcome::Parked(wait)) => self.put_aside(now, run, wait),
+            Ok(Outcome::Parked(wait)) => {
+                run.edition = Some(edition);
+                self.put_aside(now, run, wait);
+            }
             Ok(Outcome::Done) if self.spare.len() < limits::BATCH => self.spare.push(run),
             Ok(Outcome::Done) => {}
             Err(_) => self.local.add(Counter::Panics, 1),
         }
     }
 
-    fn go_on(&mut self, now: Now, run: &mut Run, answer: &Answer) -> Outcome {
+    fn go_on(&mut self, now: Now, run: &mut Run, shared: &Shared, answer: &Answer) -> Outcome {
         let message = Message { bytes: &run.kept, index: &run.index };
         // The Via was readable when the run began.
         let top = message.top_via_known();
@@ -102,7 +111,7 @@ impl Worker {
             packet: run.packet,
             run: &mut run.state,
             local: &mut self.local,
-            shared: &self.shared,
+            shared,
             now,
         };
         let (machine, states) = (&mut run.machine, &mut self.states);

@@ -4,11 +4,15 @@
 //! reload may take the snapshot away before the script asks for the next destination.
 
 use sluice_engine::run::AvpKey;
+use sluice_engine::uses::Uses;
 use sluice_engine::{Ctx, Value};
 
 use super::flags::Flags;
 use super::select::candidates;
 use super::sets::{Destination, Set};
+
+/// The functions that read what a selection has put into AVPs.
+const READERS: [&str; 3] = ["ds_next_dst", "ds_next_domain", "ds_mark_dst"];
 
 /// The slots of the AVPs.
 #[derive(Clone, Copy, Debug)]
@@ -23,11 +27,17 @@ pub struct Avps {
     pub attrs: Option<u32>,
     /// Attributes given by the script, one for each destination.
     pub script_attrs: Option<u32>,
-    /// Whether anything in the script may read one of them.
-    pub read: bool,
 }
 
 impl Avps {
+    /// Whether anything in an edition's routes may read one of them.
+    pub fn are_read(&self, routes: &Uses<'_>) -> bool {
+        self.attrs.is_some()
+            || self.script_attrs.is_some()
+            || READERS.iter().any(|reader| routes.calls(reader))
+            || [self.destination, self.group, self.count].iter().any(|slot| routes.names_avp(*slot))
+    }
+
     /// Fills them after `chosen` has been selected from `set`.
     pub fn fill(&self, ctx: &mut Ctx<'_>, set: &Set, chosen: usize, flags: Flags, results: usize) {
         if !flags.append {

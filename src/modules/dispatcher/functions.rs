@@ -1,6 +1,7 @@
 //! The script functions that select, go on to the next destination, and mark (spec 3.2 to 3.4).
 
 use std::any::Any;
+use std::sync::atomic::Ordering::Relaxed;
 
 use sluice_engine::module::{Flow, Function};
 use sluice_engine::{Ctx, Value};
@@ -134,7 +135,7 @@ fn select_from(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: T
         return Flow::Fail(why);
     }
     destination.live.hit(worker.lane);
-    if !params.avps.read {
+    if !worker.shared.fills_avps.load(Relaxed) {
         return Flow::TRUE;
     }
     let most = most.int().and_then(|most| usize::try_from(most).ok()).filter(|most| *most > 0);

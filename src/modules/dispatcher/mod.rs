@@ -4,11 +4,13 @@
 //! live on through reloads. What differs from OpenSIPS is in `README.md` beside this file.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
 use sluice_base::WorkerId;
 use sluice_base::snapshot::{Reader, Snapshot};
 use sluice_engine::module::{Hooks, Module, Setup, SetupError, SharedState};
+use sluice_engine::uses::Uses;
 
 mod algorithms;
 mod cursor;
@@ -53,6 +55,10 @@ pub struct Dispatcher {
     params: Params,
     file: ListFile,
     sets: Snapshot<Sets>,
+    /// Held while sets are made from those before.
+    reloading: Mutex<()>,
+    /// Whether a selection fills the failover AVPs: some edition so far may read them.
+    fills_avps: AtomicBool,
 }
 
 /// A worker's part.
@@ -78,7 +84,13 @@ fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
             None => format!("{text} (the default of modparam list_file)"),
         },
     })?;
-    Ok(Arc::new(Dispatcher { params, file, sets: Snapshot::new(sets) }))
+    Ok(Arc::new(Dispatcher {
+        params,
+        file,
+        sets: Snapshot::new(sets),
+        reloading: Mutex::new(()),
+        fills_avps: AtomicBool::new(false),
+    }))
 }
 
 impl SharedState for Dispatcher {
@@ -88,5 +100,11 @@ impl SharedState for Dispatcher {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+
+    fn adopt(&self, routes: &Uses<'_>) {
+        if self.params.avps.are_read(routes) {
+            self.fills_avps.store(true, Relaxed);
+        }
     }
 }

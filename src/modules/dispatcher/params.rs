@@ -3,7 +3,7 @@
 use sluice_engine::module::{ParamEntry, Setup, SetupError};
 use sluice_script::Script;
 use sluice_script::catalog::{SettingKind, Status};
-use sluice_script::ir::{Reference, Setting, Sub};
+use sluice_script::ir::Setting;
 use sluice_script::source::Location;
 
 use super::failover::Avps;
@@ -54,20 +54,13 @@ impl Params {
                 text: format!("setid_pvar is $avp(name) or $var(name), not `{name}`"),
             })?),
         };
-        let known = setup.script.avps.len();
-        let mut avps = Avps {
+        let avps = Avps {
             destination: avp_or(setup, "dst_avp", "ds_dst_failover")?,
             group: avp_or(setup, "grp_avp", "ds_grp_failover")?,
             count: avp_or(setup, "cnt_avp", "ds_cnt_failover")?,
             attrs: avp(setup, "attrs_avp")?,
             script_attrs: avp(setup, "script_attrs_avp")?,
-            read: true,
         };
-        // A name that was new until now stands nowhere in the script.
-        let new =
-            [avps.destination, avps.group, avps.count].iter().all(|slot| *slot as usize >= known);
-        let given = avps.attrs.is_some() || avps.script_attrs.is_some();
-        avps.read = !new || given || reads_avps(setup);
         Ok(Self {
             list_file: (list_file, at),
             flags: set,
@@ -78,16 +71,6 @@ impl Params {
         })
     }
 }
-
-/// Whether the script calls a function that goes by the AVPs, or makes names at run time.
-fn reads_avps(setup: &Setup<'_>) -> bool {
-    let readers = |name: &&str| READERS.contains(name);
-    let made = |reference: &Reference| matches!(reference.sub, Sub::Dynamic | Sub::Text(_));
-    setup.called.iter().any(readers) || setup.script.references.iter().any(made)
-}
-
-/// The functions that read what a selection has put into AVPs.
-const READERS: [&str; 3] = ["ds_next_dst", "ds_next_domain", "ds_mark_dst"];
 
 fn text(setup: &Setup<'_>, name: &str) -> Option<(String, Location)> {
     let at = setup.param(name)?.1;

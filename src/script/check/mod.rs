@@ -142,6 +142,7 @@ impl<'a> World<'a> {
         }
         if built {
             script.modules.push(canonical);
+            script.loaded_at.push(path.at);
         }
         self.loaded.push(Loaded { written: base.to_owned(), canonical, built, told: false });
     }
