@@ -21,7 +21,7 @@ use crate::sockets::Sockets;
 use crate::value::{Source, Text, Value};
 
 /// What all workers look at and nobody changes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Shared {
     /// The script in force.
     pub script: Arc<Script>,

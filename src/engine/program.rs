@@ -123,8 +123,7 @@ impl Program {
             settings: running.settings.of_edition(&script, &self.registry),
             constants: vm::fold(&mut script, &self.registry),
             script: Arc::new(script),
-            via_heads: running.via_heads.clone(),
-            sockets: running.sockets.clone(),
+            ..Shared::clone(&running)
         };
         drop(running);
         self.editions.publish(edition);
