@@ -13,6 +13,7 @@ mod language;
 mod letters;
 mod live;
 mod load;
+mod maglev;
 mod manage;
 mod odd;
 mod parked;

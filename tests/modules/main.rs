@@ -6,6 +6,7 @@ mod cfgutils;
 mod core;
 mod dispatcher;
 mod dispatcher_examples;
+mod dispatcher_maglev;
 mod dispatcher_selection;
 mod edition;
 mod known;

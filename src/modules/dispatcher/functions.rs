@@ -128,7 +128,13 @@ fn select_from(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: T
         Ok(pick) => pick,
         Err(why) => return Flow::Fail(why),
     };
-    let Some(chosen) = select::choose(set, pick, flags.default_last) else { return Flow::FALSE };
+    let chosen = match (pick, params.maglev_bound) {
+        (Pick::Maglev(hash), Some(percent)) => {
+            worker.loads.choose(set, hash, percent, flags.default_last)
+        }
+        _ => select::choose(set, pick, flags.default_last),
+    };
+    let Some(chosen) = chosen else { return Flow::FALSE };
     let Some(destination) = set.get(chosen) else { return Flow::FALSE };
     let uri = ctx.keep(destination.uri.as_bytes());
     if let Err(why) = target.set(ctx, uri, destination.target) {

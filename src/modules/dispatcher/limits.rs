@@ -14,3 +14,24 @@ pub const HIT_LANES: usize = 8;
 
 /// Most results of one selection unless the call says otherwise (spec 3.4).
 pub const RESULTS: usize = 1_000;
+
+/// Places of a Maglev table, a prime: 16 KiB a set, and one of ten destinations that leaves moves
+/// hardly more calls than its own. The same for sets of any usual size, or one that grows would
+/// move every call.
+pub const MAGLEV_PLACES: u64 = 8_191;
+
+/// Up to so many destinations that table is fine enough: each has sixteen places.
+pub const MAGLEV_FEW: usize = 512;
+
+/// Places for more destinations than that, a prime: 2 MiB, made within a fraction of a second.
+pub const MAGLEV_PLACES_OF_MANY: u64 = 1_048_573;
+
+/// Draws from a Maglev table before a selection goes by number among the active ones.
+pub const MAGLEV_DRAWS: u64 = 64;
+
+/// Selections for each destination before bounded load forgets half: long enough that chance stays
+/// far from the bound, short enough to follow the traffic.
+pub const BOUND_WINDOW: u64 = 8_192;
+
+/// Selections for each destination that bounded load adds to all: the first few decide nothing.
+pub const BOUND_SLACK: u64 = 64;

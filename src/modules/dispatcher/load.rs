@@ -42,7 +42,8 @@ impl ListFile {
             names: AHashMap::new(),
             warnings,
         };
-        Ok(Sets::new(rows.into_iter().map(|row| (row.set, loading.destination(row))).collect()))
+        let rows = rows.into_iter().map(|row| (row.set, loading.destination(row))).collect();
+        Ok(Sets::new(rows, old.map_or(1, |old| old.generation + 1)))
     }
 }
 

@@ -13,6 +13,7 @@ use sluice_engine::module::{Hooks, Module, Setup, SetupError, SharedState};
 use sluice_engine::uses::Uses;
 
 mod algorithms;
+pub mod bound;
 mod cursor;
 mod failover;
 mod flags;
@@ -23,6 +24,7 @@ mod limits;
 pub mod list;
 pub mod load;
 mod lookup;
+pub mod maglev;
 mod mi;
 mod params;
 pub mod select;
@@ -67,6 +69,8 @@ struct Worker {
     sets: Reader<Sets>,
     /// Which of a destination's counters is its own.
     lane: usize,
+    /// What it selected lately, where the load is bounded.
+    loads: bound::Loads,
 }
 
 fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
@@ -95,7 +99,8 @@ fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
 
 impl SharedState for Dispatcher {
     fn worker(self: Arc<Self>, id: WorkerId) -> Box<dyn Any + Send> {
-        Box::new(Worker { sets: self.sets.reader(), shared: self, lane: usize::from(id.0) })
+        let (sets, lane) = (self.sets.reader(), usize::from(id.0));
+        Box::new(Worker { sets, shared: self, lane, loads: bound::Loads::default() })
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -24,6 +24,8 @@ pub struct Params {
     pub setid: Option<Variable>,
     /// Failures that make a destination probing.
     pub threshold: u32,
+    /// Percent of a fair share that Maglev gives at most; `None` is off.
+    pub maglev_bound: Option<u32>,
 }
 
 /// A variable that a parameter names.
@@ -68,6 +70,7 @@ impl Params {
             avps,
             setid,
             threshold: u32::try_from(setup.int("ds_probing_threshold", 3)).unwrap_or(3),
+            maglev_bound: u32::try_from(setup.int("maglev_bound", 0)).ok().filter(|n| *n > 0),
         })
     }
 }
@@ -123,6 +126,7 @@ pub static PARAMS: &[ParamEntry] = &[
     honoured("attrs_avp", TEXT, "AVP of the destination's attributes; no default"),
     honoured("script_attrs_avp", TEXT, "AVP of the script's attributes; no default"),
     honoured("setid_pvar", TEXT, "Gets the set where ds_is_in_list found it; no default"),
+    checked("maglev_bound", check_bound, "Most percent of a fair share by maglev; default 0 (off)"),
     ParamEntry {
         aliases: &["ds_probing_threshhold"],
         ..checked("ds_probing_threshold", check_positive, "Failures until probing; default 3")
@@ -217,6 +221,13 @@ fn check_positive(value: &Setting) -> Result<(), String> {
     }
 }
 
+fn check_bound(value: &Setting) -> Result<(), String> {
+    match value {
+        Setting::Int(0 | 105..=1_000) => Ok(()),
+        _ => Err("0 (off) or a number of percent from 105 to 1000".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,5 +249,11 @@ mod tests {
         assert_eq!(check_no_probing(&Setting::Int(0)), Ok(()));
         assert!(check_no_probing(&Setting::Int(30)).unwrap_err().contains("later"));
         assert!(check_positive(&Setting::Int(0)).is_err());
+    }
+
+    #[test]
+    fn a_bound_leaves_room_above_the_fair_share() {
+        assert!(check_bound(&Setting::Int(0)).is_ok() && check_bound(&Setting::Int(125)).is_ok());
+        assert!(check_bound(&Setting::Int(100)).is_err());
     }
 }

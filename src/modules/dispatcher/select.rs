@@ -9,6 +9,8 @@ use super::sets::Set;
 pub enum Pick {
     /// By weights and this number. 0 counts as "no hash" when a destination must be avoided.
     Hash(u32),
+    /// By Maglev's table and this hash of a key.
+    Maglev(u64),
     /// The one at this index, or the next active one.
     Index(usize),
     /// The next in turn.
@@ -41,6 +43,10 @@ fn choose_around(set: &Set, pick: Pick, default_last: bool) -> Option<usize> {
     let chosen = match pick {
         Pick::Turn => return take_turn(set, size, |candidate| settle(candidate, 0)),
         Pick::Hash(hash) => settle(set.by_weight(hash, size), hash),
+        Pick::Maglev(hash) => {
+            let drawn = set.table.find(hash, |at| at < size && set.is_active(at));
+            drawn.or_else(|| instead(set, size, size, hash as u32 | 1, default_last))
+        }
         Pick::Index(index) => settle(index, 0),
         Pick::Last => settle(set.cursor.last(), 0),
     }?;
@@ -75,6 +81,17 @@ fn avoid_inactive(
     if set.is_active(candidate) {
         return Some(candidate);
     }
+    instead(set, size, candidate, hash, default_last)
+}
+
+/// Another one than the candidate.
+fn instead(
+    set: &Set,
+    size: usize,
+    candidate: usize,
+    hash: u32,
+    default_last: bool,
+) -> Option<usize> {
     let other = match hash {
         0 => (1..=size).map(|step| (candidate + step) % size).find(|at| set.is_active(*at)),
         _ => among_active(set, size, hash),

@@ -8,21 +8,30 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::cursor::Cursor;
+use super::maglev::Table;
 use super::state::Live;
 
 /// All sets, sorted by number.
 #[derive(Debug)]
-pub struct Sets(Box<[Set]>);
+pub struct Sets {
+    sets: Box<[Set]>,
+    /// Which of the snapshots, one after another, this is; from 1.
+    pub generation: u64,
+}
 
 /// The destinations of one number, in order of priority.
 #[derive(Debug)]
 pub struct Set {
     /// Its number.
     pub id: u32,
+    /// That of the snapshot it belongs to.
+    pub generation: u64,
     /// Highest priority first, else in order of the list. Never empty.
     pub destinations: Box<[Destination]>,
     /// Sums of the weights up to and with each destination.
     sums: Box<[u64]>,
+    /// Maglev's table.
+    pub table: Table,
     /// Where round robin stands.
     pub cursor: Cursor,
 }
@@ -54,7 +63,7 @@ pub struct Destination {
 
 impl Sets {
     /// From destinations with their sets' numbers, in order of the list.
-    pub fn new(mut rows: Vec<(u32, Destination)>) -> Self {
+    pub fn new(mut rows: Vec<(u32, Destination)>, generation: u64) -> Self {
         rows.sort_by_key(|(id, d)| (*id, std::cmp::Reverse(d.priority)));
         let mut sets: Vec<(u32, Vec<Destination>)> = Vec::new();
         for (id, destination) in rows {
@@ -63,38 +72,42 @@ impl Sets {
                 _ => sets.push((id, vec![destination])),
             }
         }
-        Self(sets.into_iter().map(|(id, all)| Set::new(id, all)).collect())
+        let sets = sets.into_iter().map(|(id, all)| Set::new(id, generation, all)).collect();
+        Self { sets, generation }
     }
 
     /// The set of a number.
     #[inline]
     pub fn get(&self, id: i64) -> Option<&Set> {
         let id = u32::try_from(id).ok()?;
-        self.0.binary_search_by_key(&id, |set| set.id).ok().and_then(|at| self.0.get(at))
+        self.sets.binary_search_by_key(&id, |set| set.id).ok().and_then(|at| self.sets.get(at))
     }
 
     /// All sets by ascending number.
     pub fn iter(&self) -> std::slice::Iter<'_, Set> {
-        self.0.iter()
+        self.sets.iter()
     }
 
     /// The set of a number, or all for `None`.
     pub fn some(&self, id: Option<i64>) -> &[Set] {
         match id {
             Some(id) => self.get(id).map(std::slice::from_ref).unwrap_or_default(),
-            None => &self.0,
+            None => &self.sets,
         }
     }
 }
 
 impl Set {
-    fn new(id: u32, destinations: Vec<Destination>) -> Self {
+    fn new(id: u32, generation: u64, destinations: Vec<Destination>) -> Self {
+        let shares: Vec<_> = destinations.iter().map(|d| (&*d.uri, d.weight)).collect();
         let add = |sum: &mut u64, d: &Destination| {
             *sum += u64::from(d.weight);
             Some(*sum)
         };
         Self {
             id,
+            generation,
+            table: Table::new(&shares),
             sums: destinations.iter().scan(0, add).collect(),
             cursor: Cursor::new(destinations.len()),
             destinations: destinations.into(),
@@ -124,6 +137,14 @@ impl Set {
                 sums.partition_point(|sum| *sum <= share)
             }
             _ => hash as usize % size.max(1),
+        }
+    }
+
+    /// What a weight counts here: without any weight all weigh the same.
+    pub fn share_of(&self, weight: u32) -> u64 {
+        match self.sums.last() {
+            Some(0) => 1,
+            _ => u64::from(weight),
         }
     }
 

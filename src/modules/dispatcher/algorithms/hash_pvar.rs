@@ -2,7 +2,7 @@
 
 use sluice_engine::Ctx;
 
-use super::{Call, Selection};
+use super::{Call, Selection, key_of_pvar};
 use crate::dispatcher::hash::hash;
 use crate::dispatcher::select::Pick;
 
@@ -10,13 +10,6 @@ pub(super) struct HashPvar;
 
 impl Selection for HashPvar {
     fn pick(&self, ctx: &mut Ctx<'_>, call: &Call) -> Result<Pick, &'static str> {
-        if call.hash_pvar.is_null() {
-            return Err("dispatcher: algorithm 7 needs modparam hash_pvar");
-        }
-        let text = ctx.to_text(call.hash_pvar);
-        match ctx.bytes(text).trim_ascii() {
-            b"" => Err("dispatcher: hash_pvar is empty for this message"),
-            key => Ok(Pick::Hash(hash(key, b""))),
-        }
+        key_of_pvar(ctx, call).map(|key| Pick::Hash(hash(key, b"")))
     }
 }

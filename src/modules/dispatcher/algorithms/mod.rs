@@ -7,6 +7,7 @@ mod call_id;
 mod first;
 mod from_uri;
 mod hash_pvar;
+mod maglev;
 mod random;
 mod request_uri;
 mod round_robin;
@@ -45,6 +46,10 @@ pub trait Selection: Sync {
 /// The number that stands for the word `X`: an algorithm that does not exist.
 const UNKNOWN: i64 = -1;
 
+/// What stands for the words of Maglev: numbers that no script writes.
+const MAGLEV: i64 = i64::MIN;
+const MAGLEV_PVAR: i64 = i64::MIN + 1;
+
 /// Every algorithm, by number.
 static ALGORITHMS: [&dyn Selection; 9] = [
     &call_id::CallId,
@@ -67,31 +72,53 @@ pub fn by_number(ctx: &Ctx<'_>, number: i64) -> Result<&'static dyn Selection, &
         return Err("dispatcher: algorithms 9 and 10 come later");
     }
     let found = usize::try_from(number).ok().and_then(|at| ALGORITHMS.get(at));
-    Ok(*found.unwrap_or_else(|| {
-        ctx.complain("dispatcher: no such algorithm, the first destination is taken");
-        &ALGORITHMS[8]
-    }))
+    Ok(match (number, found) {
+        (_, Some(found)) => *found,
+        (MAGLEV, None) => &maglev::OverCallId,
+        (MAGLEV_PVAR, None) => &maglev::OverPvar,
+        _ => {
+            ctx.complain("dispatcher: no such algorithm, the first destination is taken");
+            &first::First
+        }
+    })
 }
 
-/// Reads an algorithm as a script writes it: a number, or the `X` of OpenSIPS' documentation.
+/// Reads an algorithm as a script writes it: a number, the `X` of OpenSIPS' documentation, or one
+/// of ours by its name.
 ///
 /// # Errors
 /// What was expected.
 pub fn parse(text: &str) -> Result<i64, String> {
     match text.trim() {
         "X" | "x" => Ok(UNKNOWN),
+        "maglev" => Ok(MAGLEV),
+        "maglev:pvar" => Ok(MAGLEV_PVAR),
         text => match text.parse() {
             Ok(number) if is_later(number) => {
                 Err(format!("dispatcher algorithm {number} comes later; 0 to 8 are here"))
             }
             Ok(number) => Ok(number),
-            Err(_) => Err(format!("an algorithm is a number from 0 to 8, not `{text}`")),
+            Err(_) => Err(format!(
+                "an algorithm is a number from 0 to 8, `maglev` or `maglev:pvar`, not `{text}`"
+            )),
         },
     }
 }
 
 const fn is_later(number: i64) -> bool {
     matches!(number, 9 | 10)
+}
+
+/// The text of modparam `hash_pvar` for this message.
+fn key_of_pvar<'a>(ctx: &'a mut Ctx<'_>, call: &Call) -> Result<&'a [u8], &'static str> {
+    if call.hash_pvar.is_null() {
+        return Err("dispatcher: this algorithm needs modparam hash_pvar");
+    }
+    let text = ctx.to_text(call.hash_pvar);
+    match ctx.bytes(text).trim_ascii() {
+        b"" => Err("dispatcher: hash_pvar is empty for this message"),
+        key => Ok(key),
+    }
 }
 
 /// Hash of a URI: user part, and `host[:port]` where the port counts only if it is not the default.
@@ -144,6 +171,7 @@ mod tests {
         assert_eq!(parse("4"), Ok(4));
         assert_eq!(parse(" 42 "), Ok(42));
         assert_eq!(parse("X"), Ok(UNKNOWN));
+        assert_eq!((parse("maglev"), parse("maglev:pvar")), (Ok(MAGLEV), Ok(MAGLEV_PVAR)));
         assert!(parse("9").unwrap_err().contains("later"));
         assert!(parse("10").unwrap_err().contains("later"));
         assert!(parse("round-robin").unwrap_err().contains("0 to 8"));
