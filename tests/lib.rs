@@ -1,5 +1,14 @@
 //! Test support shared by the folders beside this file.
 #![forbid(unsafe_code)]
-#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot be set up fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot be set up fails"
+)]
 
+#[path = "wire/oracle.rs"]
+pub mod oracle;
+#[path = "wire/torture/mod.rs"]
+pub mod torture;
 pub mod world;

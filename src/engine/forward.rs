@@ -4,7 +4,7 @@
 //! ours. All else is the original plus the script's patches. Never looks a name up: the caller
 //! knows the address.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use sluice_base::{OwnerSeed, Span, Target};
 use sluice_sip::digits::push_u64;
@@ -97,7 +97,7 @@ fn write_usual(
         if hops_at.start >= at {
             from = put_hops(from, out);
         }
-        out.extend_from_slice(message.bytes.get(usize::from(from)..).unwrap_or_default());
+        out.extend_from_slice(message.text(Span::new(from, message.body().end)));
     });
     ctx.run.answered = true;
 }
@@ -146,10 +146,11 @@ fn try_reply(ctx: &mut Ctx<'_>) -> Option<()> {
 
 /// Where a reply goes by the Via of the one who shall get it (RFC 3261 18.2.2, RFC 3581 4).
 /// `None` when that is a name, which nobody here looks up: whoever forwarded the request has
-/// added `received` to such a Via.
+/// added `received` to such a Via; and when it is the broadcast address (RFC 4475 3.3.10).
 pub fn reply_addr(via: &Via<'_>) -> Option<SocketAddr> {
     let (host, port) = via.reply_to();
-    Some(SocketAddr::new(literal_addr(host)?, port))
+    let ip = literal_addr(host).filter(|ip| *ip != Ipv4Addr::BROADCAST)?;
+    Some(SocketAddr::new(ip, port))
 }
 
 fn is_own(ctx: &Ctx<'_>, via: &Via<'_>) -> bool {
@@ -219,8 +220,10 @@ pub(crate) fn via_head(listen: &Listen) -> Box<[u8]> {
 }
 
 fn write(ctx: &mut Ctx<'_>, target: Target) {
-    let (patches, bytes) = (&ctx.run.patches, ctx.message.bytes);
-    let dropped = ctx.local.output.send(target, |out| patches.write(bytes, out));
+    let (patches, message) = (&ctx.run.patches, ctx.message);
+    // RFC 3261 18.3: what stands behind the body is discarded.
+    let whole = message.text(Span::new(0, message.body().end));
+    let dropped = ctx.local.output.send(target, |out| patches.write(whole, out));
     ctx.run.answered = true;
     if dropped > 0 {
         ctx.complain("a change of the message lay within text that another change removed");
@@ -232,7 +235,8 @@ fn write(ctx: &mut Ctx<'_>, target: Target) {
 fn branch(ctx: &Ctx<'_>) -> u64 {
     let (message, (via, known)) = (ctx.message, ctx.via);
     let received = known.branch.unwrap_or_default();
-    if received.starts_with(COOKIE) {
+    // A cookie with nothing behind it identifies nothing (RFC 4475 3.2.1).
+    if received.len() > COOKIE.len() && received.starts_with(COOKIE) {
         let port = u64::from(via.port.unwrap_or(5060));
         let sent_by = OwnerSeed(BRANCH_SEED.0 ^ port).hash(via.host);
         return OwnerSeed(sent_by).hash(received);

@@ -54,7 +54,7 @@ pub(crate) fn pieces(mut rest: &[u8], separator: u8) -> impl Iterator<Item = &[u
     })
 }
 
-fn piece_end(text: &[u8], separator: u8) -> usize {
+pub(crate) fn piece_end(text: &[u8], separator: u8) -> usize {
     let mut at = 0;
     while let Some(found) = memchr::memchr2(separator, b'"', &text[at..]) {
         at += found;

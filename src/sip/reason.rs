@@ -44,5 +44,21 @@ pub enum Reason {
 
 impl Reason {
     /// How many reasons there are.
-    pub const COUNT: usize = Reason::TooLarge as usize + 1;
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// All, by number.
+    pub const ALL: [Self; 12] = [
+        Self::KeepAlive,
+        Self::Stun,
+        Self::FirstLine,
+        Self::Version,
+        Self::Header,
+        Self::Unfinished,
+        Self::TooManyHeaders,
+        Self::Mandatory,
+        Self::ContentLength,
+        Self::Via,
+        Self::CSeq,
+        Self::TooLarge,
+    ];
 }

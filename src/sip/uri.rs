@@ -2,7 +2,7 @@
 //!
 //! Takes a text, gives its parts; decodes no escapes, resolves no names, never allocates.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sluice_base::lanes::{equal_in_16, words_in_16};
 
@@ -144,14 +144,29 @@ pub fn default_port(transport: &[u8]) -> u16 {
 
 /// A host as a literal address; an IPv6 one with or without brackets.
 pub fn literal_addr(host: &[u8]) -> Option<IpAddr> {
-    let bare = match host {
-        [b'[', inner @ .., b']'] => inner,
-        _ => host,
-    };
-    match std::str::from_utf8(bare).ok()?.parse().ok()? {
-        IpAddr::V4(_) if bare.len() != host.len() => None,
-        addr => Some(addr),
+    match host {
+        [b'[', inner @ .., b']'] => ipv6(inner).map(IpAddr::V6),
+        _ => std::str::from_utf8(host).ok()?.parse().ok(),
     }
+}
+
+/// An IPv6 address without brackets.
+fn ipv6(text: &[u8]) -> Option<Ipv6Addr> {
+    let text = std::str::from_utf8(text).ok()?;
+    text.parse().ok().or_else(|| ipv6_of_three_colons(text))
+}
+
+/// RFC 5118 4.10: RFC 3261's grammar has a colon too many before an embedded IPv4 address.
+#[cold]
+fn ipv6_of_three_colons(text: &str) -> Option<Ipv6Addr> {
+    let (before, behind) = text.split_once(":::")?;
+    behind.parse::<Ipv4Addr>().ok()?;
+    let mut right = [0; 45]; // the longest address
+    let right = right.get_mut(..text.len() - 1)?;
+    let (head, tail) = right.split_at_mut(before.len() + 2);
+    head.copy_from_slice(text.as_bytes().get(..before.len() + 2)?);
+    tail.copy_from_slice(behind.as_bytes());
+    std::str::from_utf8(right).ok()?.parse().ok()
 }
 
 /// Splits a host from what follows it. The host is not empty and holds only bytes of names and
@@ -161,8 +176,7 @@ pub(crate) fn split_host(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let len = match text {
         [b'[', inner @ ..] => {
             let close = memchr::memchr(b']', inner)?;
-            let addr = std::str::from_utf8(&inner[..close]).ok()?;
-            addr.parse::<std::net::Ipv6Addr>().ok()?;
+            ipv6(&inner[..close])?;
             close + 2
         }
         _ => host_len(text),
@@ -238,6 +252,23 @@ mod tests {
         assert_eq!(uri("urn:service:sos").scheme, Scheme::Other);
         assert_eq!(uri("sip:h?to=x").headers, b"to=x");
         assert_eq!(uri("sip:u:@h").password, Some(&b""[..]));
+    }
+
+    #[test]
+    fn a_third_colon_before_an_embedded_ipv4_address_is_one_too_many() {
+        let addr = |text: &str| literal_addr(format!("[{text}]").as_bytes());
+        let right = Some("2001:db8::192.0.2.1".parse().unwrap());
+        assert_eq!(addr("2001:db8::192.0.2.1"), right);
+        assert_eq!(addr("2001:db8:::192.0.2.1"), right);
+        let longest = "1111:2222:3333:4444:5555:6666:123.123.123.123";
+        assert!(addr(longest).is_some());
+        for text in
+            ["2001:db8:::1", "2001:db8::::192.0.2.1", "1::2:::192.0.2.1", ":::", "1:::1.2.3"]
+        {
+            assert_eq!(addr(text), None, "{text}");
+        }
+        assert_eq!(addr(&format!("{longest}:::1.2.3.4")), None);
+        assert_eq!(addr("192.0.2.1"), None, "no IPv4 address in brackets");
     }
 
     #[test]

@@ -22,3 +22,4 @@ mod reply;
 mod sip;
 mod sipp;
 mod support;
+mod torture;

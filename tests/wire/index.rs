@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 use sluice_sip::{Index, Kind, Message, Reason};
 
-use crate::{generate, oracle};
+use sluice_tests::oracle;
+
+use crate::generate;
 
 /// The index says of `bytes` what the oracle says.
 pub fn agree(index: &mut Index, bytes: &[u8]) -> Result<(), Reason> {
