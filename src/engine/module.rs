@@ -220,6 +220,15 @@ pub struct CommandError {
     pub code: i32,
     /// The text.
     pub text: String,
+    /// What else is to be told: the `data` of a JSON-RPC error.
+    pub data: Option<serde_json::Value>,
+}
+
+impl CommandError {
+    /// A refusal of which the text says everything.
+    pub fn new(code: i32, text: impl Into<String>) -> Self {
+        Self { code, text: text.into(), data: None }
+    }
 }
 
 /// What happens to a message after a hook has seen it.

@@ -102,7 +102,7 @@ impl Management {
 }
 
 fn refuse<T>(code: i32, text: impl Into<String>) -> Result<T, CommandError> {
-    Err(CommandError { code, text: text.into() })
+    Err(CommandError::new(code, text))
 }
 
 fn unix_seconds() -> u64 {

@@ -1,7 +1,5 @@
 //! Management commands (spec 3.7). They run on the control plane.
 
-use std::sync::PoisonError;
-
 use serde_json::{Map, Value, json};
 use sluice_engine::module::{Command, CommandError, SharedState};
 
@@ -37,7 +35,7 @@ pub static COMMANDS: &[Command] = &[
 type Answer = Result<Value, CommandError>;
 
 fn refuse<T>(code: i32, text: impl Into<String>) -> Result<T, CommandError> {
-    Err(CommandError { code, text: text.into() })
+    Err(CommandError::new(code, text))
 }
 
 fn dispatcher(state: &dyn SharedState) -> Result<&Dispatcher, CommandError> {
@@ -119,8 +117,6 @@ fn reload(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {
         Some(_) => return refuse(400, "inherit_state is y or n"),
     };
     let dispatcher = dispatcher(state)?;
-    // One at a time: two made from the same old sets would not know each other's new destinations.
-    let _one = dispatcher.reloading.lock().unwrap_or_else(PoisonError::into_inner);
     let mut warnings = Vec::new();
     let old = inherit.then(|| dispatcher.sets.load());
     match dispatcher.file.load(old.as_deref(), &mut warnings) {

@@ -4,8 +4,8 @@
 //! live on through reloads. What differs from OpenSIPS is in `README.md` beside this file.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
 
 use sluice_base::WorkerId;
 use sluice_base::snapshot::{Reader, Snapshot};
@@ -57,8 +57,6 @@ pub struct Dispatcher {
     params: Params,
     file: ListFile,
     sets: Snapshot<Sets>,
-    /// Held while sets are made from those before.
-    reloading: Mutex<()>,
     /// Whether a selection fills the failover AVPs: some edition so far may read them.
     fills_avps: AtomicBool,
 }
@@ -92,7 +90,6 @@ fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
         params,
         file,
         sets: Snapshot::new(sets),
-        reloading: Mutex::new(()),
         fills_avps: AtomicBool::new(false),
     }))
 }
