@@ -69,6 +69,7 @@ fn worker(script: &[u8]) -> Worker {
     let environment = Environment {
         read_file: Arc::new(|_| Ok(LIST.to_vec())),
         resolve: Arc::new(|name| Err(format!("{name}: no names here"))),
+        zone: sluice_engine::TimeZone::UTC,
     };
     let script = compiled.script.expect("the script compiles");
     let program = Program::start(script, registry, sockets(), &environment, &mut Vec::new());

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use sluice_base::counters::CellsReader;
 use sluice_base::{Datagram, Now, OwnerSeed, SocketId};
-use sluice_engine::Output;
 use sluice_engine::counter::Counter;
 use sluice_engine::job::{Answer, Job, Mail, Request};
 use sluice_engine::module::SetupError;
@@ -14,6 +13,7 @@ use sluice_engine::program::{Environment, Program};
 use sluice_engine::registry::Registry;
 use sluice_engine::sockets::{Listen, Proto, Sockets};
 use sluice_engine::worker::{Batch, Worker};
+use sluice_engine::{Output, TimeZone};
 use sluice_script::{Compiled, Loader, Options, SourceText, compile, recompile};
 
 /// A datagram that a worker sent.
@@ -40,7 +40,7 @@ impl Sent {
 }
 
 /// What a world is built from.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Plan {
     /// Files that the script or its modules read, by path.
     pub files: HashMap<String, Vec<u8>>,
@@ -52,6 +52,21 @@ pub struct Plan {
     pub listen: Vec<SocketAddr>,
     /// Sockets with names, tags and aliases, instead of `listen`.
     pub sockets: Option<Sockets>,
+    /// The zone of local times; UTC.
+    pub zone: TimeZone,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            files: HashMap::new(),
+            names: HashMap::new(),
+            workers: 1,
+            listen: Vec::new(),
+            sockets: None,
+            zone: TimeZone::UTC,
+        }
+    }
 }
 
 impl Plan {
@@ -93,6 +108,7 @@ impl Plan {
             resolve: Arc::new(move |name: &str| {
                 names.get(name).cloned().ok_or_else(|| format!("{name}: no such name"))
             }),
+            zone: self.zone,
         };
         let mut warnings = Vec::new();
         let sockets = self.sockets.unwrap_or_else(|| sockets(&self.listen));

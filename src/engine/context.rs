@@ -4,6 +4,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use sluice_base::counters::Cells;
 use sluice_base::{Now, WorkerId};
 use sluice_script::Script;
@@ -35,6 +37,8 @@ pub struct Shared {
     pub via_heads: Box<[Box<[u8]>]>,
     /// The globals.
     pub settings: Settings,
+    /// The zone of local times.
+    pub zone: TimeZone,
 }
 
 /// The worker's own things that a run may touch.
@@ -49,6 +53,10 @@ pub struct Local {
     pub vars: Vec<Kept>,
     /// State of the worker's random numbers.
     pub random: u64,
+    /// This worker's own threshold of `xlog()`, `$xlog_level`.
+    pub xlog_level: Option<i8>,
+    /// This worker's own threshold of the program's lines, `$log_level`.
+    pub log_level: Option<i8>,
 }
 
 /// A value that outlives a run: its bytes are its own.
@@ -66,7 +74,15 @@ pub enum Kept {
 impl Local {
     /// A worker's own things; `vars` is the number of `$var` names.
     pub fn new(id: WorkerId, cells: Cells, vars: usize, random: u64) -> Self {
-        Self { id, cells, output: Output::default(), vars: vec![Kept::Null; vars], random }
+        Self {
+            id,
+            cells,
+            output: Output::default(),
+            vars: vec![Kept::Null; vars],
+            random,
+            xlog_level: None,
+            log_level: None,
+        }
     }
 
     /// Counts an event of the engine.
@@ -90,6 +106,9 @@ impl Local {
         z ^ (z >> 31)
     }
 }
+
+/// OpenSIPS' number of the level of a complaint.
+const WARNING: i8 = 1;
 
 /// The context of one call.
 pub struct Ctx<'a> {
@@ -217,6 +236,9 @@ impl Ctx<'_> {
     /// Logs a script's mistake with its line.
     #[cold]
     pub fn complain(&self, text: &str) {
+        if self.local.log_level.is_some_and(|level| level < WARNING) {
+            return;
+        }
         let script = &self.shared.script;
         let at = script.locations.get(self.run.at as usize).copied().unwrap_or_default();
         let file = script.files.get(at.file as usize).map_or("", String::as_str);

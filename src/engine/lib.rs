@@ -27,6 +27,7 @@ pub mod vm;
 pub mod worker;
 
 pub use context::Ctx;
+pub use jiff::tz::TimeZone;
 pub use module::{Flow, Function, Module, Variable};
 pub use output::Output;
 pub use value::{Source, Text, Value};

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::tz::TimeZone;
+
 use sluice_base::counters::{Cells, CellsReader};
 use sluice_base::limits::WORKERS_MAX;
 use sluice_base::mailbox::Mailbox;
@@ -29,6 +31,8 @@ pub struct Environment {
     pub read_file: ReadFile,
     /// Resolves a host name, with a deadline.
     pub resolve: Resolve,
+    /// The zone of local times.
+    pub zone: TimeZone,
 }
 
 /// A started program: everything that workers share.
@@ -98,6 +102,7 @@ impl Program {
             via_heads: sockets.listen.iter().map(forward::via_head).collect(),
             sockets,
             settings,
+            zone: environment.zone.clone(),
         });
         let reloading = Mutex::new(());
         Ok(Self { editions, reloading, registry, states, statistics, cells })

@@ -31,6 +31,17 @@ impl Default for Packet {
     }
 }
 
+/// A route that has been entered.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame {
+    /// Where the caller goes on.
+    pub back: u32,
+    /// The caller's `param_base`.
+    pub param_base: u32,
+    /// How many loops the caller is in.
+    pub loops: u32,
+}
+
 /// An AVP's key: a name known at load, or one made at run time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AvpKey {
@@ -130,6 +141,8 @@ pub struct RunState {
     pub returns: Vec<Value>,
     /// What a function put into its output arguments; assigned when it has returned.
     pub outputs: Vec<(ReferenceId, Value)>,
+    /// The routes entered, outermost first.
+    pub frames: Vec<Frame>,
     /// The instruction being run; the script's `locations` has its line.
     pub at: u32,
     /// `$rc`.
@@ -164,6 +177,7 @@ impl RunState {
             param_base: 0,
             returns: Vec::with_capacity(4),
             outputs: Vec::with_capacity(4),
+            frames: Vec::with_capacity(16),
             at: 0,
             code: 0,
             dropped: false,
@@ -193,6 +207,7 @@ impl RunState {
         self.param_base = 0;
         self.returns.clear();
         self.outputs.clear();
+        self.frames.clear();
         self.at = 0;
         self.code = 0;
         self.dropped = false;

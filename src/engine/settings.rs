@@ -18,6 +18,8 @@ pub struct Settings {
     pub check_via: bool,
     /// Rounds of one `while`.
     pub max_while_loops: u32,
+    /// Threshold of the program's log, -3 to 4.
+    pub log_level: i8,
     /// Threshold of `xlog`, -3 to 4.
     pub xlog_level: i8,
     /// Longest text of one `xlog`, bytes.
@@ -59,6 +61,7 @@ impl Settings {
             ("max_while_loops", Setting::Int(n)) => {
                 self.max_while_loops = u32::try_from(*n).unwrap_or(self.max_while_loops);
             }
+            ("log_level", Setting::Int(n)) => self.log_level = (*n).clamp(-3, 4) as i8,
             ("xlog_level", Setting::Int(n)) => self.xlog_level = (*n).clamp(-3, 4) as i8,
             ("xlog_buf_size", Setting::Int(n)) => {
                 self.xlog_buf_size = usize::try_from(*n).unwrap_or(self.xlog_buf_size);
@@ -78,6 +81,7 @@ impl Default for Settings {
             disable_503_translation: false,
             check_via: false,
             max_while_loops: 10_000,
+            log_level: 2,
             xlog_level: 2,
             xlog_buf_size: 4096,
             sip_warning: false,

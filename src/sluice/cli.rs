@@ -94,6 +94,9 @@ pub struct Gateway {
     /// Pipe the script through this command first
     #[arg(short = 'p', value_name = "COMMAND")]
     pub preprocessor: Option<String>,
+    /// Give a value to the script, which reads it as `$argv(NAME)`; repeatable
+    #[arg(short = 'o', value_name = "NAME=VALUE")]
+    pub options: Vec<String>,
     /// Shared memory pool, MB (accepted: there are no pools)
     #[arg(short = 'm', value_name = "MB")]
     pub shared_memory: Option<u32>,

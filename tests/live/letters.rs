@@ -1,9 +1,10 @@
 //! Options of a running gateway: each letter does what OpenSIPS' users know it for.
 
 use std::fs;
+use std::process::Command;
 
 use crate::sip::{Agent, Request, first_line, headers, reply};
-use crate::support::{Ended, Folder, Running, address, refused, sluice};
+use crate::support::{Ended, Folder, Running, SLUICE, address, refused, sluice};
 
 /// Answers everything.
 pub const ANSWERING: &str = "loadmodule \"sl.so\"\nroute { sl_send_reply(200, \"OK\"); }\n";
@@ -275,4 +276,35 @@ fn p_pipes_the_script_through_a_command() {
     Scene::of(&script, &["-p", &command], folder);
     let failing = refused(&["-f", "-", "-p", "false"], &script);
     assert!(failing.contains("preprocessor `false` failed"), "{failing}");
+}
+
+#[test]
+fn o_gives_values_to_the_script() {
+    let script = ANSWERING.replace("OK", "$argv(a)|$argv(b)|$argv(c)|$argv(d)");
+    let script = script.replace("sl_send", "if ($argv(a) != \"1=2\") exit; sl_send");
+    let folder = Folder::new();
+    let (path, gateway) = (folder.write("test.cfg", &script), address());
+    let listen = format!("udp:{gateway}");
+    let _program =
+        Running::gateway(&["-o", "a=1=2", "-ob=x y", "-f", &path, "-l", &listen, "-o", "c"]);
+    let caller = Agent::new();
+    caller.send(gateway, Request::default().text(caller.address()));
+    assert_eq!(first_line(&caller.receive()), "SIP/2.0 200 1=2|x y||<null>");
+}
+
+#[test]
+fn texts_of_times_are_in_the_zone_of_tz() {
+    let script = ANSWERING.replace("OK", "$time(%Z %z)|$(Tf{s.substr,-4,0})");
+    let folder = Folder::new();
+    let (path, gateway) = (folder.write("test.cfg", &script), address());
+    let mut command = Command::new(SLUICE);
+    command.args(["-f", &path, "-l", &format!("udp:{gateway}")]).env("TZ", "ABC-4:30");
+    let program = Running::spawn(&mut command, "");
+    program.await_error("listening on");
+    let caller = Agent::new();
+    caller.send(gateway, Request::default().text(caller.address()));
+    let answer = caller.receive();
+    let (zone, year) = first_line(&answer).split_once('|').unwrap();
+    assert_eq!(zone, "SIP/2.0 200 ABC +0430");
+    assert!(year.parse::<u32>().unwrap() > 2000, "{year}");
 }

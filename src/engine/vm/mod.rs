@@ -1,7 +1,8 @@
 //! The virtual machine: runs a script's instructions over a [`Machine`], which is plain data.
 //!
-//! An explicit frame stack, no recursion, no closure: a machine can be put aside between any two
-//! instructions and goes on later on the same worker. Nothing of a run lives in the worker.
+//! An explicit frame stack, which the run holds, no recursion, no closure: a machine can be put
+//! aside between any two instructions and goes on later on the same worker. Nothing of a run lives
+//! in the worker.
 
 mod arith;
 mod call;
@@ -19,6 +20,7 @@ use crate::job::Answer;
 use crate::limits;
 use crate::module::{Then, Wait};
 use crate::registry::Registry;
+use crate::run::Frame;
 use crate::value::{Source, Text, Value};
 
 pub use constant::fold;
@@ -33,17 +35,6 @@ pub enum Outcome {
     Done,
     /// The run waits; [`resume`] goes on.
     Parked(Wait),
-}
-
-/// A route that has been entered.
-#[derive(Clone, Copy, Debug)]
-struct Frame {
-    /// Where the caller goes on.
-    back: u32,
-    /// The caller's `param_base`.
-    param_base: u32,
-    /// How many loops the caller is in.
-    loops: u32,
 }
 
 /// What waits.
@@ -61,7 +52,6 @@ pub struct Machine {
     pc: u32,
     truth: bool,
     stack: Vec<Value>,
-    frames: Vec<Frame>,
     loops: Vec<u32>,
     pending: Option<Pending>,
     /// What the run is about to wait for.
@@ -72,12 +62,7 @@ pub struct Machine {
 impl Machine {
     /// A machine with room for a usual script.
     pub fn new() -> Self {
-        Self {
-            stack: Vec::with_capacity(64),
-            frames: Vec::with_capacity(16),
-            loops: Vec::with_capacity(8),
-            ..Self::default()
-        }
+        Self { stack: Vec::with_capacity(64), loops: Vec::with_capacity(8), ..Self::default() }
     }
 
     /// Forgets everything and stands before the first instruction of a route.
@@ -85,7 +70,6 @@ impl Machine {
         self.pc = script.routes.get(route.0 as usize).map_or(u32::MAX, |r| r.entry);
         self.truth = false;
         self.stack.clear();
-        self.frames.clear();
         self.loops.clear();
         self.pending = None;
     }
@@ -101,7 +85,7 @@ impl Machine {
 
     /// Leaves the current route; `false` when it was the outermost.
     fn leave(&mut self, ctx: &mut Ctx<'_>) -> bool {
-        let Some(frame) = self.frames.pop() else { return false };
+        let Some(frame) = ctx.run.frames.pop() else { return false };
         ctx.run.params.truncate(ctx.run.param_base as usize);
         ctx.run.param_base = frame.param_base;
         self.loops.truncate(frame.loops as usize);
@@ -301,7 +285,7 @@ fn count_round(machine: &mut Machine, ctx: &mut Ctx<'_>, out: u32) -> Step {
 fn enter(machine: &mut Machine, ctx: &mut Ctx<'_>, route: Option<RouteId>, args: u8) -> Step {
     let base = machine.stack.len().saturating_sub(args as usize);
     let entry = route.and_then(|id| ctx.shared.script.routes.get(id.0 as usize)).map(|r| r.entry);
-    let Some(entry) = entry.filter(|_| machine.frames.len() < limits::ROUTE_DEPTH) else {
+    let Some(entry) = entry.filter(|_| ctx.run.frames.len() < limits::ROUTE_DEPTH) else {
         let text = if entry.is_some() { "routes nest too deep" } else { "no such route" };
         ctx.complain(text);
         machine.stack.truncate(base);
@@ -309,7 +293,7 @@ fn enter(machine: &mut Machine, ctx: &mut Ctx<'_>, route: Option<RouteId>, args:
         machine.truth = false;
         return Step::Next;
     };
-    machine.frames.push(Frame {
+    ctx.run.frames.push(Frame {
         back: machine.pc,
         param_base: ctx.run.param_base,
         loops: machine.loops.len() as u32,

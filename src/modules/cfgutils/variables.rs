@@ -28,10 +28,11 @@ pub(super) const LIST: &[Variable] = &[
         ..variable(
             "ctime",
             &[],
-            "A part of the time now, UTC: sec, min, hour, mday, mon, year, wday, yday.",
+            "A part of the local time now: sec, min, hour, mday, mon, year, wday, yday.",
             |ctx, _, subject| {
                 let name = name(ctx, subject).unwrap_or_default();
-                time_part(ctx.now.wall_s(), name).map_or(Value::Null, Value::Number)
+                time_part(ctx.now.wall_s(), &ctx.shared.zone, name)
+                    .map_or(Value::Null, Value::Number)
             },
         )
     },

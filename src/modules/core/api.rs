@@ -1,6 +1,6 @@
 //! What other modules use of the core.
 
-use sluice_engine::{Ctx, Text};
+use sluice_engine::{Ctx, Text, TimeZone};
 
 use super::calendar::Civil;
 use super::uri::Pieces;
@@ -18,9 +18,9 @@ pub fn date_text(seconds: u64) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// A part of the calendar time as a number: sec, min, hour, mday, mon (0 to 11), year (since
+/// A part of the local calendar time as a number: sec, min, hour, mday, mon (0 to 11), year (since
 /// 1900), wday (0 is Sunday), yday (0 to 365); `None` for another name.
-pub fn time_part(seconds: u64, name: &[u8]) -> Option<i64> {
+pub fn time_part(seconds: u64, zone: &TimeZone, name: &[u8]) -> Option<i64> {
     let (pattern, less): (&[u8], i64) = match name {
         b"sec" => (b"%S", 0),
         b"min" => (b"%M", 0),
@@ -33,7 +33,7 @@ pub fn time_part(seconds: u64, name: &[u8]) -> Option<i64> {
         _ => return None,
     };
     let mut text = Vec::with_capacity(4);
-    Civil::of(seconds).format(pattern, &mut text);
+    Civil::local(seconds, zone).format(pattern, &mut text);
     let number: i64 = std::str::from_utf8(&text).ok()?.parse().ok()?;
     Some(number - less)
 }

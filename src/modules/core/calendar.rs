@@ -1,7 +1,9 @@
-//! Calendar time without a clock and without a time zone table: all times are UTC.
+//! Calendar time without a clock, in UTC or in a zone that the caller knows.
 //!
 //! Takes seconds since 1970, gives text. Known patterns are those of strftime that need no locale.
 
+use jiff::Timestamp;
+use sluice_engine::TimeZone;
 use sluice_sip::digits::push_u64;
 
 const DAYS: [&str; 7] =
@@ -22,8 +24,15 @@ const MONTHS: [&str; 12] = [
 ];
 
 /// A moment, taken apart.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Civil {
+    /// Since 1970-01-01 UTC.
+    unix: u64,
+    /// By how many seconds the zone is before UTC.
+    offset: i32,
+    /// Its short name, `CET`.
+    zone: String,
+    /// As `unix`, on the zone's clock.
     seconds: u64,
     year: u64,
     /// 0 to 11.
@@ -37,8 +46,21 @@ pub struct Civil {
 }
 
 impl Civil {
-    /// The moment `seconds` after 1970-01-01 UTC.
-    pub fn of(seconds: u64) -> Self {
+    /// The moment `unix` seconds after 1970-01-01, in UTC.
+    pub fn of(unix: u64) -> Self {
+        Self::at(unix, 0, "UTC")
+    }
+
+    /// The same in a zone.
+    pub fn local(unix: u64, zone: &TimeZone) -> Self {
+        let moment = i64::try_from(unix).ok().and_then(|s| Timestamp::from_second(s).ok());
+        let Some(moment) = moment else { return Self::of(unix) };
+        let info = zone.to_offset_info(moment);
+        Self::at(unix, info.offset().seconds(), info.abbreviation())
+    }
+
+    fn at(unix: u64, offset: i32, zone: &str) -> Self {
+        let seconds = unix.saturating_add_signed(i64::from(offset));
         let days = seconds / 86_400;
         // Years that begin in March make the leap day the last day.
         let shifted = days + 719_468;
@@ -53,7 +75,8 @@ impl Civil {
         let day_of_year =
             if month < 2 { from_march - 305 } else { from_march + 60 + u64::from(leap) };
         let weekday = ((days + 4) % 7) as usize;
-        Self { seconds, year, month, day, weekday, day_of_year }
+        let zone = zone.to_owned();
+        Self { unix, offset, zone, seconds, year, month, day, weekday, day_of_year }
     }
 
     /// Appends the text of a pattern; letters that are not known stay as they are.
@@ -97,7 +120,7 @@ impl Civil {
             b'p' => out.extend_from_slice(if hour < 12 { b"AM" } else { b"PM" }),
             b'r' => self.format(b"%I:%M:%S %p", out),
             b'R' => self.format(b"%H:%M", out),
-            b's' => push_u64(out, self.seconds),
+            b's' => push_u64(out, self.unix),
             b'S' => padded(out, self.seconds % 60, 2, b'0'),
             b't' => out.push(b'\t'),
             b'T' | b'X' => self.format(b"%H:%M:%S", out),
@@ -105,8 +128,12 @@ impl Civil {
             b'w' => push_u64(out, self.weekday as u64),
             b'y' => padded(out, self.year % 100, 2, b'0'),
             b'Y' => push_u64(out, self.year),
-            b'z' => out.extend_from_slice(b"+0000"),
-            b'Z' => out.extend_from_slice(b"UTC"),
+            b'z' => {
+                out.push(if self.offset < 0 { b'-' } else { b'+' });
+                let minutes = u64::from(self.offset.unsigned_abs() / 60);
+                padded(out, minutes / 60 * 100 + minutes % 60, 4, b'0');
+            }
+            b'Z' => out.extend_from_slice(self.zone.as_bytes()),
             b'%' => out.push(b'%'),
             other => out.extend_from_slice(&[b'%', other]),
         }
@@ -147,6 +174,8 @@ fn padded(out: &mut Vec<u8>, number: u64, width: usize, pad: u8) {
 
 #[cfg(test)]
 mod tests {
+    use sluice_engine::TimeZone;
+
     use super::{Civil, sip_date};
 
     fn format(seconds: u64, pattern: &str) -> String {
@@ -167,6 +196,22 @@ mod tests {
         ] {
             assert_eq!(format(seconds, "%F %a %j"), text);
         }
+    }
+
+    #[test]
+    fn zones() {
+        let local = |zone: &TimeZone, seconds: u64| {
+            let mut out = Vec::new();
+            Civil::local(seconds, zone).format(b"%F %T %z %Z %s", &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        // The rule of central Europe: summer time from the last Sunday of March.
+        let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        assert_eq!(local(&zone, 1_711_846_799), "2024-03-31 01:59:59 +0100 CET 1711846799");
+        assert_eq!(local(&zone, 1_711_846_800), "2024-03-31 03:00:00 +0200 CEST 1711846800");
+        let zone = TimeZone::posix("NST3:30").unwrap();
+        assert_eq!(local(&zone, 1_709_171_400), "2024-02-28 22:20:00 -0330 NST 1709171400");
+        assert_eq!(local(&TimeZone::UTC, 0), "1970-01-01 00:00:00 +0000 UTC 0");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use sluice_base::limits::WORKERS_MAX;
 use sluice_base::{OwnerSeed, WorkerId};
 use sluice_control::mi::Management;
 use sluice_control::{Control, Dns, Waker};
+use sluice_engine::TimeZone;
 use sluice_engine::counter::Counter;
 use sluice_engine::module::{ReadFile, SetupError};
 use sluice_engine::program::{Environment, Program};
@@ -85,7 +86,8 @@ impl Gateway {
         let workers = tuning.workers.unwrap_or(most).clamp(1, most);
         let names = Arc::clone(&dns);
         let resolve = Arc::new(move |name: &str| names.addresses_now(name));
-        let environment = Environment { read_file, resolve };
+        let zone = TimeZone::system();
+        let environment = Environment { read_file, resolve, zone };
         let files = script.files.clone();
         let mut drivers = open(&sockets, workers, tuning)?;
         let mut warnings = Vec::new();

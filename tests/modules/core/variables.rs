@@ -1,6 +1,9 @@
 //! Every variable of the core, read and, where it may be, assigned.
 
-use crate::world::{INVITE, text, text_in};
+use sluice_engine::TimeZone;
+use sluice_tests::world::Plan;
+
+use crate::world::{CALLER, INVITE, text, text_in};
 
 /// Each expression with its text in the usual INVITE.
 fn check(cases: &[(&str, &str)]) {
@@ -93,7 +96,8 @@ fn headers_by_name() {
         ("$hdr(i)", "a84b4c76e66710@pc33.atlanta.example"),
         ("$hdr(Subject)|$hdr(s)", "<null>|compact subject"),
         ("$hdrcnt(X-Two)|$hdrcnt(No)", "2|0"),
-        ("$(hdr_name[0])|$(hdr_name[-1])", "Via|Content-Length"),
+        ("$(hdr_name[0])|$(hdr_name[-1])|$(hdr_name[99])", "Via|Content-Length|<null>"),
+        ("$(hdr_name[*]{csv.count})", "14"),
     ]);
 }
 
@@ -119,6 +123,9 @@ fn single_headers_and_body() {
     check(&[
         ("$ci|$cs|$rm", "a84b4c76e66710@pc33.atlanta.example|314159|INVITE"),
         ("$cT|$cl|$ua", "application/sdp|6|test"),
+        ("$(cT[0])|$(cT[1])|$(cT[*])", "application/sdp|<null>|application/sdp"),
+        ("$(rb{s.len})|$(rb(application/sdp){s.len})|$(rb[0]{s.len})", "6|6|6"),
+        ("$rb(text/plain)|$(rb[1])", "<null>|<null>"),
         ("$rs|$rr", "<null>|<null>"),
         ("$ml", &INVITE.len().to_string()),
         ("$msg.is_request|$msg.type", "true|request"),
@@ -131,16 +138,93 @@ fn credentials() {
         "X-Empty:\r\n",
         "Proxy-Authorization: Digest username=\"joe@dom\", realm=\"r\", nonce=\"n\", \
          uri=\"sip:u\", \
-         response=\"f00\", opaque=\"o\", algorithm=MD5, qop=auth, nc=00000001\r\n",
+         response=\"f00\", opaque=\"o\", algorithm=MD5, qop=auth, nc=00000001, cnonce=\"c\"\r\n",
     );
     for (expression, expected) in [
         ("$aU|$au|$ad|$ar|$an|$adu", "joe@dom|joe|dom|r|n|sip:u"),
         ("$auth.resp|$auth.opaque|$auth.alg|$auth.qop|$auth.nc", "f00|o|MD5|auth|00000001"),
+        ("$auth.cnonce|$auth.user|$auth.realm|$auth.nonce|$auth.uri", "c|joe|r|n|sip:u"),
         ("$Au", "alice@atlanta.example"),
     ] {
         assert_eq!(text_in("", expression, &message), expected, "{expression}");
     }
     check(&[("$aU|$au|$ar", "<null>|<null>|<null>")]);
+}
+
+#[test]
+fn challenges() {
+    let message = INVITE.replace(
+        "X-Empty:\r\n",
+        "Proxy-Authenticate: Digest realm=\"r\", nonce=\"n\", opaque=\"\", qop=\"auth,auth-int\", \
+         algorithm=AKAv1-MD5, ik=\"01\", ck=\"02\"\r\n",
+    );
+    let all = "$challenge.realm|$challenge.nonce|$challenge.opaque|$challenge.qop|\
+               $challenge.algorithm|$challenge.ik|$challenge.ck";
+    assert_eq!(text_in("", all, &message), "r|n||auth,auth-int|AKAv1-MD5|01|02");
+    check(&[("$challenge.realm|$challenge.ck", "<null>|<null>")]);
+}
+
+/// An INVITE whose body has a session description and another part.
+fn in_parts() -> String {
+    let sdp = "v=0\r\no=- 1 1 IN IP4 h\r\ns=-\r\na=ptime:20\r\n\
+        m=audio 27292 RTP/AVP 9 8 0\r\na=rtpmap:9 G722/8000\r\na=ptime:30\r\n\
+        m=video 1 RTP/AVP 115\r\na=fmtp:115 mode=1;bitrate=64\r\n";
+    let body = format!(
+        "--b1\r\nContent-Type: application/sdp\r\n\r\n{sdp}\r\n--b1\r\n\
+         content-type: application/isup;v=1\r\n\r\nISUP\r\n--b1--\r\n"
+    );
+    let (head, _) = INVITE.split_once("Content-Type").unwrap();
+    let length = body.len();
+    format!(
+        "{head}Content-Type: multipart/mixed;boundary=b1\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+#[test]
+fn parts_of_the_body() {
+    let message = in_parts();
+    for (expression, expected) in [
+        (
+            "$cT|$(cT[0])|$(cT[-1])",
+            "multipart/mixed;boundary=b1|application/sdp|application/isup;v=1",
+        ),
+        ("$(cT[*])", "multipart/mixed;boundary=b1, application/sdp, application/isup;v=1"),
+        ("$(rb[1])|$rb(application/isup)|$(rb(application/ISUP)[-1])", "ISUP|ISUP|ISUP"),
+        ("$(rb[2])|$rb(text/plain)|$(rb(application/sdp)[1])", "<null>|<null>|<null>"),
+        ("$(rb(application/isup)[*])", "ISUP"),
+    ] {
+        assert_eq!(text_in("", expression, &message), expected, "{expression}");
+    }
+    let script = "if ($(rb{s.len}) != $cl || $(rb[*]{s.len}) != $(rb{s.len})) exit;";
+    assert_eq!(text_in(&script.replace("$cl", "$(cl{s.int})"), "whole", &message), "whole");
+    let bare = INVITE.replace("Length: 6", "Length: 0").replace("v=0\r\nx", "");
+    assert_eq!(text_in("", "$rb|$(rb[0])|$sdp|$(cT[0])", &bare), "<null>|<null>|<null>|<null>");
+}
+
+#[test]
+fn session_description() {
+    let message = in_parts();
+    for (expression, expected) in [
+        ("$(sdp{sdp.line,s})", "s=-"),
+        (
+            "$sdp.line(a=)|$sdp.line(a=[1])|$sdp.line(a=[9])",
+            "a=ptime:20|a=rtpmap:9 G722/8000|<null>",
+        ),
+        ("$sdp.line([2])|$sdp.line(a=ptime[1])", "s=-|a=ptime:30"),
+        ("$sdp.line(m=audio/[0])|$sdp.line(m=audio/[1])", "audio|27292"),
+        ("$sdp.line(m=audio/[5])|$sdp.line(m=audio/[6])", "0|<null>"),
+        ("$sdp.line(m=audio/RTP)|$sdp.line(m=audio/RTP\\/AVP[0])", "RTP/AVP|RTP/AVP"),
+        ("$sdp.line(m=audio/RTP\\/AVP[1])|$sdp.line(m=audio/RTQ)", "<null>|<null>"),
+        ("$sdp.session(a=ptime)|$sdp.session(a=ptime[1])", "a=ptime:20|<null>"),
+        ("$sdp.stream(/a=ptime)|$sdp.stream([1]/a=ptime)", "a=ptime:30|<null>"),
+        ("$sdp.stream(v[0]/a=fmtp:115/bitrate=)", "bitrate=64"),
+        ("$sdp.stream(audio[1]/a=ptime)|$sdp.stream(image/a=)", "<null>|<null>"),
+        ("$sdp.stream.idx(/a=fmtp/bitrate)|$sdp.stream.idx(audio/a=fmtp)", "1|<null>"),
+    ] {
+        assert_eq!(text_in("", expression, &message), expected, "{expression}");
+    }
+    let script = "$var(n) = 1;";
+    assert_eq!(text_in(script, "$sdp.line(a=ptime[$var(n)])", &message), "a=ptime:30");
 }
 
 #[test]
@@ -159,6 +243,9 @@ fn where_it_came_from_and_leaves() {
             INVITE,
         );
         assert_eq!(seen, "udp:192.0.2.1:5062|inner|gate.example.org|5080");
+        let script = format!("$socket_out = \"{socket}\";");
+        let forced = text_in(&script, "$socket_out(forced)|$socket_out(anycast)", INVITE);
+        assert_eq!(forced, "udp:192.0.2.1:5062|0");
     }
     let kept = text_in("$fs = \"udp:192.0.2.1:5062\"; $fs = \"udp:9.9.9.9:1\";", "$fs", INVITE);
     assert_eq!(kept, "udp:192.0.2.1:5062", "an unknown socket is refused");
@@ -208,7 +295,49 @@ fn the_run_itself() {
          route[sub] { $var(p) = $param(2) + $param(1); $var(q) = $param(3); $var(r) = $route; \
          return(3, \"six\", 7); }";
     let sent = crate::world::World::new(whole).feed(INVITE);
-    assert_eq!(sent[0].first_line(), "SIP/2.0 200 five4|<null>|sub|six|7|");
+    assert_eq!(sent[0].first_line(), "SIP/2.0 200 five4|<null>|route[sub]|six|7|");
+}
+
+#[test]
+fn the_routes_that_have_been_entered() {
+    for (expression, expected) in [
+        ("$route|$(route[0])|$(route[1])|$(route[2])", "route[B]|route[B]|route[A]|route"),
+        ("$(route[-1])|$(route[-2])|$(route[-3])", "route|route[A]|route[B]"),
+        ("$(route[3])|$(route[-4])|$(route[*])", "<null>|<null>|route > route[A] > route[B]"),
+        ("$route.name|$(route.name[1])|$(route.name[-1])", "B|A|"),
+        ("$route.type|$(route.type[-1])", "route|route"),
+    ] {
+        let script = format!(
+            "loadmodule \"sl.so\"\nroute {{ route(A); }} route[A] {{ route(B); }} \
+             route[B] {{ sl_send_reply(200, \"{expression}\"); }}"
+        );
+        let sent = crate::world::World::new(&script).feed(INVITE);
+        assert_eq!(sent[0].first_line(), format!("SIP/2.0 200 {expected}"), "{expression}");
+    }
+}
+
+#[test]
+fn levels_belong_to_the_worker() {
+    for (script, expected) in [
+        ("", "2|2"),
+        ("$xlog_level = 4; $log_level = -1;", "4|-1"),
+        ("$xlog_level = \"L_ERR\"; $log_level = 9;", "-1|4"),
+        ("$xlog_level = 4; $xlog_level = NULL; setdebug(4); setdebug();", "2|2"),
+        ("setdebug(3); $xlog_level = \"none\";", "2|3"),
+    ] {
+        assert_eq!(text_in(script, "$xlog_level|$log_level", INVITE), expected, "{script}");
+    }
+}
+
+#[test]
+fn the_process_and_the_terminal() {
+    check(&[
+        ("$pp", &std::process::id().to_string()),
+        ("$argv(none)", "<null>"),
+        ("$(C(rx){s.encode.hexa})|$(C(xb){s.encode.hexa})", "1b5b33313b34396d|1b5b33393b34346d"),
+    ]);
+    let compiled = crate::world::compiled("route { xlog(\"$C(zz)\"); }");
+    assert!(compiled.script.is_none());
 }
 
 #[test]
@@ -224,6 +353,14 @@ fn flags() {
 fn time() {
     check(&[
         ("$Tf|$Ts|$Tsm|$TS", "Mon Nov 23 00:00:00 2026|1795392000|250000|1795391995"),
-        ("$time(%Y-%m-%d)", "2026-11-23"),
+        ("$time(%Y-%m-%d %z)", "2026-11-23 +0000"),
     ]);
+    let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+    let plan = Plan { zone, ..Plan::default() };
+    let script = "loadmodule \"sl.so\"\nloadmodule \"cfgutils.so\"\n\
+        route { sl_send_reply(200, \"$Tf|$time(%H:%M %Z)|$ctime(hour)\"); }";
+    let mut world = plan.run(script);
+    world.now.wall_us = 1_795_392_000_000_000;
+    let sent = world.receive(CALLER, INVITE);
+    assert_eq!(sent[0].first_line(), "SIP/2.0 200 Mon Nov 23 01:00:00 2026|01:00 CET|1");
 }

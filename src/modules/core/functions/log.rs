@@ -32,6 +32,18 @@ pub(super) const LIST: &[Function] = &[
             log(ctx, args, DEBUG)
         })
     },
+    function(
+        "setdebug",
+        "Sets $log_level; without a level resets it (1.x).",
+        &[optional("level", ParamKind::Int)],
+        Routes::ANY,
+        |ctx, _, args| {
+            let level = args.first().copied().filter(|level| !level.is_null());
+            let level = level.unwrap_or_default();
+            ctx.local.log_level = own_level(ctx, level);
+            Flow::TRUE
+        },
+    ),
     Function {
         guard: Some(|ctx, level| is_heard(ctx, level, DEBUG)),
         ..function(
@@ -47,7 +59,7 @@ pub(super) const LIST: &[Function] = &[
 /// Whether a line of this level is written; a level that is none is for [`log`] to complain about.
 fn is_heard(ctx: &Ctx<'_>, level: Value, default: i64) -> bool {
     let level = if level.is_null() { Some(default) } else { level_of(ctx, level) };
-    level.is_none_or(|level| level <= i64::from(ctx.shared.settings.xlog_level))
+    level.is_none_or(|level| level <= threshold(ctx))
 }
 
 fn log(ctx: &mut Ctx<'_>, args: &[Value], default: i64) -> Flow {
@@ -58,7 +70,7 @@ fn log(ctx: &mut Ctx<'_>, args: &[Value], default: i64) -> Flow {
     };
     let Some(level) = level else { return Flow::Fail("no such log level") };
     // A line that is filtered out is still true.
-    if level > i64::from(ctx.shared.settings.xlog_level) {
+    if level > threshold(ctx) {
         return Flow::TRUE;
     }
     let text = ctx.to_text(text);
@@ -67,6 +79,16 @@ fn log(ctx: &mut Ctx<'_>, args: &[Value], default: i64) -> Flow {
     }
     emit(ctx, level, text);
     Flow::TRUE
+}
+
+/// `$xlog_level`.
+pub(in crate::core) fn threshold(ctx: &Ctx<'_>) -> i64 {
+    i64::from(ctx.local.xlog_level.unwrap_or(ctx.shared.settings.xlog_level))
+}
+
+/// A worker's own level: a number from -3 to 4 or a word; NULL is none.
+pub(in crate::core) fn own_level(ctx: &Ctx<'_>, value: Value) -> Option<i8> {
+    level_of(ctx, value).map(|level| level.clamp(-3, 4) as i8)
 }
 
 /// The third letter of `L_WARN` decides; a number is the level itself.

@@ -2,7 +2,7 @@
 
 pub(super) mod flags;
 mod forward;
-mod log;
+pub(super) mod log;
 mod socket;
 mod uri;
 

@@ -27,6 +27,7 @@ pub(super) const LIST: &[Variable] = &[
     }),
     variable("adu", &["auth.uri"], "The URI of the credentials.", |ctx, _, _| of(ctx, |c| c.uri())),
     variable("auth.resp", &[], "The response.", |ctx, _, _| of(ctx, |c| c.response())),
+    variable("auth.cnonce", &[], "The client's nonce.", |ctx, _, _| of(ctx, |c| c.param("cnonce"))),
     variable("auth.opaque", &[], "The opaque value.", |ctx, _, _| of(ctx, |c| c.param("opaque"))),
     variable("auth.alg", &[], "The algorithm.", |ctx, _, _| of(ctx, |c| c.param("algorithm"))),
     variable("auth.qop", &[], "The quality of protection.", |ctx, _, _| {

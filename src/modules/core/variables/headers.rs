@@ -1,4 +1,4 @@
-//! Header fields by name, single headers that have a variable of their own, body and buffer.
+//! Header fields by name, single headers that have a variable of their own, the whole message.
 
 use sluice_engine::headers::named;
 use sluice_engine::module::{Name, Subject, Variable};
@@ -31,9 +31,14 @@ pub(super) const LIST: &[Variable] = &[
         ..variable(
             "hdr_name",
             &[],
-            "Name of the message's i-th header field.",
+            "Name of the message's i-th header field; `[*]` all.",
             |ctx, _, subject| {
                 let fields = ctx.message.all();
+                if subject.index == Index::All {
+                    let names = fields.iter().map(|field| ctx.message.text(field.name));
+                    let texts: Vec<Text> = names.map(|name| ctx.of_message(name)).collect();
+                    return join(ctx, &texts);
+                }
                 let at = position(subject.index, fields.len());
                 of_message(ctx, at.and_then(|at| fields.get(at)).map(|f| ctx.message.text(f.name)))
             },
@@ -65,17 +70,12 @@ pub(super) const LIST: &[Variable] = &[
             StartLine::Request { .. } => Value::Null,
         }
     }),
-    variable("cT", &[], "Content-Type.", |ctx, _, _| value(ctx, Kind::ContentType)),
     variable("cl", &[], "Content-Length.", |ctx, _, _| value(ctx, Kind::ContentLength)),
     variable("ua", &[], "User-Agent.", |ctx, _, _| value(ctx, Kind::UserAgent)),
     variable("path", &[], "All Path headers, joined.", |ctx, _, _| {
         let fields = ctx.message.fields(Kind::Path);
         let texts: Vec<Text> = fields.map(|f| ctx.of_message(ctx.message.text(f.value))).collect();
         join(ctx, &texts)
-    }),
-    variable("rb", &[], "The body; NULL without one.", |ctx, _, _| {
-        let body = ctx.message.text(ctx.message.body());
-        of_message(ctx, Some(body).filter(|body| !body.is_empty()))
     }),
     variable("mb", &[], "The whole message as received.", |ctx, _, _| {
         of_message(ctx, Some(ctx.message.bytes))

@@ -1,6 +1,8 @@
 //! The variables of the core (spec 2.2), one file per kind of source.
 
 mod avp;
+mod body;
+mod challenge;
 mod contact;
 mod credentials;
 mod flags;
@@ -25,6 +27,8 @@ const LISTS: &[&[Variable]] = &[
     packet::LIST,
     avp::LIST,
     run::LIST,
+    body::LIST,
+    challenge::LIST,
     contact::LIST,
     credentials::LIST,
     flags::LIST,

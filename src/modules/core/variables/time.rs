@@ -1,4 +1,4 @@
-//! Time as scripts see it: of the message (`$Ts`) and of now (`$time`). UTC.
+//! Time as scripts see it: of the message (`$Ts`) and of now (`$time`); texts in the local zone.
 
 use sluice_engine::module::{Name, Variable};
 use sluice_engine::{Ctx, Source, Text, Value};
@@ -8,7 +8,7 @@ use crate::core::calendar::Civil;
 use crate::table::variable;
 
 pub(super) const LIST: &[Variable] = &[
-    variable("Tf", &[], "Time of the message, `Mon Nov 22 20:18:07 2026`.", |ctx, _, _| {
+    variable("Tf", &[], "Local time of the message, `Mon Nov 22 20:18:07 2026`.", |ctx, _, _| {
         Value::Text(format(ctx, ctx.packet.at.wall_s(), b"%c"))
     }),
     variable("Ts", &[], "Time of the message, Unix seconds.", |ctx, _, _| {
@@ -23,7 +23,7 @@ pub(super) const LIST: &[Variable] = &[
     }),
     Variable {
         sub: SubKind::Text { optional: false },
-        ..variable("time", &[], "The time now by a strftime pattern, UTC.", |ctx, _, subject| {
+        ..variable("time", &[], "The local time now by a strftime pattern.", |ctx, _, subject| {
             let Name::Text(pattern) = subject.name else { return Value::Null };
             let pattern = ctx.bytes(pattern).to_vec();
             Value::Text(format(ctx, ctx.now.wall_s(), &pattern))
@@ -33,6 +33,6 @@ pub(super) const LIST: &[Variable] = &[
 
 fn format(ctx: &mut Ctx<'_>, seconds: u64, pattern: &[u8]) -> Text {
     let start = ctx.run.arena.len() as u32;
-    Civil::of(seconds).format(pattern, &mut ctx.run.arena);
+    Civil::local(seconds, &ctx.shared.zone).format(pattern, &mut ctx.run.arena);
     Text { source: Source::Arena, start, len: ctx.run.arena.len() as u32 - start }
 }
