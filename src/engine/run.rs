@@ -8,6 +8,7 @@ use sluice_script::ir::{ReferenceId, RouteKind};
 use sluice_sip::{Index, Patches};
 
 use crate::context::{Kept, Shared};
+use crate::module::Subject;
 use crate::value::{Text, Value};
 use crate::vm::Machine;
 
@@ -143,6 +144,8 @@ pub struct RunState {
     pub outputs: Vec<(ReferenceId, Value)>,
     /// The routes entered, outermost first.
     pub frames: Vec<Frame>,
+    /// What the dynamic parts of output arguments were when they were pushed.
+    pub referred: Vec<(ReferenceId, Subject)>,
     /// The instruction being run; the script's `locations` has its line.
     pub at: u32,
     /// `$rc`.
@@ -178,6 +181,7 @@ impl RunState {
             returns: Vec::with_capacity(4),
             outputs: Vec::with_capacity(4),
             frames: Vec::with_capacity(16),
+            referred: Vec::new(),
             at: 0,
             code: 0,
             dropped: false,
@@ -208,6 +212,7 @@ impl RunState {
         self.returns.clear();
         self.outputs.clear();
         self.frames.clear();
+        self.referred.clear();
         self.at = 0;
         self.code = 0;
         self.dropped = false;

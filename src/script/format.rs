@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::lex::Trail;
+use crate::lex::{Trail, variable_length};
 use crate::parse::variable::{self, Span};
 use crate::source::{Location, SourceText};
 
@@ -34,11 +34,31 @@ pub fn transformation_name(text: &str) -> Option<(&str, Cow<'_, str>, Option<i64
 /// The parameters of a transformation, of which it takes at most so many: the last one permitted
 /// takes the rest, since a comma may be the separator that is meant.
 pub fn parameters(text: &str, most: usize) -> impl Iterator<Item = &str> {
-    text.splitn(most, ',').map(|param| {
+    let mut rest = Some(text);
+    let cut = move |nth: usize| {
+        let text = rest?;
+        let comma = if nth + 1 < most { comma(text) } else { None };
+        rest = comma.and_then(|at| text.get(at + 1..));
+        text.get(..comma.unwrap_or(text.len()))
+    };
+    (0..most).map_while(cut).map(|param| {
         // Blanks before a variable are not part of the text.
         let bare = param.trim_start();
         if bare.starts_with('$') { bare } else { param }
     })
+}
+
+/// The first comma that stands in no variable.
+fn comma(text: &str) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let rest = text.as_bytes().get(at..)?;
+        match rest.first()? {
+            b',' => return Some(at),
+            b'$' => at += variable_length(rest).unwrap_or(1),
+            _ => at += 1,
+        }
+    }
 }
 
 /// A parameter that is a number as it stands; any other is a text, which may hold variables.
@@ -64,6 +84,8 @@ mod tests {
         assert_eq!(split("1,,", 2), ["1", ","]);
         assert_eq!(split(" $var(x), 3", 2), ["$var(x)", " 3"]);
         assert_eq!(split(" ", 1), [" "]);
+        assert_eq!(split("$(var(x){s.select,0,,}),-", 2), ["$(var(x){s.select,0,,})", "-"]);
+        assert_eq!(split("a,$,b", 3), ["a", "$", "b"]);
         assert_eq!([parameter_number("-3"), parameter_number("007")], [Some(-3), None]);
     }
 

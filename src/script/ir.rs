@@ -61,7 +61,8 @@ pub enum Op {
     /// Pushes the value of a variable. A dynamic name or index has been pushed before
     /// (name first) and is popped; see [`Reference`].
     Load(ReferenceId),
-    /// Pushes a variable itself, as an output argument of a function (not its value).
+    /// Pushes a variable itself, as an output argument of a function (not its value). Dynamic
+    /// parts are popped as by [`Op::Load`]; such a reference belongs to this instruction alone.
     Refer(ReferenceId),
     /// Pushes a compiled regex, as an argument of a function.
     Regex(RegexId),
@@ -93,6 +94,9 @@ pub enum Op {
         /// The right side was a literal.
         literal: bool,
     },
+    /// Pops a label and the subject of a `switch`, sets `truth` to whether they are equal; that
+    /// one is a text and the other a number is no mistake here.
+    Case,
     /// Pops one, sets `truth` to whether the regex is found in it (NULL: false).
     Match(RegexId),
     /// Pops pattern and subject, compiles at run time, sets `truth` as [`Op::Match`].
@@ -183,8 +187,8 @@ pub enum Op {
     CodeFromTruth,
     /// Pops and drops one value (`switch` subject).
     Pop,
-    /// Pushes a copy of the topmost value (`switch` subject).
-    Dup,
+    /// Pushes a copy of the value so far below the topmost (0: the `switch` subject).
+    Pick(u8),
 }
 
 /// Arithmetic and bit operators (spec 1.7).
@@ -275,6 +279,13 @@ pub struct Reference {
     pub index: Index,
     /// Its message.
     pub context: Context,
+}
+
+impl Reference {
+    /// Whether its name or index is made at run time.
+    pub const fn is_dynamic(&self) -> bool {
+        matches!(self.sub, Sub::Dynamic) || matches!(self.index, Index::Dynamic)
+    }
 }
 
 /// An address block: `10.0.0.0/8`.

@@ -28,6 +28,7 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::thread::ScopedJoinHandle;
 
 use crate::sip::{Agent, headers};
 use crate::support::{Folder, Running, address};
@@ -234,8 +235,12 @@ fn snippets_do_what_the_specification_says() {
     files.sort();
     assert!(!files.is_empty());
     let wrong: Vec<String> = std::thread::scope(|scope| {
-        let runs: Vec<_> = files.iter().map(|file| scope.spawn(|| run(file))).collect();
-        runs.into_iter().flat_map(|run| run.join().unwrap()).collect()
+        let runs: Vec<_> = files.iter().map(|file| (file, scope.spawn(|| run(file)))).collect();
+        let stopped = |file: &PathBuf| vec![format!("{}: see the panic above", file.display())];
+        let wrong = |(file, run): (&PathBuf, ScopedJoinHandle<'_, Vec<String>>)| {
+            run.join().unwrap_or_else(|_| stopped(file))
+        };
+        runs.into_iter().flat_map(wrong).collect()
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

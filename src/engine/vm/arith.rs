@@ -34,6 +34,14 @@ pub(super) fn arith(
     }
 }
 
+/// The bits turned round, or [`Value::Invalid`] after a line in the log.
+pub(super) fn complement(ctx: &mut Ctx<'_>, value: Value) -> Value {
+    match value.int() {
+        Some(number) => Value::Int(!number),
+        None => invalid(ctx, "~ wants a number"),
+    }
+}
+
 fn invalid(ctx: &mut Ctx<'_>, text: &'static str) -> Value {
     ctx.complain(text);
     Value::Invalid

@@ -1,7 +1,9 @@
 //! Calls out of the machine: functions, variables, transformations, and the joining of texts.
 
 use sluice_script::catalog::ParamKind;
-use sluice_script::ir::{Assign, Constant, FunctionId, Index, ReferenceId, Sub, TransformId};
+use sluice_script::ir::{
+    Assign, Constant, Context, FunctionId, Index, ReferenceId, Sub, TransformId,
+};
 
 use super::{Machine, Pending, States, Step, eval, reference};
 use crate::context::Ctx;
@@ -179,15 +181,13 @@ fn digits(ctx: &Ctx<'_>, value: Value) -> Option<i64> {
     std::str::from_utf8(ctx.bytes(value.text()?)).ok()?.trim().parse().ok()
 }
 
-/// Takes name and index of a reference, popping what was pushed for them.
+/// Takes name and index of a reference, popping what was pushed for them. `None`: the index is no
+/// number, or the message that the reference means is not there.
 fn subject(machine: &mut Machine, ctx: &mut Ctx<'_>, id: ReferenceId) -> Option<(u16, Subject)> {
     let reference = reference(ctx, id)?;
     let index = match reference.index {
-        Index::Dynamic => match machine.pop().int() {
-            Some(n) => Index::At(n.clamp(-0x7FFF, 0x7FFF) as i32),
-            None => Index::None,
-        },
-        fixed => fixed,
+        Index::Dynamic => machine.pop().int().map(|n| Index::At(n.clamp(-0x7FFF, 0x7FFF) as i32)),
+        fixed => Some(fixed),
     };
     let name = match reference.sub {
         Sub::None => Name::None,
@@ -198,7 +198,29 @@ fn subject(machine: &mut Machine, ctx: &mut Ctx<'_>, id: ReferenceId) -> Option<
             Name::Text(ctx.to_text(value))
         }
     };
-    Some((reference.variable.0, Subject { name, index }))
+    // `$(<request>..)` in a run over a reply, and the other way round: no transaction has both.
+    let here = match reference.context {
+        Context::Current => true,
+        Context::Request => ctx.message.is_request(),
+        Context::Reply => !ctx.message.is_request(),
+    };
+    let Some(index) = index else {
+        ctx.complain("an index is a number");
+        return None;
+    };
+    here.then_some((reference.variable.0, Subject { name, index }))
+}
+
+/// Pushes a variable itself. What its dynamic parts are now is kept until the call delivers.
+pub(super) fn refer(machine: &mut Machine, ctx: &mut Ctx<'_>, id: ReferenceId) {
+    if reference(ctx, id).is_some_and(|reference| reference.is_dynamic()) {
+        let Some((_, subject)) = subject(machine, ctx, id) else {
+            return machine.stack.push(Value::Null);
+        };
+        ctx.run.referred.retain(|(other, _)| *other != id);
+        ctx.run.referred.push((id, subject));
+    }
+    machine.stack.push(Value::Reference(id));
 }
 
 /// Pushes a variable's value.
@@ -238,7 +260,7 @@ pub(super) fn store(
         (Some((variable, subject)), value) => {
             assign(ctx, registry, states, variable, subject, op, value)
         }
-        (None, _) => Err("no such variable"),
+        (None, _) => Err("there is no such variable here"),
     };
     ctx.run.code = match done {
         Ok(()) => 1,
@@ -329,7 +351,9 @@ fn deliver(ctx: &mut Ctx<'_>, registry: &Registry, states: &mut States) {
             Sub::Text(c) => Name::Text(constant(c)),
             Sub::None | Sub::Dynamic => Name::None,
         };
-        let subject = Subject { name, index: reference.index };
+        let fixed = Subject { name, index: reference.index };
+        let dynamic = ctx.run.referred.iter().find(|(other, _)| *other == id);
+        let subject = dynamic.map_or(fixed, |(_, subject)| *subject);
         let variable = reference.variable.0;
         if let Err(text) = assign(ctx, registry, states, variable, subject, Assign::Set, value) {
             ctx.complain(text);

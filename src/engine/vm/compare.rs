@@ -26,7 +26,7 @@ pub(super) fn compare(
     }
     let order = match (left.int(), right.int()) {
         (Some(a), Some(b)) => Some(a.cmp(&b)),
-        _ => texts(ctx, left, right),
+        _ => texts(ctx, left, right, literal),
     };
     match order {
         Some(order) => holds(op, order),
@@ -50,18 +50,34 @@ fn holds(op: Compare, order: Ordering) -> bool {
     }
 }
 
-/// Strings compare case-insensitively. A plain number on the left compares as its decimal text
-/// (`$var(n) == "5"`), a string on the left never compares with a number (spec 0).
-fn texts(ctx: &Ctx<'_>, left: Value, right: Value) -> Option<Ordering> {
-    let digits;
+/// Whether a label of `switch` is that of its subject: a number only with a number (spec 1.5).
+pub(super) fn is_case(ctx: &Ctx<'_>, subject: Value, label: Value) -> bool {
+    let order = match (subject.int(), label.int()) {
+        (Some(a), Some(b)) => Some(a.cmp(&b)),
+        _ => texts(ctx, subject, label, true),
+    };
+    order.is_some_and(Ordering::is_eq)
+}
+
+/// Strings compare case-insensitively. A plain number compares as its decimal text
+/// (`$var(n) == "5"`), but for one written as a constant on the right (spec 0).
+fn texts(ctx: &Ctx<'_>, left: Value, right: Value, literal: bool) -> Option<Ordering> {
+    let (left_digits, right_digits);
     let left = match left {
         Value::Int(n) => {
-            digits = Digits::of(n);
-            digits.as_bytes()
+            left_digits = Digits::of(n);
+            left_digits.as_bytes()
         }
         _ => ctx.bytes(left.text()?),
     };
-    Some(ignore_case(left, ctx.bytes(right.text()?)))
+    let right = match right {
+        Value::Int(n) if !literal => {
+            right_digits = Digits::of(n);
+            right_digits.as_bytes()
+        }
+        _ => ctx.bytes(right.text()?),
+    };
+    Some(ignore_case(left, right))
 }
 
 fn ignore_case(a: &[u8], b: &[u8]) -> Ordering {

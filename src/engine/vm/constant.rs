@@ -25,7 +25,7 @@ pub fn fold(script: &mut Script, registry: &Registry) -> Box<[Value]> {
             continue;
         }
         let pushes = script.code.get(begin..at).unwrap_or_default();
-        let constants: Option<Vec<Value>> = pushes.iter().map(constant).collect();
+        let constants: Option<Vec<Value>> = pushes.iter().map(|op| constant(script, op)).collect();
         let Some(constants) = constants.filter(|all| fit(registry, function, all)) else {
             continue;
         };
@@ -54,7 +54,7 @@ fn landings(script: &Script) -> Vec<bool> {
 }
 
 /// What an instruction pushes, if that is always the same.
-fn constant(op: &Op) -> Option<Value> {
+fn constant(script: &Script, op: &Op) -> Option<Value> {
     match *op {
         Op::Text(c) => {
             Some(Value::Text(Text { source: Source::Constant, start: c.start, len: c.len }))
@@ -63,7 +63,10 @@ fn constant(op: &Op) -> Option<Value> {
         Op::Null => Some(Value::Null),
         Op::Omitted => Some(Value::Omitted),
         Op::Regex(id) => Some(Value::Regex(id)),
-        Op::Refer(id) => Some(Value::Reference(id)),
+        Op::Refer(id) => {
+            let reference = script.references.get(usize::from(id.0))?;
+            (!reference.is_dynamic()).then_some(Value::Reference(id))
+        }
         _ => None,
     }
 }

@@ -160,7 +160,7 @@ fn step(
         Op::Null => machine.stack.push(Value::Null),
         Op::Omitted => machine.stack.push(Value::Omitted),
         Op::Regex(id) => machine.stack.push(Value::Regex(id)),
-        Op::Refer(id) => machine.stack.push(Value::Reference(id)),
+        Op::Refer(id) => call::refer(machine, ctx, id),
         Op::Load(id) => call::load(machine, ctx, registry, states, id),
         Op::Concat(n) => call::concat(machine, ctx, n),
         Op::Transform { transform, params } => {
@@ -172,12 +172,16 @@ fn step(
             machine.stack.push(result);
         }
         Op::Complement => {
-            let value = machine.pop().int().map_or(Value::Invalid, |n| Value::Int(!n));
-            machine.stack.push(value);
+            let value = machine.pop();
+            machine.stack.push(arith::complement(ctx, value));
         }
         Op::Compare { op, literal } => {
             let (right, left) = (machine.pop(), machine.pop());
             machine.truth = compare::compare(ctx, op, left, right, literal);
+        }
+        Op::Case => {
+            let (label, subject) = (machine.pop(), machine.pop());
+            machine.truth = compare::is_case(ctx, subject, label);
         }
         Op::Match(id) => {
             let subject = machine.pop();
@@ -231,6 +235,10 @@ fn step(
         Op::RouteDynamic { args } => return enter_named(machine, ctx, args),
         Op::Return { values } => return leave(machine, ctx, values),
         Op::End => {
+            // A test that took no branch leaves 0 in `$rc`, but no command has stopped the script.
+            if ctx.run.code == 0 {
+                ctx.run.code = 1;
+            }
             if !machine.leave(ctx) {
                 return Step::End;
             }
@@ -250,7 +258,10 @@ fn step(
         Op::Pop => {
             machine.stack.pop();
         }
-        Op::Dup => machine.stack.push(machine.stack.last().copied().unwrap_or_default()),
+        Op::Pick(below) => {
+            let value = machine.stack.iter().rev().nth(usize::from(below)).copied();
+            machine.stack.push(value.unwrap_or_default());
+        }
     }
     Step::Next
 }

@@ -319,6 +319,8 @@ impl Lowering<'_> {
     fn output(&mut self, variable: &Variable) -> Result<(), Refused> {
         self.fixed(variable)?;
         let reference = self.target(variable)?;
+        let reference = self.emitter.own(reference);
+        let reference = self.fit(reference, variable.at)?;
         self.emit(Op::Refer(reference), variable.at);
         Ok(())
     }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use crate::diagnostic::Diagnostic;
 use crate::ir::{
-    Constant, FunctionId, Names, Net, NetId, Op, Reference, ReferenceId, RegexId, Script,
+    Constant, FunctionId, Index, Names, Net, NetId, Op, Reference, ReferenceId, RegexId, Script,
+    Sub,
 };
 use crate::limits;
 use crate::regex::{self, BadRegex, Lines};
@@ -96,11 +97,31 @@ impl Emitter {
         if let Some(id) = self.references.get(&reference) {
             return Ok(*id);
         }
+        let id = self.add_reference(reference)?;
+        self.references.insert(reference, id);
+        Ok(id)
+    }
+
+    /// The same reference, or a copy when parts of it are dynamic: what they become is kept by it.
+    pub fn own(&mut self, id: ReferenceId) -> Result<ReferenceId, Full> {
+        match self.script.references.get(usize::from(id.0)).copied() {
+            Some(reference) if self.dynamic_parts(id) > 0 => self.add_reference(reference),
+            _ => Ok(id),
+        }
+    }
+
+    fn add_reference(&mut self, reference: Reference) -> Result<ReferenceId, Full> {
         let id = u16::try_from(self.script.references.len())
             .map_err(|_| Full("too-many-variables", "different variables"))?;
         self.script.references.push(reference);
-        self.references.insert(reference, ReferenceId(id));
         Ok(ReferenceId(id))
+    }
+
+    /// How many parts of a reference are taken from the stack.
+    pub fn dynamic_parts(&self, id: ReferenceId) -> u8 {
+        let reference = self.script.references.get(usize::from(id.0));
+        reference
+            .map_or(0, |r| u8::from(r.sub == Sub::Dynamic) + u8::from(r.index == Index::Dynamic))
     }
 
     pub fn net(&mut self, net: Net) -> Result<NetId, Full> {

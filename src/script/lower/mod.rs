@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
+use crate::catalog::SubKind;
 use crate::check::World;
 use crate::diagnostic::{Diagnostic, Sink};
 use crate::ir::{Arith, Assign, Compare, Op, Route, RouteId, RouteKind, Script};
@@ -223,30 +224,33 @@ impl Lowering<'_> {
         body: &Block,
         at: Location,
     ) -> Result<(), Refused> {
-        if !matches!(list.index, Some(ast::IndexText::All)) {
-            let message = "the list of for needs the index [*]";
-            return self.refuse(Diagnostic::error("for-list", list.at, message));
+        if self.is_skipped(item, list)? {
+            let over = self.emitter.jump(Op::Jump, at);
+            self.breakables.push(Breakable { jumps: vec![over] });
+            self.block(body);
+            self.leave_breakable();
+            return Ok(());
         }
-        let is_plain = |format: &ast::Format| format.plain().is_some();
-        for variable in [item, list] {
-            if variable.sub.as_ref().is_some_and(|sub| !is_plain(sub)) {
-                let message = "a variable name within for comes with a later release";
-                return self.refuse(Diagnostic::error("later", variable.at, message));
-            }
-        }
-        let target = self.target(item)?;
         self.emit(Op::Int(0), at);
         self.held += 1;
         self.emit(Op::LoopEnter, at);
         let top = self.emitter.here();
         let full = self.emitter.jump(Op::LoopCheck, at);
-        self.emit(Op::Dup, list.at);
         self.load_indexed(list)?;
-        self.emit(Op::Dup, list.at);
+        self.emit(Op::Pick(0), list.at);
         self.emit(Op::Null, list.at);
         self.emit(Op::Compare { op: Compare::Equal, literal: true }, list.at);
         let done = self.emitter.jump(Op::JumpIf, list.at);
+        let target = self.target(item)?;
+        let dynamic = self.emitter.dynamic_parts(target);
+        if dynamic > 0 {
+            // The name was made above the value, which belongs above the name.
+            self.emit(Op::Pick(dynamic), item.at);
+        }
         self.emit(Op::Store { target, op: Assign::Set }, item.at);
+        if dynamic > 0 {
+            self.emit(Op::Pop, item.at);
+        }
         self.breakables.push(Breakable { jumps: vec![full] });
         self.block(body);
         self.emit(Op::Int(1), at);
@@ -261,6 +265,22 @@ impl Lowering<'_> {
         Ok(())
     }
 
+    /// Whether OpenSIPS passes over the loop with an error each time: its iterator or its list is
+    /// not of the kind that it wants (spec 1.5).
+    fn is_skipped(&mut self, item: &Variable, list: &Variable) -> Result<bool, Refused> {
+        let iterates = matches!(self.variable(&item.name)?.sub, SubKind::Avp | SubKind::Var);
+        let (at, message) = if !iterates {
+            (item.at, "this loop never runs: its iterator is neither a $var nor an $avp")
+        } else if !matches!(list.index, Some(ast::IndexText::All)) {
+            (list.at, "this loop never runs: its list lacks the index [*]")
+        } else {
+            return Ok(false);
+        };
+        let diagnostic = Diagnostic::warning("skipped-loop", at, message);
+        self.sink.lenient(diagnostic.hint("write for ($var(x) in $(name[*]))"));
+        Ok(true)
+    }
+
     fn switch(
         &mut self,
         subject: &ast::Operand,
@@ -273,7 +293,7 @@ impl Lowering<'_> {
         let mut entries = Vec::new();
         for case in cases {
             let Some(label) = &case.label else { continue };
-            self.emit(Op::Dup, case.at);
+            self.emit(Op::Pick(0), case.at);
             match label {
                 Literal::Int(value) => self.emit(Op::Int(*value), case.at),
                 Literal::Text(text) => {
@@ -281,7 +301,7 @@ impl Lowering<'_> {
                     self.emit(Op::Text(text), case.at);
                 }
             }
-            self.emit(Op::Compare { op: Compare::Equal, literal: true }, case.at);
+            self.emit(Op::Case, case.at);
             entries.push(self.emitter.jump(Op::JumpIf, case.at));
         }
         self.emit(Op::Pop, at);

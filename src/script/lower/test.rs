@@ -84,18 +84,20 @@ impl Lowering<'_> {
         right: &Operand,
         at: Location,
     ) -> Result<(), Refused> {
+        // 1.x also writes myself == uri.
+        let (left, right) = if is_myself(left) { (right, left) } else { (left, right) };
         let equality = matches!(op, Compare::Equal | Compare::NotEqual);
         let only_equality = match &right.kind {
             OperandKind::Null => Some("NULL"),
             OperandKind::Ip(_) | OperandKind::Net(_) => Some("an address"),
-            OperandKind::Word(word) if word == "myself" => Some("myself"),
+            _ if is_myself(right) => Some("myself"),
             _ => None,
         };
         if let (Some(what), false) = (only_equality, equality) {
             let message = format!("{what} is compared with == and != only");
             return self.refuse(Diagnostic::error("no-order", at, message));
         }
-        if matches!(&right.kind, OperandKind::Word(word) if word == "myself") {
+        if is_myself(right) {
             self.myself(left, at)?;
             if op == Compare::NotEqual {
                 self.emit(Op::Not, at);
@@ -225,6 +227,10 @@ impl Lowering<'_> {
             }
         }
     }
+}
+
+fn is_myself(operand: &Operand) -> bool {
+    matches!(&operand.kind, OperandKind::Word(word) if word == "myself")
 }
 
 /// A variable by name only.

@@ -35,9 +35,11 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    /// Pushes one value of a list `$(name[*])`; its index lies on the stack.
+    /// Pushes one value of a list `$(name[*])`; a copy of its index is taken from the stack's top.
     pub(super) fn load_indexed(&mut self, list: &Variable) -> Result<(), Refused> {
         let id = self.refer(list, Some(Index::Dynamic))?;
+        // The index is pushed behind a name made at run time.
+        self.emit(Op::Pick(self.emitter.dynamic_parts(id) - 1), list.at);
         self.emit(Op::Load(id), list.at);
         for transformation in &list.transformations {
             self.transform(transformation)?;
