@@ -147,7 +147,8 @@ fn read(text: &str) -> (Vec<Snippet>, Vec<String>) {
         next.direct(line);
         if let Some(rest) = line.strip_prefix("route[") {
             let snippet = std::mem::take(&mut next);
-            let name = rest.split(']').next().unwrap_or_default().to_owned();
+            let name = rest.split(']').next().unwrap_or_default();
+            let name = name.trim_matches('"').to_owned();
             if snippet.directives > 0 {
                 snippets.push(Snippet { name, ..snippet });
             }
