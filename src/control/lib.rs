@@ -21,6 +21,9 @@ pub use dns::Dns;
 /// Wakes a worker that sleeps; by number of worker.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
+/// Drops what is left over of reloads.
+pub type Sweep = Box<dyn Fn() + Send>;
+
 /// The running control plane. Dropped handles end it when all jobs are done.
 pub struct Control {
     jobs: mpsc::Sender<Request>,
@@ -32,16 +35,17 @@ pub struct Control {
 pub struct Jobs(mpsc::Sender<Request>);
 
 impl Control {
-    /// Starts the thread. `wakers` are those of the workers, by number.
+    /// Starts the thread. `wakers` are those of the workers, by number; `sweep` is called every
+    /// [`limits::SWEEP`], to drop what no worker reads any more.
     ///
     /// # Errors
     /// When the thread or its runtime cannot be made.
-    pub fn start(dns: Arc<Dns>, wakers: Vec<Waker>) -> io::Result<Self> {
+    pub fn start(dns: Arc<Dns>, wakers: Vec<Waker>, sweep: Sweep) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (jobs, queue) = mpsc::channel(limits::JOBS);
         let thread = Builder::new()
             .name("control".into())
-            .spawn(move || runtime.block_on(serve(queue, dns, wakers.into())))?;
+            .spawn(move || runtime.block_on(serve(queue, dns, wakers.into(), sweep)))?;
         Ok(Self { jobs, thread })
     }
 
@@ -76,8 +80,22 @@ impl Jobs {
     }
 }
 
-async fn serve(mut queue: mpsc::Receiver<Request>, dns: Arc<Dns>, wakers: Arc<[Waker]>) {
-    while let Some(request) = queue.recv().await {
+async fn serve(
+    mut queue: mpsc::Receiver<Request>,
+    dns: Arc<Dns>,
+    wakers: Arc<[Waker]>,
+    sweep: Sweep,
+) {
+    let mut sweeps = tokio::time::interval(limits::SWEEP);
+    loop {
+        let request = tokio::select! {
+            request = queue.recv() => request,
+            _ = sweeps.tick() => {
+                sweep();
+                continue;
+            }
+        };
+        let Some(request) = request else { break };
         let (dns, wakers) = (Arc::clone(&dns), Arc::clone(&wakers));
         tokio::spawn(async move {
             let answer = match &request.job {

@@ -361,6 +361,9 @@ pub trait SharedState: Any + Send + Sync {
     /// Looks at the routes of an edition before a worker runs them, at start and at each reload.
     /// What an earlier edition needed is still needed, since its runs may go on.
     fn adopt(&self, _routes: &Uses<'_>) {}
+    /// Drops what reloads have left over, as far as no worker reads it any more. Called now and
+    /// then on the control plane.
+    fn sweep(&self) {}
 }
 
 /// The state of a module that has none.

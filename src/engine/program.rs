@@ -135,10 +135,11 @@ impl Program {
         Ok(())
     }
 
-    /// Drops the editions that no run needs any more; how many are still needed besides the one in
-    /// force. To be called on the control plane after a reload: no worker ever drops one.
-    pub fn sweep(&self) -> usize {
-        self.editions.sweep()
+    /// Drops the editions that no run needs any more, and what modules have left over of reloads.
+    /// To be called on the control plane now and then: no worker ever drops an edition.
+    pub fn sweep(&self) {
+        self.editions.sweep();
+        self.states.iter().flatten().for_each(|state| state.sweep());
     }
 
     /// The tables.

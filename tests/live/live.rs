@@ -16,7 +16,7 @@ use crate::support::{Folder, address};
 /// A gateway in this process; stopped when dropped.
 pub struct Live {
     gateway: Option<Gateway>,
-    _folder: Folder,
+    folder: Folder,
     pub address: SocketAddr,
 }
 
@@ -37,10 +37,20 @@ impl Live {
         let dns = Arc::new(dns);
         let listen = [format!("udp:{address}")];
         let sockets = sockets(&script, &listen, &|name| dns.addresses_now(name)).unwrap();
-        let read_file = Arc::new(move |path: &str| origin.read_beside(path));
+        let inputs = origin.inputs();
         let tuning = Tuning { workers: Some(workers), ..Tuning::default() };
-        let gateway = Gateway::start(script, registry, sockets, dns, read_file, tuning).unwrap();
-        Self { gateway: Some(gateway), _folder: folder, address }
+        let gateway = Gateway::start(script, registry, sockets, dns, inputs, tuning).unwrap();
+        Self { gateway: Some(gateway), folder, address }
+    }
+
+    /// Writes the script anew, for a reload.
+    pub fn rewrite(&self, script: &str) {
+        self.folder.write("test.cfg", script);
+    }
+
+    /// The path of the script, or of a file beside it.
+    pub fn path(&self, name: &str) -> String {
+        self.folder.path(name)
     }
 
     fn gateway(&mut self) -> &mut Gateway {

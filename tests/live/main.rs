@@ -18,6 +18,7 @@ mod manage;
 mod odd;
 mod parked;
 mod program;
+mod reload;
 mod reply;
 mod sip;
 mod sipp;

@@ -49,6 +49,9 @@ pub static CORE: &[CoreCommand] = &[
         Ok(folder) => Ok(json!({ "WD": folder.to_string_lossy() })),
         Err(error) => refuse(500, format!("no working directory: {error}")),
     }),
+    core("reload_routes", "Reads the script again: new routes, all else as it is.", &[], |m, _| {
+        m.host.reload_routes()
+    }),
     core("uptime", "Since when the program runs.", &[], |management, _| {
         Ok(json!({
             "Now": management.host.date(unix_seconds()),

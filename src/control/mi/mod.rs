@@ -34,6 +34,9 @@ pub trait Host: Send + Sync {
     fn set_log_level(&self, level: i64);
     /// A moment as text, from seconds since 1970: `Mon Nov 23 13:05:09 2026`.
     fn date(&self, seconds: u64) -> String;
+    /// Reads the script again and puts its routes in force. The refusal's text is the first
+    /// mistake, its data all of them.
+    fn reload_routes(&self) -> Answer;
     /// Ends the program, as SIGTERM does; returns at once.
     fn stop(&self);
 }

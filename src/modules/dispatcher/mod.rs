@@ -109,4 +109,8 @@ impl SharedState for Dispatcher {
             self.fills_avps.store(true, Relaxed);
         }
     }
+
+    fn sweep(&self) {
+        self.sets.sweep();
+    }
 }

@@ -26,11 +26,7 @@ use crate::cli;
 pub fn run(options: &cli::Gateway) -> Result<ExitCode> {
     note_options(options);
     let registry = crate::registry();
-    let origin = Origin {
-        path: options.script.clone(),
-        preprocessor: options.preprocessor.clone(),
-        strict: options.strict,
-    };
+    let origin = Origin::new(&options.script, options.preprocessor.clone(), options.strict);
     let Some(mut script) = compile(&origin, &registry)? else { return Ok(ExitCode::from(255)) };
     if options.check_via {
         let at = Default::default();
@@ -53,8 +49,7 @@ pub fn run(options: &cli::Gateway) -> Result<ExitCode> {
         workers: options.workers.or_else(|| workers(&script)),
         receive_buffer: options.buffer,
     };
-    let read_file = Arc::new(move |path: &str| origin.read_beside(path));
-    let gateway = Gateway::start(script, registry, sockets, dns, read_file, tuning)?;
+    let gateway = Gateway::start(script, registry, sockets, dns, origin.inputs(), tuning)?;
     confine(options)?;
     let workers = gateway.workers();
     let plural = if workers == 1 { "" } else { "s" };

@@ -1,12 +1,23 @@
 //! What this program lends to the management commands of the core.
 
-use sluice_control::mi;
+use std::sync::Arc;
+
+use sluice_control::{Waker, mi};
+use sluice_engine::program::Program;
 use sluice_modules::core::api::date_text;
 
-use super::log;
+use super::script::Origin;
+use super::{log, reload};
 
-/// The process: its log, its end.
-pub(super) struct Host;
+/// The process: its log, its script, its end.
+pub(super) struct Host {
+    /// What runs.
+    pub program: Arc<Program>,
+    /// Where the script can be read again.
+    pub script: Option<Origin>,
+    /// The workers', by number.
+    pub wakers: Vec<Waker>,
+}
 
 impl mi::Host for Host {
     fn log_level(&self) -> i64 {
@@ -19,6 +30,13 @@ impl mi::Host for Host {
 
     fn date(&self, seconds: u64) -> String {
         date_text(seconds)
+    }
+
+    fn reload_routes(&self) -> mi::Answer {
+        let answer = reload::reload(&self.program, self.script.as_ref())?;
+        // A worker that sleeps would hold the old edition until its next message.
+        self.wakers.iter().for_each(|wake| wake());
+        Ok(answer)
     }
 
     fn stop(&self) {

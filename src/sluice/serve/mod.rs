@@ -4,6 +4,7 @@ pub mod command;
 mod host;
 pub mod listen;
 pub mod log;
+mod reload;
 pub mod script;
 mod shell;
 
@@ -21,7 +22,7 @@ use sluice_control::mi::Management;
 use sluice_control::{Control, Dns, Waker};
 use sluice_engine::TimeZone;
 use sluice_engine::counter::Counter;
-use sluice_engine::module::{ReadFile, SetupError};
+use sluice_engine::module::SetupError;
 use sluice_engine::program::{Environment, Program};
 use sluice_engine::registry::Registry;
 use sluice_engine::sockets::Sockets;
@@ -32,6 +33,7 @@ use sluice_net::udp::socket::{UdpOptions, open_group};
 use sluice_script::Script;
 
 use host::Host;
+use script::Inputs;
 use shell::Shell;
 
 /// The ownership hash of calls: the same in every process, so that a restart moves no call.
@@ -51,7 +53,7 @@ pub struct Tuning {
 
 /// A running gateway.
 pub struct Gateway {
-    program: Program,
+    program: Arc<Program>,
     management: Arc<Management>,
     threads: Vec<JoinHandle<()>>,
     control: Control,
@@ -78,7 +80,7 @@ impl Gateway {
         registry: Arc<Registry>,
         sockets: Sockets,
         dns: Arc<Dns>,
-        read_file: ReadFile,
+        inputs: Inputs,
         tuning: Tuning,
     ) -> Result<Self> {
         let cpus = available_cpus();
@@ -87,7 +89,7 @@ impl Gateway {
         let names = Arc::clone(&dns);
         let resolve = Arc::new(move |name: &str| names.addresses_now(name));
         let zone = TimeZone::system();
-        let environment = Environment { read_file, resolve, zone };
+        let environment = Environment { read_file: inputs.files, resolve, zone };
         let files = script.files.clone();
         let mut drivers = open(&sockets, workers, tuning)?;
         let mut warnings = Vec::new();
@@ -96,12 +98,14 @@ impl Gateway {
         for warning in &warnings {
             tracing::warn!(target: "core", "{warning}");
         }
+        let program = Arc::new(program);
         let clock = Clock::start();
         let now = clock.now();
         let random = now.wall_us ^ u64::from(std::process::id()) << 40;
         let made = program.workers(workers, OWNERS, random, now);
         let wakers: Vec<Waker> = drivers.iter().map(waker).collect();
-        let control = Control::start(dns, wakers.clone())?;
+        let swept = Arc::clone(&program);
+        let control = Control::start(dns, wakers.clone(), Box::new(move || swept.sweep()))?;
         let stop = Arc::new(AtomicBool::new(false));
         let (mut threads, mut monitors) = (Vec::new(), Vec::new());
         for (id, made) in made.into_iter().enumerate() {
@@ -122,7 +126,9 @@ impl Gateway {
             threads.push(Builder::new().name(name).spawn(move || shell.run())?);
             monitors.push(Monitor { counters: made.counters, turns: collector });
         }
-        let management = Arc::new(Management::new(&program, Box::new(Host)));
+        let host =
+            Host { program: Arc::clone(&program), script: inputs.script, wakers: wakers.clone() };
+        let management = Arc::new(Management::new(&program, Box::new(host)));
         Ok(Self { program, management, threads, control, stop, wakers, monitors })
     }
 
@@ -143,8 +149,8 @@ impl Gateway {
 
     /// Our sockets, for a log line.
     pub fn listening(&self) -> String {
-        let listen = &self.program.shared().sockets.listen;
-        listen.iter().fold("listening on".to_owned(), |mut line, socket| {
+        let shared = self.program.shared();
+        shared.sockets.listen.iter().fold("listening on".to_owned(), |mut line, socket| {
             let _ = write!(line, " {}", socket.text);
             line
         })

@@ -3,26 +3,50 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use sluice_engine::module::ReadFile;
 use sluice_engine::registry::Registry;
-use sluice_script::{Compiled, Loader, Options, SourceText, compile};
+use sluice_script::{Compiled, Loader, Options, Script, SourceText, compile, recompile};
+
+/// What a gateway reads while it runs.
+pub struct Inputs {
+    /// Files that modules name.
+    pub files: ReadFile,
+    /// The script, when it can be read again.
+    pub script: Option<Origin>,
+}
 
 /// Where a script comes from.
 #[derive(Clone, Debug)]
 pub struct Origin {
     /// Its path; `-` is standard input.
-    pub path: String,
+    path: String,
     /// A command that the text is piped through first.
-    pub preprocessor: Option<String>,
+    preprocessor: Option<String>,
     /// Warnings about what OpenSIPS merely lets through are errors.
-    pub strict: bool,
+    strict: bool,
+    /// Where the program was started: `-w` moves it, and paths keep their meaning.
+    home: PathBuf,
 }
 
 impl Origin {
     /// A script file as it stands.
     pub fn file(path: impl Into<String>) -> Self {
-        Self { path: path.into(), preprocessor: None, strict: false }
+        Self::new(path, None, false)
+    }
+
+    /// A script, `-` for standard input; piped through `preprocessor` first.
+    pub fn new(path: impl Into<String>, preprocessor: Option<String>, strict: bool) -> Self {
+        let home = std::env::current_dir().unwrap_or_default();
+        Self { path: path.into(), preprocessor, strict, home }
+    }
+
+    /// What a gateway with this script reads while it runs.
+    pub fn inputs(self) -> Inputs {
+        let again = (self.path != "-").then(|| self.clone());
+        Inputs { files: Arc::new(move |path: &str| self.read_beside(path)), script: again }
     }
 
     /// Reads and compiles it. Diagnostics are in the result, also those of a script that fails.
@@ -30,10 +54,15 @@ impl Origin {
     /// # Errors
     /// When the file cannot be read or the preprocessor fails.
     pub fn compile(&self, registry: &Registry) -> Result<Compiled> {
-        let text = self.read()?;
-        let mut files = Files { folder: self.folder() };
-        let main = SourceText { name: self.name().to_owned(), text };
-        Ok(compile(main, &mut files, registry, Options { strict: self.strict }))
+        Ok(compile(self.main()?, &mut self.files(), registry, self.options()))
+    }
+
+    /// Reads it again and compiles it to take the place of `running`.
+    ///
+    /// # Errors
+    /// As [`Self::compile`].
+    pub fn recompile(&self, running: &Script, registry: &Registry) -> Result<Compiled> {
+        Ok(recompile(running, self.main()?, &mut self.files(), registry, self.options()))
     }
 
     /// Reads a file that the script or a module names: from here, else beside the script.
@@ -41,15 +70,21 @@ impl Origin {
     /// # Errors
     /// As the first of the two places says.
     pub fn read_beside(&self, path: &str) -> std::io::Result<Vec<u8>> {
-        Files { folder: self.folder() }.bytes(path, None).map(|(_, bytes)| bytes)
+        self.files().bytes(path, None).map(|(_, bytes)| bytes)
     }
 
-    fn name(&self) -> &str {
-        if self.path == "-" { "stdin" } else { &self.path }
+    fn main(&self) -> Result<SourceText> {
+        let name = if self.path == "-" { "stdin" } else { &self.path };
+        Ok(SourceText { name: name.to_owned(), text: self.read()? })
     }
 
-    fn folder(&self) -> PathBuf {
-        Path::new(&self.path).parent().map_or_else(PathBuf::new, Path::to_path_buf)
+    fn files(&self) -> Files<'_> {
+        let folder = Path::new(&self.path).parent().unwrap_or(Path::new(""));
+        Files { home: &self.home, folder }
+    }
+
+    fn options(&self) -> Options {
+        Options { strict: self.strict }
     }
 
     fn read(&self) -> Result<Vec<u8>> {
@@ -57,19 +92,20 @@ impl Origin {
         if self.path == "-" {
             std::io::stdin().read_to_end(&mut text).context("standard input")?;
         } else {
-            text = std::fs::read(&self.path).with_context(|| self.path.clone())?;
+            text = std::fs::read(self.home.join(&self.path)).with_context(|| self.path.clone())?;
         }
         match &self.preprocessor {
-            Some(command) => preprocess(command, text),
+            Some(command) => preprocess(command, &self.home, text),
             None => Ok(text),
         }
     }
 }
 
 /// Pipes the text through a shell command (spec 1.1, `-p`).
-fn preprocess(command: &str, text: Vec<u8>) -> Result<Vec<u8>> {
+fn preprocess(command: &str, home: &Path, text: Vec<u8>) -> Result<Vec<u8>> {
     let mut child = Command::new("sh")
         .args(["-c", command])
+        .current_dir(home)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -87,21 +123,23 @@ fn preprocess(command: &str, text: Vec<u8>) -> Result<Vec<u8>> {
 }
 
 /// Files by path: from the current folder, else relative to the one that names them (spec 1.1).
-struct Files {
-    folder: PathBuf,
+struct Files<'a> {
+    home: &'a Path,
+    folder: &'a Path,
 }
 
-impl Files {
+impl Files<'_> {
     fn bytes(&self, path: &str, from: Option<&Path>) -> std::io::Result<(String, Vec<u8>)> {
-        let beside = from.unwrap_or(&self.folder).join(path);
-        std::fs::read(path).map(|bytes| (path.to_owned(), bytes)).or_else(|error| {
-            let second = std::fs::read(&beside).map_err(|_| error)?;
+        let beside = from.unwrap_or(self.folder).join(path);
+        let read = |path: &Path| std::fs::read(self.home.join(path));
+        read(Path::new(path)).map(|bytes| (path.to_owned(), bytes)).or_else(|error| {
+            let second = read(&beside).map_err(|_| error)?;
             Ok((beside.display().to_string(), second))
         })
     }
 }
 
-impl Loader for Files {
+impl Loader for Files<'_> {
     fn read(&mut self, path: &str, from: &str) -> std::io::Result<SourceText> {
         let (name, text) = self.bytes(path, Path::new(from).parent())?;
         Ok(SourceText { name, text })

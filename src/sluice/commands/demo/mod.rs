@@ -19,6 +19,7 @@ use sluice_traffic::uac::{Mode, Uac, UacConfig};
 use sluice_traffic::uas::{Presence, Uas, UasConfig};
 
 use crate::serve::listen::sockets;
+use crate::serve::script::Inputs;
 use crate::serve::{Gateway, Tuning, log};
 use board::Board;
 use verdict::{Phases, Verdict};
@@ -122,9 +123,10 @@ fn start(options: &Options) -> Result<Gateway> {
     let given = [format!("udp:{}", local(options.port))];
     let sockets = sockets(&script, &given, &|name| dns.addresses_now(name))?;
     let list = list(options.port);
-    let read_file = Arc::new(move |_: &str| Ok(list.clone().into_bytes()));
+    let files = Arc::new(move |_: &str| Ok(list.clone().into_bytes()));
+    let inputs = Inputs { files, script: None };
     let tuning = Tuning { workers: options.workers, ..Tuning::default() };
-    Gateway::start(script, registry, sockets, dns, read_file, tuning)
+    Gateway::start(script, registry, sockets, dns, inputs, tuning)
         .context("the demo's gateway cannot start (another port: `sluice demo --port N`)")
 }
 
