@@ -251,7 +251,7 @@ fn branch(ctx: &Ctx<'_>) -> u64 {
 }
 
 /// Sixteen hexadecimal digits.
-pub(crate) fn hex(number: u64) -> [u8; 16] {
+pub fn hex(number: u64) -> [u8; 16] {
     let half = |half: u64| {
         // Each digit into a byte of its own, then all eight made letters at once.
         let digits = (half | half << 16) & 0x0000_FFFF_0000_FFFF;

@@ -12,6 +12,7 @@ pub mod dispatcher;
 mod known;
 pub mod limits;
 pub mod maxfwd;
+pub mod options;
 pub mod proto_udp;
 mod regexes;
 pub mod signaling;
@@ -20,6 +21,7 @@ pub mod sl;
 mod subst;
 mod table;
 pub mod textops;
+pub mod uri;
 
 /// The core: globals, core functions, core variables, transformations. Always loaded.
 pub static CORE: &Module = &core::MODULE;
@@ -32,6 +34,8 @@ pub static MODULES: &[&Module] = &[
     &maxfwd::MODULE,
     &sipmsgops::MODULE,
     &textops::MODULE,
+    &uri::MODULE,
+    &options::MODULE,
     &cfgutils::MODULE,
     &dispatcher::MODULE,
 ];

@@ -4,23 +4,26 @@ use crate::world::{INVITE, Sent, World, compiled};
 
 const LOAD: &str = "loadmodule \"textops.so\"\nloadmodule \"sl.so\"\n";
 
-fn run_on(script: &str, message: &str) -> Vec<Sent> {
+pub fn run_on(script: &str, message: &str) -> Vec<Sent> {
     World::new(&format!("{LOAD}route {{ {script} }}")).feed(message)
 }
 
 /// Whether a condition holds in a message.
-fn holds_in(condition: &str, message: &str) -> bool {
+pub fn holds_in(condition: &str, message: &str) -> bool {
     !run_on(&format!("if ({condition}) sl_send_reply(200, \"OK\");"), message).is_empty()
 }
 
-fn holds(condition: &str) -> bool {
+pub fn holds(condition: &str) -> bool {
     holds_in(condition, INVITE)
 }
 
-/// The message that is forwarded after some statements, without the first line and our Via.
+/// The message that is forwarded after some statements.
+pub fn edited_in(script: &str, message: &str) -> String {
+    run_on(&format!("{script} forward(\"203.0.113.9\");"), message).remove(0).text
+}
+
 fn edited(script: &str) -> String {
-    let sent = run_on(&format!("{script} forward(\"203.0.113.9\");"), INVITE).remove(0);
-    sent.text
+    edited_in(script, INVITE)
 }
 
 #[test]
@@ -53,9 +56,23 @@ fn tags_bodies_and_headers() {
         ("is_present_hf(\"x-empty\")", true),
         ("is_present_hf(\"i\")", true),
         ("is_present_hf(\"No\")", false),
+        ("is_privacy(\"ID\")", false),
     ] {
         assert_eq!(holds(condition), truth, "{condition}");
     }
+}
+
+#[test]
+fn privacy_and_headers_by_glob() {
+    let private = INVITE.replace("X-Empty:", "Privacy: header; id");
+    assert!(holds_in("is_privacy(\"ID\") && !is_privacy(\"user\")", &private));
+    let sent = run_on(
+        "if (get_glob_headers_values(\"x-t*\", $avp(n), $avp(v)) \
+         && !get_glob_headers_values(\"No*\", $avp(n), $avp(v))) \
+         sl_send_reply(200, \"$(avp(n)[*])|$(avp(v)[*])\");",
+        INVITE,
+    );
+    assert_eq!(sent[0].first_line(), "SIP/2.0 200 X-Two, X-Two|one, two");
 }
 
 #[test]
@@ -99,8 +116,11 @@ fn replies_get_lines() {
 
 #[test]
 fn request_uri_parameters() {
-    assert!(holds("ruri_has_param(\"transport\") && ruri_has_param(\"transport\", \"udp\")"));
+    assert!(holds("ruri_has_param(\"Transport\", \"udp\")"));
     assert!(!holds("ruri_has_param(\"transport\", \"tcp\") || ruri_has_param(\"lr\")"));
+    assert!(!holds("ruri_has_param(\"transport\")"), "without a value it asks for none");
+    let bare = INVITE.replace("transport=udp", "lr;transport=udp");
+    assert!(holds_in("ruri_has_param(\"lr\") && !ruri_has_param(\"lr\", \"on\")", &bare));
     let first_line = |script: &str| edited(script).split("\r\n").next().unwrap().to_owned();
     assert_eq!(
         first_line("ruri_add_param(\"a=b\");"),

@@ -101,6 +101,31 @@ pub(super) const LIST: &[Function] = &[
         },
     ),
     function(
+        "is_privacy",
+        "Whether Privacy holds a value (RFC 3323).",
+        &[param("value", ParamKind::Text)],
+        Routes::ANY,
+        |ctx, _, args| {
+            let wanted = text(args, 0).map(|value| ctx.bytes(value)).unwrap_or_default();
+            let is = |value: &[u8]| value.trim_ascii().eq_ignore_ascii_case(wanted);
+            let has = |field: &Field| {
+                ctx.message.text(field.value).split(|byte| matches!(byte, b';' | b',')).any(is)
+            };
+            Flow::of(named(ctx.message, b"Privacy").any(has))
+        },
+    ),
+    function(
+        "get_glob_headers_values",
+        "Pushes names and values of all headers whose name fits a glob; false without any.",
+        &[
+            param("pattern", ParamKind::Text),
+            param("names", ParamKind::Output),
+            param("values", ParamKind::Output),
+        ],
+        Routes::ANY,
+        glob_values,
+    ),
+    function(
         "remove_hf_re",
         "Removes all headers whose name a regex finds; false without any.",
         PATTERN,
@@ -140,6 +165,22 @@ fn remove_glob(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
     let Some(pattern) = text(args, 0) else { return Flow::FALSE };
     let pattern = ctx.bytes(pattern).to_ascii_lowercase();
     remove_where(ctx, |name| glob(&pattern, &name.to_ascii_lowercase()))
+}
+
+fn glob_values(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value]) -> Flow {
+    let (Some(pattern), [_, names, values]) = (text(args, 0), args) else { return Flow::FALSE };
+    let pattern = ctx.bytes(pattern).to_ascii_lowercase();
+    let mut found = false;
+    // The last one given is assigned first: AVPs show the first header first.
+    for field in ctx.message.all() {
+        let (name, value) = (ctx.message.text(field.name), ctx.message.text(field.value));
+        if glob(&pattern, &name.to_ascii_lowercase()) {
+            ctx.output(*names, Value::Text(ctx.of_message(name)));
+            ctx.output(*values, Value::Text(ctx.of_message(value)));
+            found = true;
+        }
+    }
+    Flow::of(found)
 }
 
 fn remove_where(ctx: &mut Ctx<'_>, fits: impl Fn(&[u8]) -> bool) -> Flow {

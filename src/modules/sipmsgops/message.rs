@@ -1,4 +1,4 @@
-//! Questions about the message: method, To-tag, body; and the status of a reply.
+//! Questions about the message: method, To-tag; and the status of a reply.
 
 use std::any::Any;
 
@@ -6,19 +6,15 @@ use sluice_base::OwnerSeed;
 use sluice_engine::module::Function;
 use sluice_engine::{Ctx, Flow, Value};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
-use sluice_sip::{Kind, Method};
+use sluice_sip::Method;
 
-use crate::table::{function, optional, param};
+use crate::table::{function, param};
 
 const METHODS: &[ParamDef] = &[param("methods", ParamKind::Word(methods))];
-const MIME: &[ParamDef] = &[optional("mime", ParamKind::Text)];
 const STATUS: &[ParamDef] = &[param("code", ParamKind::Int), param("reason", ParamKind::Text)];
 
 pub(super) const LIST: &[Function] = &[
-    function("has_totag", "Whether To has a tag.", &[], Routes::ANY, |ctx, _, _| {
-        let tag = ctx.message.to().and_then(|to| to.tag());
-        Flow::of(tag.is_some_and(|tag| !tag.is_empty()))
-    }),
+    function("has_totag", "Whether To has a tag.", &[], Routes::ANY, has_totag),
     function(
         "is_method",
         "Whether the method (on replies: CSeq's) is one of a list, `INVITE|ACK`.",
@@ -26,16 +22,6 @@ pub(super) const LIST: &[Function] = &[
         Routes::ANY,
         is_method,
     ),
-    Function {
-        aliases: &["has_body_part"],
-        ..function(
-            "has_body",
-            "Whether there is a body, of a type if given.",
-            MIME,
-            Routes::ANY,
-            has_body,
-        )
-    },
     function(
         "change_reply_status",
         "Sets status and reason of the reply that is forwarded.",
@@ -44,6 +30,12 @@ pub(super) const LIST: &[Function] = &[
         change_status,
     ),
 ];
+
+/// Whether To has a tag.
+pub(crate) fn has_totag(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value]) -> Flow {
+    let tag = ctx.message.to().and_then(|to| to.tag());
+    Flow::of(tag.is_some_and(|tag| !tag.is_empty()))
+}
 
 /// Known methods as bits; a single unknown one as a negative hash, since a number is all that a
 /// word may become.
@@ -73,16 +65,6 @@ fn is_method(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value]) -> Flow {
         Method::Other => wanted == unknown(ctx.message.text(ctx.message.method_token())),
         method => wanted >= 0 && wanted & 1 << method as u8 != 0,
     })
-}
-
-fn has_body(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value]) -> Flow {
-    if ctx.message.body().is_empty() {
-        return Flow::FALSE;
-    }
-    let Some(wanted) = args.first().and_then(|mime| mime.text()) else { return Flow::TRUE };
-    let kind = ctx.message.value(Kind::ContentType).unwrap_or_default();
-    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    Flow::of(kind.eq_ignore_ascii_case(ctx.bytes(wanted)))
 }
 
 fn change_status(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value]) -> Flow {

@@ -1,9 +1,16 @@
 //! Module `sipmsgops`: looks at and edits SIP messages (spec 9.2). `textops` offers all of it, as
 //! it did in 1.x.
 
+pub(crate) mod api;
+mod body;
+mod codecs;
+mod content;
 mod headers;
+mod lists;
 mod message;
+mod streams;
 mod uri;
+mod validate;
 
 use sluice_engine::module::{Function, Hooks, Module};
 
@@ -26,5 +33,14 @@ pub static MODULE: Module = Module {
     start: Keeper::start,
 };
 
-const LISTS: &[&[Function]] = &[message::LIST, headers::LIST, uri::LIST];
+const LISTS: &[&[Function]] = &[
+    message::LIST,
+    headers::LIST,
+    lists::LIST,
+    uri::LIST,
+    body::LIST,
+    codecs::LIST,
+    streams::LIST,
+    validate::LIST,
+];
 static FUNCTIONS: [Function; total(LISTS)] = concat(LISTS);

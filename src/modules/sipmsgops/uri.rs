@@ -10,46 +10,27 @@ use sluice_sip::uri::{Scheme, Uri};
 
 use crate::table::{function, optional, param};
 
-const NAME: &[ParamDef] = &[param("name", ParamKind::Text)];
-const HAS: &[ParamDef] = &[param("name", ParamKind::Text), optional("value", ParamKind::Text)];
-const URI: &[ParamDef] = &[param("uri", ParamKind::Text)];
-
 pub(super) const LIST: &[Function] = &[
     function(
         "ruri_has_param",
-        "Whether the Request-URI has a parameter, with this value if given.",
+        "Whether the Request-URI has a parameter with this value, or else without one.",
         HAS,
         Routes::REQUESTS,
-        |ctx, _, args| {
-            let (Some(name), Some(uri)) = (text(args, 0), ctx.ruri()) else { return Flow::FALSE };
-            let wanted = text(args, 1).map(|value| ctx.bytes(value));
-            let params = ctx.uri(uri).map(|uri| uri.params).unwrap_or_default();
-            let found = params::iter(params).find(|p| p.name.eq_ignore_ascii_case(ctx.bytes(name)));
-            Flow::of(found.is_some_and(|p| wanted.is_none_or(|value| p.value == Some(value))))
-        },
+        has_param,
     ),
     function(
         "ruri_add_param",
         "Adds a parameter, `name=value`, to the Request-URI.",
         NAME,
         Routes::REQUESTS,
-        |ctx, _, args| {
-            let (Some(added), Some(whole)) = (text(args, 0), ctx.ruri()) else {
-                return Flow::FALSE;
-            };
-            let Some(uri) = ctx.uri(whole) else { return Flow::Fail("the Request-URI is no URI") };
-            let (head, headers) = split_headers(ctx, whole, uri);
-            let semicolon = ctx.keep(b";");
-            ctx.run.ruri = ctx.join([head, semicolon, added, headers].into_iter()).text();
-            Flow::TRUE
-        },
+        add_param,
     ),
     function(
         "ruri_del_param",
         "Removes a parameter from the Request-URI; false without it.",
         NAME,
         Routes::REQUESTS,
-        delete,
+        delete_param,
     ),
     function(
         "ruri_tel2sip",
@@ -63,14 +44,51 @@ pub(super) const LIST: &[Function] = &[
         "Whether the user of a URI is `+` and 2 to 15 digits.",
         URI,
         Routes::ANY,
-        |ctx, _, args| {
-            let uri = text(args, 0).and_then(|uri| ctx.uri(uri));
-            let user = uri.and_then(|uri| uri.user).unwrap_or_default();
-            let digits = user.strip_prefix(b"+").unwrap_or_default();
-            Flow::of((2..=15).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit))
-        },
+        is_e164,
     ),
 ];
+
+/// Name of a parameter.
+pub(crate) const NAME: &[ParamDef] = &[param("name", ParamKind::Text)];
+/// Name and value of a parameter.
+pub(crate) const HAS: &[ParamDef] =
+    &[param("name", ParamKind::Text), optional("value", ParamKind::Text)];
+/// A URI.
+pub(crate) const URI: &[ParamDef] = &[param("uri", ParamKind::Text)];
+
+/// A parameter of the present Request-URI: its value, empty when it has none.
+pub(crate) fn find_param(ctx: &Ctx<'_>, name: Text) -> Option<Text> {
+    let uri = ctx.ruri()?;
+    let name = ctx.bytes(name);
+    let mut params = params::iter(ctx.uri(uri)?.params);
+    let found = params.find(|param| param.name.eq_ignore_ascii_case(name))?;
+    Some(ctx.piece(uri, found.value.unwrap_or_default()))
+}
+
+/// Whether the Request-URI has a parameter with this value, or else without one.
+pub(crate) fn has_param(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value]) -> Flow {
+    let found = text(args, 0).and_then(|name| find_param(ctx, name));
+    let wanted = text(args, 1).map(|value| ctx.bytes(value)).unwrap_or_default();
+    Flow::of(found.is_some_and(|value| ctx.bytes(value) == wanted))
+}
+
+/// Adds a parameter to the Request-URI.
+pub(crate) fn add_param(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value]) -> Flow {
+    let (Some(added), Some(whole)) = (text(args, 0), ctx.ruri()) else { return Flow::FALSE };
+    let Some(uri) = ctx.uri(whole) else { return Flow::Fail("the Request-URI is no URI") };
+    let (head, headers) = split_headers(ctx, whole, uri);
+    let semicolon = ctx.keep(b";");
+    ctx.run.ruri = ctx.join([head, semicolon, added, headers].into_iter()).text();
+    Flow::TRUE
+}
+
+/// Whether the user of a URI is a number of E.164 with its `+`.
+pub(crate) fn is_e164(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value]) -> Flow {
+    let uri = text(args, 0).and_then(|uri| ctx.uri(uri));
+    let user = uri.and_then(|uri| uri.user).unwrap_or_default();
+    let digits = user.strip_prefix(b"+").unwrap_or_default();
+    Flow::of((2..=15).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit))
+}
 
 fn text(args: &[Value], at: usize) -> Option<Text> {
     args.get(at).and_then(|value| value.text())
@@ -84,7 +102,8 @@ fn split_headers(ctx: &Ctx<'_>, whole: Text, uri: Uri<'_>) -> (Text, Text) {
     (ctx.piece(whole, head), ctx.piece(whole, tail))
 }
 
-fn delete(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value]) -> Flow {
+/// Removes a parameter from the Request-URI.
+pub(crate) fn delete_param(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value]) -> Flow {
     let (Some(name), Some(whole)) = (text(args, 0), ctx.ruri()) else { return Flow::FALSE };
     let Some(uri) = ctx.uri(whole) else { return Flow::Fail("the Request-URI is no URI") };
     let name = ctx.bytes(name);
@@ -103,7 +122,8 @@ fn delete(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value]) -> Flow {
     Flow::TRUE
 }
 
-fn tel_to_sip(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value]) -> Flow {
+/// Turns a tel Request-URI into a sip one.
+pub(crate) fn tel_to_sip(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value]) -> Flow {
     let Some(whole) = ctx.ruri() else { return Flow::FALSE };
     let Some(uri) = ctx.uri(whole) else { return Flow::Fail("the Request-URI is no URI") };
     if uri.scheme != Scheme::Tel {
