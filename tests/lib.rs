@@ -7,7 +7,7 @@
     reason = "a test that cannot be set up fails"
 )]
 
-#[path = "wire/oracle.rs"]
+#[path = "wire/oracle/mod.rs"]
 pub mod oracle;
 #[path = "wire/torture/mod.rs"]
 pub mod torture;

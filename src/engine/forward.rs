@@ -130,7 +130,7 @@ fn try_reply(ctx: &mut Ctx<'_>) -> Option<()> {
     if settings.disable_stateless_fwd || ctx.run.dropped && status < 200 {
         return None;
     }
-    let next = message.items(Kind::Via).skip(1).find_map(Via::parse)?;
+    let next = message.items(Kind::Via).nth(1).and_then(Via::parse)?;
     if settings.check_via && !is_own(ctx, &ctx.via.0) {
         return None;
     }

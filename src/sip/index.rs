@@ -209,7 +209,9 @@ fn first_line_at(bytes: &[u8]) -> Result<usize, Reason> {
         // RFC 7983 7: the first byte of STUN is 0 to 3.
         Some(0..=3) if bytes.len() > 1 && !bytes.iter().all(blank) => Err(Reason::Stun),
         Some(_) if bytes.len() > 1 && !bytes.iter().all(blank) => {
-            Ok(bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(0))
+            let begin = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(0);
+            // The table of methods does not see a NUL in front of one.
+            if bytes.get(begin) == Some(&0) { Err(Reason::FirstLine) } else { Ok(begin) }
         }
         _ => Err(Reason::KeepAlive),
     }

@@ -47,7 +47,7 @@ impl Method {
     }
 
     /// The method of the token that is the first `len` bytes of `head`; [`Method::Other`] also when
-    /// it is longer than `head`.
+    /// it is longer than `head`. The token does not begin with a NUL.
     #[inline(always)]
     pub(crate) fn of_head(head: &[u8; 16], len: usize) -> Self {
         if !(1..=8).contains(&len) {

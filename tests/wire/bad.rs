@@ -37,6 +37,7 @@ fn nul_bytes() {
         assert_eq!(verdict(format!("{start}\r\n{HEADERS}\r\n")), Err(Reason::FirstLine));
     }
     assert_eq!(verdict(format!("\0{START}{HEADERS}\r\n")), Err(Reason::Stun));
+    assert_eq!(verdict(format!("\r\n\0{START}{HEADERS}\r\n")), Err(Reason::FirstLine));
     for name in ["X\0", "\0X", "To\0", "l\0", "A-Very-Long-Header\0-Name"] {
         assert_eq!(verdict(with(&format!("{name}: 1\r\n"), "")), Err(Reason::Header), "{name:?}");
     }

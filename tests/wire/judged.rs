@@ -90,6 +90,25 @@ fn requests_with_a_bare_cookie_are_told_apart() {
     assert_ne!(branches[0], branches[1]);
 }
 
+/// It is not for the hop behind the one that cannot be read.
+#[test]
+fn a_reply_whose_next_via_cannot_be_read_goes_nowhere() {
+    let reply = |next: &str| {
+        format!(
+            "SIP/2.0 200 OK\r\n{OWN_VIA}Via: {next}\r\nVia: SIP/2.0/UDP 192.0.2.9\r\n\
+             From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>;tag=2\r\nCall-ID: 1@h\r\n\
+             CSeq: 1 OPTIONS\r\n\r\n"
+        )
+    };
+    for (next, to) in [("SIP/2.0/UDP 192.0.2.8", Some("192.0.2.8:5060")), ("SIP/2.0 x", None)] {
+        let mut world = World::of(&script(""));
+        let sent = world.receive(PEER, reply(next));
+        let went = sent.first().map(|sent| sent.to.to_string());
+        assert_eq!((sent.len(), went.as_deref()), (usize::from(to.is_some()), to));
+        assert_eq!(world.count(Counter::ReplyDropped), u64::from(to.is_none()));
+    }
+}
+
 /// Whether a message is handled as its row says; else what happened.
 fn judge(row: &Row, bytes: &[u8]) -> Result<(), String> {
     let fail = |what: String| Err(format!("{}: {what}", row.title()));

@@ -8,5 +8,7 @@ mod generate;
 mod index;
 mod judged;
 mod lanes;
+mod mutate;
+mod mutations;
 mod patches;
 mod replies;

@@ -3,6 +3,8 @@
 //! Written without a look at the index: it follows RFC 3261 7 and the order in which refusals are
 //! promised (first line, then line by line, then mandatory headers, then Content-Length).
 
+mod worker;
+
 use sluice_sip::Reason;
 
 /// What the oracle reads out of a message.
@@ -12,9 +14,22 @@ pub struct Read {
     pub fields: Vec<(Vec<u8>, Vec<u8>)>,
     /// The body after Content-Length was obeyed.
     pub body: Vec<u8>,
+    /// The method of a request.
+    pub method: Option<Vec<u8>>,
+}
+
+/// What becomes of a datagram at a worker: it is handled, or why it is not.
+///
+/// # Errors
+/// The reason that must be counted.
+pub fn judge(bytes: &[u8]) -> Result<(), Reason> {
+    worker::check(&read(bytes)?)
 }
 
 /// Reads a message or says why it is none.
+///
+/// # Errors
+/// The reason that must be counted.
 pub fn read(bytes: &[u8]) -> Result<Read, Reason> {
     if bytes.len() > 65_535 {
         return Err(Reason::TooLarge);
@@ -34,7 +49,7 @@ pub fn read(bytes: &[u8]) -> Result<Read, Reason> {
     for line in lines {
         at += line.len();
         match line {
-            b"\n" | b"\r\n" => return finish(raw, &bytes[at..]),
+            b"\n" | b"\r\n" => return finish(method_of(first), raw, &bytes[at..]),
             _ if !line.ends_with(b"\n") => return Err(Reason::Unfinished),
             [b' ' | b'\t', ..] => raw.last_mut().ok_or(Reason::Header)?.extend_from_slice(line),
             _ => {
@@ -68,7 +83,13 @@ pub fn long_name(name: &[u8]) -> String {
     compact.iter().find(|(short, _)| *short == name).map_or(name, |(_, long)| long.to_string())
 }
 
-fn finish(raw: Vec<Vec<u8>>, rest: &[u8]) -> Result<Read, Reason> {
+/// The method of a good first line.
+fn method_of(first: &[u8]) -> Option<Vec<u8>> {
+    let word = first.split(|byte| b" \t".contains(byte)).next().unwrap();
+    (!word.contains(&b'/')).then(|| word.to_vec())
+}
+
+fn finish(method: Option<Vec<u8>>, raw: Vec<Vec<u8>>, rest: &[u8]) -> Result<Read, Reason> {
     let fields: Vec<_> = raw.iter().map(|line| split_field(line)).collect();
     let values = |wanted: &str| -> Vec<&Vec<u8>> {
         fields
@@ -91,7 +112,7 @@ fn finish(raw: Vec<Vec<u8>>, rest: &[u8]) -> Result<Read, Reason> {
         len = first.unwrap();
     }
     let body = rest.get(..len).ok_or(Reason::ContentLength)?.to_vec();
-    Ok(Read { fields, body })
+    Ok(Read { fields, body, method })
 }
 
 fn length(value: &[u8]) -> Option<usize> {
