@@ -1,6 +1,7 @@
 //! What a function, variable or transformation sees: the message, the run, the worker, the shared
 //! snapshot. Everything it may do to the world goes through here.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::counter::Counter;
 use crate::digits::Digits;
 use crate::module::{Name, StatisticsBase};
 use crate::output::Output;
-use crate::run::{Packet, RunState};
+use crate::run::{Packet, Run, RunState};
 use crate::settings::Settings;
 use crate::sockets::Sockets;
 use crate::value::{Source, Text, Value};
@@ -57,6 +58,10 @@ pub struct Local {
     pub xlog_level: Option<i8>,
     /// This worker's own threshold of the program's lines, `$log_level`.
     pub log_level: Option<i8>,
+    /// Runs of their own that begin when the messages of this turn are done.
+    pub(crate) starting: VecDeque<Box<Run>>,
+    /// Whether the turn left something to do beyond its messages.
+    pub(crate) stirred: bool,
 }
 
 /// A value that outlives a run: its bytes are its own.
@@ -82,6 +87,8 @@ impl Local {
             random,
             xlog_level: None,
             log_level: None,
+            starting: VecDeque::new(),
+            stirred: false,
         }
     }
 

@@ -31,13 +31,17 @@ pub enum Counter {
     ParkRefused,
     /// Answers whose run is gone.
     StaleAnswers,
+    /// Runs of events that could not begin because too many waited to.
+    StartRefused,
+    /// Moments at which a timer_route did not run because its run before was not over.
+    TimersSkipped,
     /// Messages dropped because handling them panicked: a defect of ours.
     Panics,
 }
 
 impl Counter {
     /// All, by number.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Received,
         Self::Handled,
         Self::Requests,
@@ -50,6 +54,8 @@ impl Counter {
         Self::Parked,
         Self::ParkRefused,
         Self::StaleAnswers,
+        Self::StartRefused,
+        Self::TimersSkipped,
         Self::Panics,
     ];
 
@@ -74,6 +80,8 @@ impl Counter {
             Self::Parked => "parked",
             Self::ParkRefused => "park_refused",
             Self::StaleAnswers => "stale_answers",
+            Self::StartRefused => "start_refused",
+            Self::TimersSkipped => "timers_skipped",
             Self::Panics => "panics",
         }
     }

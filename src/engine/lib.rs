@@ -14,6 +14,7 @@ pub mod job;
 pub mod limits;
 pub mod module;
 pub mod output;
+pub mod own;
 pub mod program;
 pub mod registry;
 pub mod reply;

@@ -17,6 +17,9 @@ pub const STACK_VALUES: usize = 4096;
 /// at 8,000 a second. Each takes some 12 KiB, so that all of them fit 200 MiB.
 pub const PARKED_RUNS: usize = 16_384;
 
+/// Runs that wait in one worker to begin (events): more than a full batch of messages raises.
+pub const STARTING_RUNS: usize = 1_024;
+
 /// Bytes of messages that parked runs keep in one worker: 4 KiB for each of them. Only unusually
 /// large messages reach this before the number does.
 pub const PARKED_BYTES: usize = 64 << 20;

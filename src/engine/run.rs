@@ -9,6 +9,7 @@ use sluice_sip::{Index, Patches};
 
 use crate::context::{Kept, Shared};
 use crate::module::Subject;
+use crate::own::Origin;
 use crate::value::{Text, Value};
 use crate::vm::Machine;
 
@@ -79,6 +80,8 @@ pub struct Run {
     pub kept: Vec<u8>,
     /// The `$var` values that belong to the run while it is parked.
     pub vars: Vec<Kept>,
+    /// What it began for.
+    pub origin: Origin,
     /// The edition that it began with, while it is parked.
     pub edition: Option<Arc<Shared>>,
 }
@@ -92,6 +95,7 @@ impl Default for Run {
             machine: Machine::new(),
             kept: Vec::new(),
             vars: Vec::new(),
+            origin: Origin::Message,
             edition: None,
         }
     }
@@ -136,6 +140,8 @@ pub struct RunState {
     /// Arguments of the routes entered, outermost first; `$param(i)` is
     /// `params[param_base + i - 1]`.
     pub params: Vec<Value>,
+    /// Names of an event's parameters, as many as `params` of its route; empty otherwise.
+    pub names: Vec<Option<Text>>,
     /// Where the current route's arguments begin.
     pub param_base: u32,
     /// Extra values of the last `return`, `$return(i)`.
@@ -177,6 +183,7 @@ impl RunState {
             branches: Vec::with_capacity(12),
             arena: Vec::with_capacity(4096),
             params: Vec::with_capacity(16),
+            names: Vec::new(),
             param_base: 0,
             returns: Vec::with_capacity(4),
             outputs: Vec::with_capacity(4),

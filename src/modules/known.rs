@@ -86,7 +86,7 @@ pub static KNOWN: &[KnownModule] = &[
     later("rest_client", &["rest_get", "rest_post", "rest_put", "rest_init_client"], &[]),
     later("script_helper", &[], &[]),
     later("config", &["config_set"], &["config"]),
-    later("event_route", &[], &[]),
+    merged("event_route", "event_route{} is part of the core"),
     later("event_routing", &["subscribe_event", "notify_on_event"], &[]),
     later("cachedb_local", CACHE, &[]),
     later("cachedb_redis", &["cache_raw_query"], &[]),

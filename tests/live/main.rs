@@ -20,6 +20,7 @@ mod parked;
 mod program;
 mod reload;
 mod reply;
+mod routes;
 mod sip;
 mod sipp;
 mod support;

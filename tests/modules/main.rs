@@ -13,6 +13,7 @@ mod known;
 mod language;
 mod maxfwd;
 mod options;
+mod routes;
 mod sipmsgops;
 mod sl;
 mod text;

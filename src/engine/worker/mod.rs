@@ -3,6 +3,7 @@
 //! No system call, no clock, no lock but a shard's. What is to be sent and asked lies in the
 //! [`Output`] afterwards; the shell around the worker does it.
 
+mod entry;
 mod links;
 mod park;
 mod steer;
@@ -27,6 +28,7 @@ use crate::job::Mail;
 use crate::limits;
 use crate::module::{Hook, Seen};
 use crate::output::Output;
+use crate::own::Busy;
 use crate::registry::Registry;
 use crate::run::{Packet, Run};
 use crate::vm::{self, Outcome, States};
@@ -94,6 +96,10 @@ pub struct Worker {
     mailbox: Mailbox<Mail>,
     messages: u32,
     more: bool,
+    /// Timer routes; worker 0 has them.
+    timers: Vec<entry::Timer>,
+    /// Whether the startup route is not over.
+    startup: Busy,
 }
 
 impl Worker {
@@ -105,7 +111,7 @@ impl Worker {
             let hook = parts.registry.modules()[*at].hooks.request_in;
             hook.map(|hook| (*at, hook))
         });
-        Self {
+        let mut worker = Self {
             workers: parts.links.workers(),
             seed: parts.seed,
             hooks: hooks.collect(),
@@ -124,7 +130,11 @@ impl Worker {
             mailbox: parts.mailbox,
             messages: 0,
             more: false,
-        }
+            timers: Vec::new(),
+            startup: Busy::watched(),
+        };
+        worker.begin_own(parts.now);
+        worker
     }
 
     /// Handles mail, due timers, the batch, and what other workers passed on. What is to be sent
@@ -132,9 +142,11 @@ impl Worker {
     /// bits by number.
     pub fn turn(&mut self, now: Now, batch: Batch<'_>, output: &mut Output) -> u64 {
         std::mem::swap(&mut self.local.output, output);
-        self.more = false;
         if self.editions.refresh() {
-            self.adopt();
+            self.adopt(now);
+        }
+        if std::mem::take(&mut self.more) {
+            self.begin_runs(now);
         }
         self.take_mail(now);
         self.take_timers(now);
@@ -145,6 +157,9 @@ impl Worker {
         let woken = self.links.flush();
         if !self.links.is_alone() {
             self.take_hops(now);
+        }
+        if self.local.stirred {
+            self.begin_runs(now);
         }
         std::mem::swap(&mut self.local.output, output);
         self.local.add(Counter::Sent, output.sends.len() as u64);
@@ -169,12 +184,13 @@ impl Worker {
 
     /// Goes on with another edition: from now on all messages are its.
     #[cold]
-    fn adopt(&mut self) {
+    fn adopt(&mut self, now: Now) {
         let script = &self.editions.value().script;
         self.request_route = script.route(RouteKind::Request, b"");
         self.reply_route = script.route(RouteKind::Reply, b"");
         // Names keep their slots, so values outlive the edition that set them.
         self.local.vars.resize(script.vars.len(), Kept::Null);
+        self.set_timers(now);
     }
 
     /// A datagram from a socket: index it, then keep it or pass it to the call's owner.

@@ -17,6 +17,7 @@ use crate::counter::Counter;
 use crate::job::{Answer, Request};
 use crate::limits;
 use crate::module::Wait;
+use crate::own::Origin;
 use crate::run::Run;
 use crate::vm::{self, Outcome};
 
@@ -28,8 +29,8 @@ impl Worker {
         self.put_aside(now, run, wait);
     }
 
-    /// Keeps the run, unless a limit is reached: then it is dropped and counted, since a caller
-    /// that hears nothing asks again.
+    /// Keeps the run, unless a limit is reached: then it is over and counted, since a caller that
+    /// hears nothing asks again.
     fn put_aside(&mut self, now: Now, run: Box<Run>, wait: Wait) {
         let bytes = self.parked_bytes + run.kept.len();
         let place = match &wait {
@@ -38,10 +39,11 @@ impl Worker {
         };
         let homeless = matches!(wait, Wait::Job(_)) && place.is_none();
         if homeless || bytes > limits::PARKED_BYTES {
-            return self.local.add(Counter::ParkRefused, 1);
+            return self.refuse(run);
         }
-        let Ok(key) = self.parked.insert(run) else {
-            return self.local.add(Counter::ParkRefused, 1);
+        let key = match self.parked.insert(run) {
+            Ok(key) => key,
+            Err(run) => return self.refuse(run),
         };
         self.parked_bytes = bytes;
         self.local.add(Counter::Parked, 1);
@@ -69,11 +71,14 @@ impl Worker {
         }
     }
 
-    /// Waits that are over. Those that a run schedules now are left for the next turn.
+    /// Waits that are over, and timer routes. What is scheduled now is left for the next turn.
     pub(super) fn take_timers(&mut self, now: Now) {
         for _ in 0..limits::BATCH {
             let Some(key) = self.wheel.pop_due(now.mono_ms()) else { break };
-            self.resume(now, unpack(key), &Answer::Elapsed);
+            let key = unpack(key);
+            if !self.is_timer(now, key) {
+                self.resume(now, key, &Answer::Elapsed);
+            }
         }
     }
 
@@ -83,24 +88,39 @@ impl Worker {
             return;
         };
         self.parked_bytes -= run.kept.len();
-        // Never the last one: the publisher holds every edition that is in use.
-        let Some(edition) = run.edition.take() else { return };
         std::mem::swap(&mut self.local.vars, &mut run.vars);
-        let outcome =
-            catch_unwind(AssertUnwindSafe(|| self.go_on(now, &mut run, &edition, answer)));
+        let outcome = self.stretch(now, &mut run, Some(answer));
         std::mem::swap(&mut self.local.vars, &mut run.vars);
-        match outcome {
-            Ok(Outcome::Parked(wait)) => {
-                run.edition = Some(edition);
-                self.put_aside(now, run, wait);
-            }
-            Ok(Outcome::Done) if self.spare.len() < limits::BATCH => self.spare.push(run),
-            Ok(Outcome::Done) => {}
-            Err(_) => self.local.add(Counter::Panics, 1),
-        }
+        self.conclude(now, run, outcome);
     }
 
-    fn go_on(&mut self, now: Now, run: &mut Run, shared: &Shared, answer: &Answer) -> Outcome {
+    /// Runs until the script ends or waits: on from the answer, else from the beginning. `None`:
+    /// it panicked. What begins because of it has the same edition.
+    pub(super) fn stretch(
+        &mut self,
+        now: Now,
+        run: &mut Run,
+        answer: Option<&Answer>,
+    ) -> Option<Outcome> {
+        // Never the last one: the publisher holds every edition that is in use.
+        let edition = run.edition.take();
+        let edition = edition.unwrap_or_else(|| Arc::clone(self.editions.value()));
+        let queued = self.local.starting.len();
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.go_on(now, run, &edition, answer)));
+        for begun in self.local.starting.iter_mut().skip(queued) {
+            begun.edition = Some(Arc::clone(&edition));
+        }
+        run.edition = Some(edition);
+        outcome.ok()
+    }
+
+    fn go_on(
+        &mut self,
+        now: Now,
+        run: &mut Run,
+        shared: &Shared,
+        answer: Option<&Answer>,
+    ) -> Outcome {
         let message = Message { bytes: &run.kept, index: &run.index };
         // The Via was readable when the run began.
         let top = message.top_via_known();
@@ -115,15 +135,49 @@ impl Worker {
             now,
         };
         let (machine, states) = (&mut run.machine, &mut self.states);
-        let outcome = vm::resume(machine, &mut ctx, &self.registry, states, answer);
-        if outcome == Outcome::Done {
+        let outcome = match answer {
+            Some(answer) => vm::resume(machine, &mut ctx, &self.registry, states, answer),
+            None => vm::run(machine, &mut ctx, &self.registry, states),
+        };
+        if outcome == Outcome::Done && matches!(run.origin, Origin::Message) {
             finish(&mut ctx);
         }
         outcome
     }
+
+    /// What becomes of a run after a stretch.
+    pub(super) fn conclude(&mut self, now: Now, run: Box<Run>, outcome: Option<Outcome>) {
+        match outcome {
+            Some(Outcome::Parked(wait)) => self.put_aside(now, run, wait),
+            Some(Outcome::Done) => self.retire(run),
+            None => {
+                self.local.add(Counter::Panics, 1);
+                // What a panic left of it is of no more use.
+                self.retire(run);
+                self.spare.pop();
+            }
+        }
+    }
+
+    fn refuse(&mut self, run: Box<Run>) {
+        self.local.add(Counter::ParkRefused, 1);
+        self.retire(run);
+    }
+
+    /// The run is over; its memory may serve another one.
+    fn retire(&mut self, mut run: Box<Run>) {
+        if let Origin::Own(busy) = std::mem::take(&mut run.origin) {
+            busy.end();
+            run.state.names.clear();
+        }
+        run.edition = None;
+        if self.spare.len() < limits::BATCH {
+            self.spare.push(run);
+        }
+    }
 }
 
-fn pack(key: Key) -> u64 {
+pub(super) fn pack(key: Key) -> u64 {
     u64::from(key.slot) << 32 | u64::from(key.generation)
 }
 

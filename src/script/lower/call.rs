@@ -26,6 +26,9 @@ impl Lowering<'_> {
         if call.name.text == "route" {
             return self.call_route(call);
         }
+        if call.name.text == "fetch_event_params" {
+            return self.fetch_event_params(call);
+        }
         let signature = self.function(&call.name)?;
         // 1.x: forward(uri:host, uri:port) is what forward() does.
         let is_uri = |arg: &Option<Expression>| match arg.as_ref().map(|arg| &arg.kind) {

@@ -18,6 +18,7 @@ use crate::source::{Location, SourceText};
 
 mod call;
 mod emit;
+mod special;
 mod subst;
 mod test;
 mod usage;

@@ -9,8 +9,7 @@ use super::ast::{Given, Item, Piece, Program, Route, Text};
 use super::{Parsed, Parser, Skip};
 
 /// Route kinds that do not run yet.
-const LATER: &[RouteKind] =
-    &[RouteKind::Error, RouteKind::Startup, RouteKind::Timer, RouteKind::Event];
+const LATER: &[RouteKind] = &[RouteKind::Error];
 
 /// Words of Kamailio at top level, and what stands for them here.
 const KAMAILIO: &[(&str, &str)] = &[

@@ -110,7 +110,7 @@ impl Gateway {
         let (mut threads, mut monitors) = (Vec::new(), Vec::new());
         for (id, made) in made.into_iter().enumerate() {
             let (turns, collector) = histogram(LONGEST_TURN_US, 2)?;
-            let shell = Shell {
+            let mut shell = Shell {
                 id: WorkerId(id as u8),
                 cpu: cpus.get(id).copied(),
                 worker: made.worker,
@@ -122,6 +122,7 @@ impl Gateway {
                 turns,
                 stop: Arc::clone(&stop),
             };
+            shell.start_up();
             let name = format!("worker-{id}");
             threads.push(Builder::new().name(name).spawn(move || shell.run())?);
             monitors.push(Monitor { counters: made.counters, turns: collector });

@@ -19,6 +19,13 @@ use sluice_net::pin::pin_to;
 /// The longest sleep: a stop is noticed at the latest then, even if its wake-up were lost.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
+/// How long startup_route{} may keep the gateway from receiving: senders give a request up after
+/// 32 seconds (RFC 3261 17.1.1.2).
+const STARTUP_MS: u64 = 32_000;
+
+/// How often is looked whether what startup_route{} waits for has come.
+const STARTUP_STEP: Duration = Duration::from_millis(2);
+
 /// Everything that one worker's thread owns.
 pub(super) struct Shell {
     pub id: WorkerId,
@@ -34,6 +41,25 @@ pub(super) struct Shell {
 }
 
 impl Shell {
+    /// Runs startup_route{} to its end, before any worker receives. What arrives meanwhile waits
+    /// in the sockets.
+    pub fn start_up(&mut self) {
+        let mut output = Output::with_capacity(0, 0);
+        let begin = self.clock.now();
+        while self.worker.is_starting() {
+            let now = self.clock.now();
+            if now.mono_ms() - begin.mono_ms() > STARTUP_MS {
+                tracing::warn!(target: "core", "startup_route is not over after {STARTUP_MS} ms");
+                return;
+            }
+            let sleeping = self.worker.turn(now, Batch::EMPTY, &mut output);
+            let answered = self.flush(now, sleeping, &mut output);
+            if self.worker.is_starting() && !answered {
+                std::thread::sleep(STARTUP_STEP);
+            }
+        }
+    }
+
     /// Runs until told to stop.
     pub fn run(mut self) {
         if let Some(cpu) = self.cpu

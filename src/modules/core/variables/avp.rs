@@ -28,12 +28,18 @@ pub(super) const LIST: &[Variable] = &[
     },
     Variable {
         sub: SubKind::Text { optional: false },
-        ..variable("param", &[], "The i-th argument of the route, from 1.", |ctx, _, subject| {
-            let base = ctx.run.param_base as usize;
-            let at = number(ctx, subject).and_then(|n| n.checked_sub(1));
-            let params = ctx.run.params.get(base..).unwrap_or_default();
-            at.and_then(|at| params.get(at)).copied().unwrap_or_default()
-        })
+        ..variable(
+            "param",
+            &[],
+            "The i-th argument of the route, from 1; a parameter of the event, by its name.",
+            |ctx, _, subject| {
+                let Some(place) = number(ctx, subject) else { return event_param(ctx, subject) };
+                let base = ctx.run.param_base as usize;
+                let params = ctx.run.params.get(base..).unwrap_or_default();
+                let at = place.checked_sub(1);
+                at.and_then(|at| params.get(at)).copied().unwrap_or_default()
+            },
+        )
     },
     Variable {
         sub: SubKind::Text { optional: false },
@@ -146,6 +152,14 @@ fn set_var(ctx: &mut Ctx<'_>, subject: Subject, value: Value) -> Result<(), &'st
         *place = kept;
     }
     Ok(())
+}
+
+/// A parameter of the event whose route runs.
+fn event_param(ctx: &Ctx<'_>, subject: Subject) -> Value {
+    let Name::Text(name) = subject.name else { return Value::Null };
+    let named = |given: &Option<Text>| given.is_some_and(|n| ctx.bytes(n) == ctx.bytes(name));
+    let at = ctx.run.names.iter().position(named);
+    at.and_then(|at| ctx.run.params.get(at)).copied().unwrap_or_default()
 }
 
 /// The number in parentheses.

@@ -1,0 +1,43 @@
+//! Routes that no message begins, in the real program (spec 1.4).
+
+use crate::sip::{Agent, Request, first_line};
+use crate::support::{Folder, Running, address};
+
+/// Writes the script, starts it, and gives its address besides.
+fn start(folder: &Folder, script: &str, args: &[&str]) -> (Running, std::net::SocketAddr) {
+    let listen = address();
+    let script = format!(
+        "listen = udp:{listen}\nloadmodule \"sl.so\"\nloadmodule \"cfgutils.so\"\n\
+         loadmodule \"proto_udp.so\"\n{script}"
+    );
+    let script = folder.write("opensips.cfg", &script);
+    (Running::gateway(&[&["-f", &script], args].concat()), listen)
+}
+
+/// The reason of the answer to an OPTIONS.
+fn ask(listen: std::net::SocketAddr, user: &str) -> String {
+    let caller = Agent::new();
+    let uri = format!("sip:{user}@example.com");
+    caller.send(listen, Request { uri: &uri, ..Request::default() }.text(caller.address()));
+    first_line(&caller.receive()).splitn(3, ' ').nth(2).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn startup_timer_and_event_routes_run() {
+    let folder = Folder::new();
+    let script = "modparam(\"cfgutils\", \"shvset\", \"ticks=i:0\")\n\
+        startup_route { xlog(\"(starting)\"); usleep(300000); $shv(started) = $rm; \
+          xlog(\"(started)\"); }\n\
+        timer_route[tick, 1] { $shv(ticks) = $shv(ticks) + 1; xlog(\"(tick $shv(ticks))\"); }\n\
+        event_route[E_TOLD] { xlog(\"(told $param(what))\"); }\n\
+        route { $avp(n) = \"what\"; $avp(v) = $rU; raise_event(\"E_TOLD\", $avp(n), $avp(v));\n\
+          sl_send_reply(200, \"$shv(started)\"); }\n";
+    let (running, listen) = start(&folder, script, &["-n", "2"]);
+    let said = running.error_text();
+    let place = |text: &str| said.find(text).unwrap_or_else(|| panic!("no {text} in {said}"));
+    assert!(place("(starting)") < place("(started)"), "{said}");
+    assert!(place("(started)") < place("listening on"), "{said}");
+    assert_eq!(ask(listen, "news"), "DUMMY");
+    running.await_error("(told news)");
+    running.await_error("(tick 2)");
+}
