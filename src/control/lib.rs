@@ -14,9 +14,10 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
 use sluice_engine::job::{Answer, Job, Mail, Request};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 pub use dns::Dns;
+use mi::Service;
 
 /// Wakes a worker that sleeps; by number of worker.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -36,16 +37,26 @@ pub struct Jobs(mpsc::Sender<Request>);
 
 impl Control {
     /// Starts the thread. `wakers` are those of the workers, by number; `sweep` is called every
-    /// [`limits::SWEEP`], to drop what no worker reads any more.
+    /// [`limits::SWEEP`], to drop what no worker reads any more; `service` takes management
+    /// commands.
     ///
     /// # Errors
     /// When the thread or its runtime cannot be made.
-    pub fn start(dns: Arc<Dns>, wakers: Vec<Waker>, sweep: Sweep) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    pub fn start(
+        dns: Arc<Dns>,
+        wakers: Vec<Waker>,
+        sweep: Sweep,
+        service: Option<Service>,
+    ) -> io::Result<Self> {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        // The threads that management commands run in.
+        let runtime = runtime.enable_all().thread_name("command").build()?;
         let (jobs, queue) = mpsc::channel(limits::JOBS);
-        let thread = Builder::new()
-            .name("control".into())
-            .spawn(move || runtime.block_on(serve(queue, dns, wakers.into(), sweep)))?;
+        let thread = Builder::new().name("control".into()).spawn(move || {
+            runtime.block_on(serve(queue, dns, wakers.into(), sweep, service));
+            // A command that still waits for files or names is not waited for.
+            runtime.shutdown_background();
+        })?;
         Ok(Self { jobs, thread })
     }
 
@@ -85,7 +96,10 @@ async fn serve(
     dns: Arc<Dns>,
     wakers: Arc<[Waker]>,
     sweep: Sweep,
+    service: Option<Service>,
 ) {
+    let (stop, stopped) = oneshot::channel();
+    let service = service.map(|service| tokio::spawn(service.serve(stopped)));
     let mut sweeps = tokio::time::interval(limits::SWEEP);
     loop {
         let request = tokio::select! {
@@ -110,5 +124,9 @@ async fn serve(
                 wake();
             }
         });
+    }
+    let _ = stop.send(());
+    if let Some(service) = service {
+        let _ = service.await;
     }
 }

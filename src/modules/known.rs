@@ -114,7 +114,6 @@ pub static KNOWN: &[KnownModule] = &[
     later("tls_openssl", &[], &[]),
     // --- management and events
     later("httpd", &[], &[]),
-    later("mi_fifo", &[], &[]),
     later("mi_http", &[], &[]),
     later("mi_datagram", &[], &[]),
     later("mi_script", &["mi"], &[]),

@@ -12,6 +12,7 @@ pub mod dispatcher;
 mod known;
 pub mod limits;
 pub mod maxfwd;
+pub mod mi_fifo;
 pub mod options;
 pub mod proto_udp;
 mod regexes;
@@ -38,6 +39,7 @@ pub static MODULES: &[&Module] = &[
     &options::MODULE,
     &cfgutils::MODULE,
     &dispatcher::MODULE,
+    &mi_fifo::MODULE,
 ];
 
 /// Every other module of OpenSIPS: later, not ours, or merged.

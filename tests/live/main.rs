@@ -15,6 +15,7 @@ mod live;
 mod load;
 mod maglev;
 mod manage;
+mod mi;
 mod odd;
 mod parked;
 mod program;

@@ -23,7 +23,7 @@ const RIGHTS: &[(&str, &[&str])] = &[
     ("tokio", &["control", "sluice"]),
     ("hickory-resolver", &["control"]),
     ("anyhow", &["sluice", "traffic", "perf"]),
-    ("nix", &["sluice"]),
+    ("nix", &["control", "sluice"]),
     ("tracing-subscriber", &["sluice"]),
     ("tracing-appender", &["sluice"]),
 ];

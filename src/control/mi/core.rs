@@ -3,6 +3,7 @@
 use std::fs;
 
 use serde_json::{Value, json};
+use sluice_engine::module::CommandError;
 
 use super::{Answer, Management, refuse, unix_seconds};
 
@@ -119,7 +120,7 @@ fn log_level(management: &Management, params: &[Option<&str>]) -> Answer {
     Ok(json!({ "New global log level": level }))
 }
 
-fn level_of(text: &str) -> Result<i64, sluice_engine::module::CommandError> {
+fn level_of(text: &str) -> Result<i64, CommandError> {
     match text.parse() {
         Ok(level @ -3..=4) => Ok(level),
         _ => refuse(400, format!("`{text}` is no level; -3 to 4 are")),
@@ -135,7 +136,7 @@ struct Thread {
 }
 
 /// The threads by number, the main one first.
-fn threads() -> Result<Vec<Thread>, sluice_engine::module::CommandError> {
+fn threads() -> Result<Vec<Thread>, CommandError> {
     let listed = fs::read_dir("/proc/self/task").or_else(|error| {
         refuse(500, format!("the system does not list threads: /proc/self/task: {error}"))
     })?;
@@ -157,6 +158,7 @@ fn kind(id: u32, name: &str) -> String {
     match name.strip_prefix("worker-") {
         _ if id == std::process::id() => "attendant".to_owned(),
         Some(number) => format!("SIP worker {number}"),
+        None if name.starts_with("tracing") => "log writer".to_owned(),
         None => name.to_owned(),
     }
 }

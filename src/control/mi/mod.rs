@@ -6,6 +6,12 @@
 
 mod command;
 mod core;
+pub mod fifo;
+pub mod frames;
+pub mod jsonrpc;
+mod reply;
+mod server;
+pub mod text;
 
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -17,6 +23,7 @@ use sluice_engine::program::Program;
 use command::Run;
 pub use command::{Known, Params};
 pub use core::{CORE, CoreCommand};
+pub use server::Service;
 
 /// JSON-RPC 2.0, 5.1: there is no such command.
 pub const NO_COMMAND: i32 = -32_601;

@@ -54,7 +54,9 @@ fn check_partition(name: Option<&str>) -> Result<(), CommandError> {
 
 fn list(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {
     let mut params = params.iter().copied().flatten().peekable();
-    let full = params.next_if(|word| *word == "full").is_some();
+    // By position the word itself, by name `full=1`.
+    let full = params.next_if(|word| matches!(*word, "full" | "1" | "0"));
+    let full = full.is_some_and(|word| word != "0");
     check_partition(params.next())?;
     let sets = dispatcher(state)?.sets.load();
     let sets: Vec<Value> = sets

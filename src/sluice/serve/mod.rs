@@ -6,6 +6,7 @@ pub mod listen;
 pub mod log;
 mod reload;
 pub mod script;
+mod service;
 mod shell;
 
 use std::fmt::Write;
@@ -34,6 +35,7 @@ use sluice_script::Script;
 
 use host::Host;
 use script::Inputs;
+use service::management_service;
 use shell::Shell;
 
 /// The ownership hash of calls: the same in every process, so that a restart moves no call.
@@ -104,8 +106,14 @@ impl Gateway {
         let random = now.wall_us ^ u64::from(std::process::id()) << 40;
         let made = program.workers(workers, OWNERS, random, now);
         let wakers: Vec<Waker> = drivers.iter().map(waker).collect();
+        let host =
+            Host { program: Arc::clone(&program), script: inputs.script, wakers: wakers.clone() };
+        let management = Arc::new(Management::new(&program, Box::new(host)));
+        let service =
+            management_service(&program, &management).map_err(|error| refusal(&files, &[error]))?;
         let swept = Arc::clone(&program);
-        let control = Control::start(dns, wakers.clone(), Box::new(move || swept.sweep()))?;
+        let sweep = Box::new(move || swept.sweep());
+        let control = Control::start(dns, wakers.clone(), sweep, service)?;
         let stop = Arc::new(AtomicBool::new(false));
         let (mut threads, mut monitors) = (Vec::new(), Vec::new());
         for (id, made) in made.into_iter().enumerate() {
@@ -127,9 +135,6 @@ impl Gateway {
             threads.push(Builder::new().name(name).spawn(move || shell.run())?);
             monitors.push(Monitor { counters: made.counters, turns: collector });
         }
-        let host =
-            Host { program: Arc::clone(&program), script: inputs.script, wakers: wakers.clone() };
-        let management = Arc::new(Management::new(&program, Box::new(host)));
         Ok(Self { program, management, threads, control, stop, wakers, monitors })
     }
 

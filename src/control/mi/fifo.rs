@@ -1,0 +1,155 @@
+//! The named pipe that commands come by: made, taken over, watched, removed.
+//!
+//! A file that a dead process left is replaced. One that somebody reads is not: two programs with
+//! one name would share its commands at random.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+/// How the pipe is made and how replies are written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its permissions.
+    pub mode: u32,
+    /// Its owner, when it is not this process'.
+    pub user: Option<u32>,
+    /// Its group, likewise.
+    pub group: Option<u32>,
+    /// Folder of the reply FIFOs.
+    pub reply_dir: PathBuf,
+    /// Whether JSON is indented.
+    pub pretty: bool,
+    /// What stands before a child in the text of 1.x.
+    pub indent: String,
+}
+
+/// Why there is no pipe.
+#[derive(Debug, thiserror::Error)]
+pub enum FifoError {
+    /// The path holds something that is not ours to replace.
+    #[error("{0} is there and is no FIFO")]
+    NoFifo(PathBuf),
+    /// Another process reads it.
+    #[error("{0} is in use: another program reads it")]
+    InUse(PathBuf),
+    /// The system refuses.
+    #[error("{0}: {1}")]
+    System(PathBuf, io::Error),
+}
+
+/// The pipe; its file goes when this is dropped.
+pub struct Fifo {
+    /// How it was made.
+    pub options: Options,
+    /// Device and number of its file.
+    file: (u64, u64),
+}
+
+impl Fifo {
+    /// Makes the pipe, and opens it for reading without waiting.
+    ///
+    /// # Errors
+    /// When the path is taken, or the system refuses.
+    pub fn create(mut options: Options) -> Result<(Self, File), FifoError> {
+        let system = |error| FifoError::System(options.path.clone(), error);
+        let path = std::path::absolute(&options.path).map_err(system)?;
+        options.reply_dir = std::path::absolute(&options.reply_dir).map_err(system)?;
+        options.path = path;
+        let (file, pipe) = make(&options)?;
+        Ok((Self { options, file }, pipe))
+    }
+
+    /// Whether the file is still there: whoever tidies folders may have taken it away.
+    pub fn is_there(&self) -> bool {
+        identity(&self.options.path).is_ok_and(|file| file == self.file)
+    }
+
+    /// Makes it once more, after it has been removed.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub fn create_again(&mut self) -> Result<File, FifoError> {
+        let (file, pipe) = make(&self.options)?;
+        self.file = file;
+        Ok(pipe)
+    }
+}
+
+impl Drop for Fifo {
+    fn drop(&mut self) {
+        if self.is_there()
+            && let Err(error) = fs::remove_file(&self.options.path)
+        {
+            tracing::warn!(target: "mi_fifo", "{} stays: {error}", self.options.path.display());
+        }
+    }
+}
+
+type Made = ((u64, u64), File);
+
+fn make(options: &Options) -> Result<Made, FifoError> {
+    let path = &options.path;
+    clear(path)?;
+    // Nobody else gets in before owner and permissions are as they shall be.
+    let closed = Mode::S_IRUSR | Mode::S_IWUSR;
+    mkfifo(path, closed).map_err(|error| FifoError::System(path.clone(), error.into()))?;
+    open(options).inspect_err(|_| {
+        let _ = fs::remove_file(path);
+    })
+}
+
+fn open(options: &Options) -> Result<Made, FifoError> {
+    let path = &options.path;
+    let system = |error| FifoError::System(path.clone(), error);
+    // For writing too: so it never ends when the last writer goes.
+    let pipe = without_waiting(OpenOptions::new().read(true).write(true)).open(path);
+    let pipe = pipe.map_err(system)?;
+    let metadata = pipe.metadata().map_err(system)?;
+    if !metadata.file_type().is_fifo() {
+        return Err(FifoError::NoFifo(path.clone()));
+    }
+    fchown(&pipe, options.user, options.group).map_err(system)?;
+    pipe.set_permissions(Permissions::from_mode(options.mode)).map_err(system)?;
+    Ok(((metadata.dev(), metadata.ino()), pipe))
+}
+
+/// Removes what a dead process left.
+fn clear(path: &Path) -> Result<(), FifoError> {
+    let system = |error| FifoError::System(path.to_owned(), error);
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(system(error)),
+        Ok(found) if !found.file_type().is_fifo() => {
+            return Err(FifoError::NoFifo(path.to_owned()));
+        }
+        Ok(_) => {}
+    }
+    match without_waiting(OpenOptions::new().write(true)).open(path) {
+        Ok(_) => Err(FifoError::InUse(path.to_owned())),
+        Err(error) if is_unread(&error) => fs::remove_file(path).map_err(system),
+        Err(error) => Err(system(error)),
+    }
+}
+
+/// Opens neither wait for the other end nor follow a link.
+pub fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+    options.custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW).bits())
+}
+
+/// Whether a FIFO could not be opened for writing because nobody has it open for reading.
+pub fn is_unread(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::ENXIO as i32)
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
+}
