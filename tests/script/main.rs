@@ -1,6 +1,7 @@
 //! The script compiler: golden diagnostics, golden instructions, and texts that must not break it.
 #![forbid(unsafe_code)]
 
+mod causes;
 mod damage;
 mod dump;
 mod lowered;

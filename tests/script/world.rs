@@ -8,7 +8,7 @@ use sluice_script::catalog::{
     SettingSignature, Signature, Status, SubKind, VariableSignature,
 };
 use sluice_script::ir::{FunctionId, Setting, TransformId, VariableId};
-use sluice_script::{Compiled, Loader, Options, SourceText, compile};
+use sluice_script::{Compiled, Loader, Options, Script, SourceText, compile, recompile};
 
 const fn need(name: &'static str, kind: ParamKind) -> ParamDef {
     ParamDef { name, kind, optional: false }
@@ -26,6 +26,14 @@ fn letters(text: &str) -> Result<i64, String> {
         b'a'..=b'z' => Ok(bits | 1 << (letter - b'a')),
         _ => Err(format!("flags are letters, not `{}`", char::from(letter))),
     })
+}
+
+fn part(text: &str) -> Result<u32, String> {
+    match text {
+        "" | "ip" => Ok(0),
+        "port" => Ok(1),
+        _ => Err("it is ip or port".to_owned()),
+    }
 }
 
 /// Name, module, parameters, hidden ones, routes.
@@ -50,6 +58,7 @@ pub const FUNCTIONS: &[FunctionRow] = &[
     ("get_it", "core", &[need("result", ParamKind::Output)], &[], Routes::ANY),
     ("remove_re", "core", &[need("pattern", ParamKind::Regex)], &[], Routes::ANY),
     ("literal", "core", &[need("text", ParamKind::Literal)], &[], Routes::ANY),
+    ("subst_it", "core", &[need("expression", ParamKind::Subst)], &[], Routes::ANY),
     (
         "sl_send_reply",
         "sl",
@@ -99,6 +108,7 @@ pub const VARIABLES: &[(&str, SubKind, bool, bool)] = &[
     ("ml", SubKind::None, false, false),
     ("rc", SubKind::None, false, false),
     ("du", SubKind::None, false, true),
+    ("socket_in", SubKind::Word(part), false, false),
 ];
 
 /// Canonical names of transformations and how many parameters they take.
@@ -189,6 +199,9 @@ impl Catalog for World {
         if name == "T_id" {
             return Found::Later("tm");
         }
+        if name == "ds_x" {
+            return Found::NeedsModule("dispatcher");
+        }
         let name = if name == "retcode" { "rc" } else { name };
         let Some(at) = VARIABLES.iter().position(|row| row.0 == name) else { return Found::No };
         let (_, sub, indexed, writable) = VARIABLES[at];
@@ -261,6 +274,12 @@ pub fn compile_with(text: impl Into<Vec<u8>>, files: &[(&str, &str)], strict: bo
     let files = files.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()));
     let main = SourceText { name: "main.cfg".into(), text: text.into() };
     compile(main, &mut Files(files.collect()), &World, Options { strict })
+}
+
+/// Compiles a script that shall take the place of a running one.
+pub fn compile_after(running: &Script, text: &str) -> Compiled {
+    let main = SourceText { name: "main.cfg".into(), text: text.into() };
+    recompile(running, main, &mut Files::default(), &World, Options::default())
 }
 
 /// Compiles one file.

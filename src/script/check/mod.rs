@@ -28,9 +28,10 @@ struct Loaded {
     written: String,
     canonical: &'static str,
     built: bool,
-    /// Its parameters have been refused once.
-    told: bool,
 }
+
+/// What loading a module means that is not built.
+const UNUSED: &str = "the script runs as long as nothing of it is used; its parameters are ignored";
 
 /// The world as the script sees it.
 pub(crate) struct World<'a> {
@@ -83,8 +84,8 @@ impl<'a> World<'a> {
         for item in items {
             match item {
                 Item::Module(path) => self.load(path, script, sink),
-                Item::Param { at, module, name, value } => {
-                    self.set(*at, module, name, value, script, sink);
+                Item::Param { module, name, value } => {
+                    self.set(module, name, value, script, sink);
                 }
                 Item::Global { name, pieces } => self.global(name, pieces, script, sink),
             }
@@ -115,18 +116,12 @@ impl<'a> World<'a> {
             ModuleStatus::Built(name) => (name, true),
             ModuleStatus::Later(name) => {
                 let message = format!("module {name} comes with a later release");
-                sink.report(
-                    Diagnostic::warning("module-later", path.at, message)
-                        .hint("the script runs as long as nothing of it is used"),
-                );
+                sink.report(Diagnostic::warning("module-later", path.at, message).hint(UNUSED));
                 (name, false)
             }
             ModuleStatus::NotOurs(name, why) => {
                 let message = format!("module {name} is not part of Sluice: {why}");
-                sink.report(
-                    Diagnostic::warning("module-not-ours", path.at, message)
-                        .hint("the script runs as long as nothing of it is used"),
-                );
+                sink.report(Diagnostic::warning("module-not-ours", path.at, message).hint(UNUSED));
                 (name, false)
             }
             ModuleStatus::Merged(why) => {
@@ -144,7 +139,7 @@ impl<'a> World<'a> {
             script.modules.push(canonical);
             script.loaded_at.push(path.at);
         }
-        self.loaded.push(Loaded { written: base.to_owned(), canonical, built, told: false });
+        self.loaded.push(Loaded { written: base.to_owned(), canonical, built });
     }
 
     fn unknown(&mut self, base: &str, directory: bool, at: Location, sink: &mut Sink) {
@@ -167,15 +162,7 @@ impl<'a> World<'a> {
     }
 
     /// `modparam`: the first argument is a regex over the loaded modules (spec 1.3).
-    fn set(
-        &mut self,
-        at: Location,
-        module: &Text,
-        name: &Text,
-        given: &Piece,
-        script: &mut Script,
-        sink: &mut Sink,
-    ) {
+    fn set(&self, module: &Text, name: &Text, given: &Piece, script: &mut Script, sink: &mut Sink) {
         let mut pattern = b"^(".to_vec();
         pattern.extend_from_slice(&module.bytes);
         pattern.extend_from_slice(b")$");
@@ -191,20 +178,14 @@ impl<'a> World<'a> {
         };
         let (shown, value_at) = (String::from_utf8_lossy(&name.bytes).into_owned(), given.at);
         let mut matched = false;
-        for loaded in &mut self.loaded {
+        for loaded in &self.loaded {
             let fits = |name: &str| regex.is_match(name.as_bytes());
             if !fits(&loaded.written) && !fits(loaded.canonical) {
                 continue;
             }
             matched = true;
             if !loaded.built {
-                if !std::mem::replace(&mut loaded.told, true) {
-                    let message = format!("parameters of module {} are ignored", loaded.canonical);
-                    sink.report(
-                        Diagnostic::warning("param-not-built", at, message)
-                            .hint("the module is not part of this release"),
-                    );
-                }
+                // Told where it is loaded.
                 continue;
             }
             let signature = match self.catalog.param(loaded.canonical, &shown) {

@@ -32,17 +32,10 @@ pub(super) fn setting(
         Owner::Core => name.to_owned(),
         Owner::Module(module) => format!("parameter {name} of module {module}"),
     };
-    match signature.status {
-        Status::Honoured => {}
-        Status::Ignored(why) => {
-            let message = format!("{what} is ignored: {why}");
-            sink.report(Diagnostic::note("ignored", first.at, message));
-        }
-        Status::Later => {
-            let message = format!("{what} comes with a later release");
-            sink.report(Diagnostic::error("later", first.at, message));
-            return None;
-        }
+    if let Status::Later = signature.status {
+        let message = format!("{what} comes with a later release");
+        sink.report(Diagnostic::error("later", first.at, message));
+        return None;
     }
     if let Some(remark) = remark(signature.kind, pieces) {
         sink.syntax(parse::remark(remark));
@@ -60,7 +53,12 @@ pub(super) fn setting(
         sink.report(Diagnostic::error("bad-value", first.at.to(last.at), message));
         return None;
     }
-    (signature.status == Status::Honoured).then_some(value)
+    if let Status::Ignored(why) = signature.status {
+        let message = format!("{what} is ignored: {why}");
+        sink.report(Diagnostic::note("ignored", first.at, message));
+        return None;
+    }
+    Some(value)
 }
 
 /// The error for a value of the wrong type.

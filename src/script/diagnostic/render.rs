@@ -89,8 +89,10 @@ fn line_of(source: &SourceText, at: Location) -> (String, String, String) {
     let stop = (at.end as usize).clamp(start, end);
     let before = printable(&text[begin..start]);
     let skip = before.chars().count().saturating_sub(reach);
-    let under = printable(&text[start..stop]).chars().take(reach).collect();
-    let after = printable(&text[stop..end]).trim_end().chars().take(reach).collect();
+    let whole = printable(&text[start..stop]);
+    let under: String = whole.chars().take(reach).collect();
+    let rest = if under.len() < whole.len() { stop..stop } else { stop..end };
+    let after = printable(&text[rest]).trim_end().chars().take(reach).collect();
     (before.chars().skip(skip).collect(), under, after)
 }
 

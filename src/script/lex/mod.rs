@@ -126,7 +126,8 @@ impl<'l> Lexer<'l> {
         self.bytes = self.bytes.saturating_add(source.text.len());
         let file = self.sources.len() as u16;
         if self.bytes > limits::SOURCE_BYTES || self.sources.len() >= limits::INCLUDE_FILES {
-            let at = from.unwrap_or_default();
+            let top = Location { line: 1, column: 1, ..Location::default() };
+            let at = from.unwrap_or(top);
             self.sink.report(if self.bytes > limits::SOURCE_BYTES {
                 let most = limits::SOURCE_BYTES >> 20;
                 let message = format!("the script is too large: more than {most} MiB");
@@ -158,10 +159,11 @@ impl<'l> Lexer<'l> {
         let path = self.token(&mut cursor);
         cursor.first = false;
         let Some(Token { kind: Kind::Text(path), at, .. }) = path else {
-            self.sink.syntax(
+            self.sink.tear(
                 Diagnostic::error("include-path", word, "a quoted path is expected after this")
                     .hint("write include_file \"path\""),
             );
+            cursor.skip_line();
             self.stack.push(cursor);
             return;
         };
@@ -316,7 +318,10 @@ impl<'l> Lexer<'l> {
                 let named = cursor.rest()[1..].iter().take_while(|b| is_word(**b) || **b == b'.');
                 if cursor.peek(named.count() + 1) == Some(b'(') {
                     self.sink.tear(Diagnostic::error("unclosed-variable", at, message));
-                    cursor.skip_line();
+                    // The blocks around are not torn with it.
+                    let line = &cursor.rest()[..cursor.line_length()];
+                    let ends = line.iter().position(|b| matches!(b, b';' | b'{' | b'}'));
+                    cursor.advance(ends.unwrap_or(line.len()));
                 } else {
                     let message = "a variable's name is expected after `$`";
                     self.sink.tear(Diagnostic::error("variable-name", at, message));

@@ -344,7 +344,7 @@ impl Lowering<'_> {
             return Ok(());
         }
         let message = "a variable given to a function has a fixed name and index";
-        self.refuse(Diagnostic::error("bad-variable", variable.at, message))
+        self.refuse(Diagnostic::error("param-fixed", variable.at, message))
     }
 
     pub(super) fn bad_argument<T>(

@@ -277,6 +277,7 @@ impl Lowering<'_> {
         } else {
             return Ok(false);
         };
+        self.usage.set(item);
         let diagnostic = Diagnostic::warning("skipped-loop", at, message);
         self.sink.lenient(diagnostic.hint("write for ($var(x) in $(name[*]))"));
         Ok(true)

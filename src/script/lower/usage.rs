@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use crate::diagnostic::{Diagnostic, Sink};
 use crate::ir::{RouteId, RouteKind, Script, Setting};
 use crate::parse::STRAY;
-use crate::parse::ast::{Name, Variable};
+use crate::parse::ast::Variable;
 use crate::source::Location;
 
 /// What was seen so far.
@@ -21,8 +21,8 @@ pub(super) struct Usage {
     set: HashSet<String>,
     /// A variable's name is made at run time.
     sets_any: bool,
-    /// Name in parentheses, the variable, place.
-    read: Vec<(String, Name)>,
+    /// Name in parentheses, the variable's own name, place.
+    read: Vec<(String, String, Location)>,
 }
 
 impl Usage {
@@ -38,9 +38,9 @@ impl Usage {
 
     /// `$var(name)` is named, for reading or writing.
     pub fn name(&mut self, variable: &Variable, sub: &str) {
-        let known = self.read.iter().rev().take(RECENT).any(|(name, _)| name == sub);
+        let known = self.read.iter().rev().take(RECENT).any(|(name, ..)| name == sub);
         if !known {
-            self.read.push((sub.to_owned(), variable.name.clone()));
+            self.read.push((sub.to_owned(), variable.name.text.clone(), variable.at));
         }
     }
 
@@ -97,7 +97,7 @@ impl Usage {
     fn variables(&self, script: &Script, sink: &mut Sink) {
         let names: Vec<&str> = self.set.iter().map(String::as_str).collect();
         let mut told = HashSet::new();
-        for (sub, variable) in &self.read {
+        for (sub, shown, at) in &self.read {
             let param = script.params.iter().any(|param| match &param.value {
                 Setting::Text(text) | Setting::Word(text) => text.contains(&format!("({sub})")),
                 Setting::Int(_) => false,
@@ -105,9 +105,8 @@ impl Usage {
             if self.set.contains(sub) || param || !told.insert(sub) {
                 continue;
             }
-            let shown = &variable.text;
             let message = format!("${shown}({sub}) is read and never set");
-            sink.lenient(Diagnostic::warning("unset-variable", variable.at, message).suggest(
+            sink.lenient(Diagnostic::warning("unset-variable", *at, message).suggest(
                 sub,
                 &names,
                 str::to_owned,

@@ -38,7 +38,6 @@ pub(crate) enum Item {
     },
     Module(Text),
     Param {
-        at: Location,
         module: Text,
         name: Text,
         value: Piece,

@@ -105,6 +105,11 @@ impl Parser<'_, '_> {
             program.items.push(item);
             return Ok(());
         }
+        let kind = RouteKind::ALL.into_iter().find(|kind| self.is_word(kind.word()));
+        if let Some(kind) = kind.filter(|_| !self.next.is(Mark::LeftParen)) {
+            self.bump();
+            return Err(self.unexpected("missing-brace", &format!("the '{{' of {}", kind.word())));
+        }
         let stray = STATEMENTS.iter().any(|word| self.is_word(word));
         if stray || (self.next.is(Mark::LeftParen) && !self.next.spaced) {
             return self.stray_statements(program);
@@ -140,7 +145,7 @@ impl Parser<'_, '_> {
     }
 
     fn modparam(&mut self) -> Parsed<Item> {
-        let at = self.bump().at;
+        self.bump();
         self.expect(Mark::LeftParen, "(", "after modparam")?;
         let module = self.text("modparam-form", "the quoted name of a module")?;
         self.expect(Mark::Comma, ",", "after the module")?;
@@ -160,7 +165,7 @@ impl Parser<'_, '_> {
         if self.expect(Mark::RightParen, ")", "after the value").is_err() {
             self.skip_rest_of_line();
         }
-        Ok(Item::Param { at: at.to(self.last), module, name, value })
+        Ok(Item::Param { module, name, value })
     }
 
     /// A number with its sign, if one comes.
@@ -187,7 +192,7 @@ impl Parser<'_, '_> {
         self.bump();
         let mut pieces = Vec::new();
         loop {
-            let begins = self.token.first && !pieces.is_empty();
+            let begins = self.token.first && (!pieces.is_empty() || self.begins_item());
             let ends = begins || self.at_end() || self.token.is(Mark::Semicolon);
             // The next `name = value` may follow on the same line.
             let follows = self.token.kind == Kind::Word && self.next.is(Mark::Assign);
@@ -252,7 +257,7 @@ impl Parser<'_, '_> {
             (RouteKind::Startup | RouteKind::Error | RouteKind::Local, Some(_)) => {
                 let message = format!("{word} has no name");
                 let hint = format!("write {word} {{");
-                self.report(Diagnostic::error("route-name", at, message).hint(hint));
+                self.report(Diagnostic::error("extra-route-name", at, message).hint(hint));
                 String::new()
             }
             (RouteKind::Timer | RouteKind::Event, None) => {
@@ -265,7 +270,7 @@ impl Parser<'_, '_> {
             (RouteKind::Branch | RouteKind::Failure, None) => {
                 let message = format!("newer OpenSIPS refuses a {word} without a name");
                 let hint = format!("it is read as {word}[0]");
-                let warning = Diagnostic::warning("route-name", at, message).hint(hint);
+                let warning = Diagnostic::warning("unnamed-branch", at, message).hint(hint);
                 self.lexer.sink.lenient(warning);
                 "0".to_owned()
             }
