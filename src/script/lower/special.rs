@@ -19,7 +19,7 @@ impl Lowering<'_> {
             call.args.as_slice()
         else {
             let message = "fetch_event_params() takes one text: \"$avp(first);name=$avp(other)\"";
-            return self.refuse(Diagnostic::error("param-count", call.at, message));
+            return self.refuse(Diagnostic::error("event-params", call.at, message));
         };
         let source = self.source(*at);
         let trail = Trail::quoted(&source, *at);
@@ -38,7 +38,7 @@ impl Lowering<'_> {
             let format = self.read_format(span)?;
             let Some(target) = format.sole() else {
                 let message = "each part of fetch_event_params() ends in a variable";
-                return self.refuse(Diagnostic::error("param-type", *at, message));
+                return self.refuse(Diagnostic::error("event-params", *at, message));
             };
             let stored = self.target(target)?;
             self.load(&event_param(name, *at))?;
