@@ -6,7 +6,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use sluice_base::{OwnerSeed, Span, Target};
+use sluice_base::{OwnerSeed, SocketId, Span, Target};
 use sluice_sip::digits::push_u64;
 use sluice_sip::uri::literal_addr;
 use sluice_sip::via::Via;
@@ -32,6 +32,8 @@ pub fn request(ctx: &mut Ctx<'_>, addr: SocketAddr) -> bool {
     else {
         return false;
     };
+    let advertised = advertised_head(ctx, socket);
+    let head = advertised.as_deref().unwrap_or(head);
     let own = OwnVia { head, branch: branch(ctx), rport: ctx.run.local_rport };
     let target = Target { socket, addr };
     match hops(ctx) {
@@ -66,7 +68,7 @@ impl OwnVia<'_> {
 /// nearly all requests.
 fn hops(ctx: &Ctx<'_>) -> Option<(Span, u32)> {
     let run = &*ctx.run;
-    if !run.patches.is_empty() || run.ruri.is_some() {
+    if !run.patches.is_empty() || run.ruri.is_some() || run.set.path().is_some() {
         return None;
     }
     Some((ctx.message.field(Kind::MaxForwards)?.value, run.max_forwards?))
@@ -107,6 +109,7 @@ fn write_patched(ctx: &mut Ctx<'_>, target: Target, at: u16, own: OwnVia<'_>) {
     let marks = via_marks(ctx);
     let mark = ctx.run.patches.mark();
     put_ruri(ctx);
+    put_path(ctx);
     put_max_forwards(ctx);
     ctx.run.patches.insert_with(at, Place::Before, |out| own.write(out));
     marks.patch(&mut ctx.run.patches);
@@ -170,6 +173,19 @@ fn put_ruri(ctx: &mut Ctx<'_>) {
     ctx.run.patches.replace(span, text);
 }
 
+/// RFC 3327 5.3: the Path of the destination goes before the request's own Route.
+fn put_path(ctx: &mut Ctx<'_>) {
+    let Some(path) = ctx.run.set.path() else { return };
+    let own = ctx.message.field(Kind::Route).or_else(|| ctx.message.field(Kind::From));
+    let Some(at) = own.map(|field| field.line.start) else { return };
+    let path = bytes_in(path, ctx.message, &ctx.run.arena, ctx.shared);
+    ctx.run.patches.insert_with(at, Place::Before, |out| {
+        out.extend_from_slice(b"Route: ");
+        out.extend_from_slice(path);
+        out.extend_from_slice(b"\r\n");
+    });
+}
+
 /// Max-Forwards, when the script has counted it down; a missing one goes in front.
 fn put_max_forwards(ctx: &mut Ctx<'_>) {
     let Some(hops) = ctx.run.max_forwards.map(u64::from) else { return };
@@ -209,6 +225,35 @@ fn put_length(ctx: &mut Ctx<'_>) {
     if length != body.len() {
         ctx.run.patches.replace_with(field.value, |out| push_u64(out, length as u64));
     }
+}
+
+/// Our Via with the host and port that the script advertises in this message, if it does.
+#[inline]
+fn advertised_head(ctx: &Ctx<'_>, socket: SocketId) -> Option<Vec<u8>> {
+    let (host, port) = ctx.run.advertised?;
+    let listen = ctx.shared.sockets.get(socket)?;
+    let (own_host, own_port) = split_port(listen.sent_by.as_bytes());
+    let mut head = Vec::with_capacity(64);
+    head.extend_from_slice(b"Via: SIP/2.0/");
+    head.extend_from_slice(listen.proto.upper().as_bytes());
+    head.push(b' ');
+    head.extend_from_slice(host.map_or(own_host, |host| ctx.bytes(host)));
+    if let Some(port) = port {
+        head.push(b':');
+        push_u64(&mut head, u64::from(port));
+    } else {
+        head.extend_from_slice(own_port);
+    }
+    head.extend_from_slice(b";branch=");
+    head.extend_from_slice(COOKIE);
+    Some(head)
+}
+
+/// `host` and `:port`; the colons of an IPv6 address are the host's.
+fn split_port(sent_by: &[u8]) -> (&[u8], &[u8]) {
+    let behind_v6 = sent_by.iter().rposition(|byte| *byte == b']').unwrap_or(0);
+    let colon = sent_by.iter().skip(behind_v6).position(|byte| *byte == b':');
+    sent_by.split_at(colon.map_or(sent_by.len(), |colon| behind_v6 + colon))
 }
 
 /// Our Via for a socket, up to the branch's cookie.

@@ -8,6 +8,7 @@ pub mod avp;
 pub mod context;
 pub mod counter;
 pub mod digits;
+pub mod dset;
 pub mod forward;
 pub mod headers;
 pub mod job;

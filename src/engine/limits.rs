@@ -37,3 +37,6 @@ pub const RING_BYTES: usize = 512 << 10;
 
 /// `{s.eval}` within each other: a text that names itself would have no end.
 pub const EVALUATIONS: u8 = 8;
+
+/// Extra destinations of one request: with the Request-URI's the 12 of OpenSIPS (spec 8.8).
+pub const BRANCHES: usize = 11;

@@ -14,8 +14,9 @@ use sluice_sip::via::Via;
 use sluice_sip::write::{Reply, ViaMarks};
 
 use crate::context::{Ctx, Shared, bytes_in};
+use crate::dset::Branch;
 use crate::forward::{hex, reply_addr, via_marks};
-use crate::run::Branch;
+
 use crate::value::Text;
 
 /// What became of a reply.
@@ -75,7 +76,7 @@ fn destination(ctx: &Ctx<'_>, via: &Via<'_>, marks: &ViaMarks) -> SocketAddr {
     if marks.has_rport() {
         return ctx.packet.peer;
     }
-    if ctx.shared.settings.reply_to_via
+    if (ctx.shared.settings.reply_to_via || ctx.run.reply_to_via)
         && let Some(addr) = reply_addr(via)
     {
         return addr;
@@ -109,31 +110,32 @@ fn push_lines(ctx: &mut Ctx<'_>, code: u16, socket: SocketId) {
     }
 }
 
-/// `Contact:` of a 3xx: the Request-URI if changed, and the extra branches (spec 8.9).
+/// The Contact of a 3xx with its line end.
 fn push_contact(ctx: &mut Ctx<'_>) {
-    let first = ctx.run.ruri.map(|uri| Branch { uri, destination: None, q: None });
+    let mut lines = std::mem::take(&mut ctx.run.reply_lines);
+    if push_destinations(ctx, &mut lines) {
+        lines.extend_from_slice(b"\r\n");
+    }
+    ctx.run.reply_lines = lines;
+}
+
+/// `Contact: <uri>;q=0.5, <uri>` of the destination set: the Request-URI if it has been changed,
+/// and the extra branches (spec 8.9). False when there is none.
+pub fn push_destinations(ctx: &Ctx<'_>, out: &mut Vec<u8>) -> bool {
+    let first = ctx.run.ruri.map(|uri| Branch { q: ctx.run.set.q(), ..Branch::to(uri) });
     let mut lead: &[u8] = b"Contact: ";
-    for at in 0..=ctx.run.branches.len() {
-        let branch = match at.checked_sub(1) {
-            None => first,
-            Some(at) => ctx.run.branches.get(at).copied(),
-        };
-        let Some(branch) = branch else { continue };
-        let mut lines = std::mem::take(&mut ctx.run.reply_lines);
-        lines.extend_from_slice(lead);
+    for branch in first.iter().chain(ctx.run.set.extra()) {
+        out.extend_from_slice(lead);
         lead = b", ";
-        lines.push(b'<');
-        lines.extend_from_slice(ctx.bytes(branch.uri));
-        lines.push(b'>');
+        out.push(b'<');
+        out.extend_from_slice(ctx.bytes(branch.uri));
+        out.push(b'>');
         if let Some(q) = branch.q {
-            lines.extend_from_slice(b";q=");
-            push_q(&mut lines, q);
+            out.extend_from_slice(b";q=");
+            push_q(out, q);
         }
-        ctx.run.reply_lines = lines;
     }
-    if lead == b", " {
-        ctx.run.reply_lines.extend_from_slice(b"\r\n");
-    }
+    lead == b", "
 }
 
 /// A q value from its thousandth: `0.5`, `1` (RFC 3261 25.1).

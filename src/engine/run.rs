@@ -8,6 +8,7 @@ use sluice_script::ir::{ReferenceId, RouteKind};
 use sluice_sip::{Index, Patches};
 
 use crate::context::{Kept, Shared};
+use crate::dset::DestinationSet;
 use crate::module::Subject;
 use crate::own::Origin;
 use crate::value::{Text, Value};
@@ -51,17 +52,6 @@ pub enum AvpKey {
     Slot(u32),
     /// A text in the arena.
     Text(Text),
-}
-
-/// An extra destination of the set (`append_branch`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Branch {
-    /// Its URI.
-    pub uri: Text,
-    /// Its outbound proxy.
-    pub destination: Option<Text>,
-    /// q times 1000; `None` when not given.
-    pub q: Option<u16>,
 }
 
 /// One script run: where its message came from, the message's index, what the script changed, and
@@ -117,12 +107,18 @@ pub struct RunState {
     pub send_socket: Option<SocketId>,
     /// Message flags by slot.
     pub flags: u32,
-    /// Branch flags by slot.
+    /// Flags of the Request-URI's branch by slot.
     pub branch_flags: u32,
+    /// Script flags by slot (1.x).
+    pub script_flags: u32,
     /// `force_rport()` was called.
     pub force_rport: bool,
     /// `add_local_rport()` was called.
     pub local_rport: bool,
+    /// Host and port of our Via in this message, when the script says others than the socket's.
+    pub advertised: Option<(Option<Text>, Option<u16>)>,
+    /// Local replies of this message go to the Via's address.
+    pub reply_to_via: bool,
     /// Changes of the message.
     pub patches: Patches,
     /// What Max-Forwards becomes; written when the request is sent, so that it may change again.
@@ -133,8 +129,8 @@ pub struct RunState {
     pub reply_lines: Vec<u8>,
     /// AVPs, newest last.
     pub avps: Vec<(AvpKey, Value)>,
-    /// Extra destinations.
-    pub branches: Vec<Branch>,
+    /// The destination set.
+    pub set: DestinationSet,
     /// Texts made by this run.
     pub arena: Vec<u8>,
     /// Arguments of the routes entered, outermost first; `$param(i)` is
@@ -173,14 +169,17 @@ impl RunState {
             send_socket: None,
             flags: 0,
             branch_flags: 0,
+            script_flags: 0,
             force_rport: false,
             local_rport: false,
+            advertised: None,
+            reply_to_via: false,
             patches: Patches::default(),
             max_forwards: None,
             reply_status: None,
             reply_lines: Vec::with_capacity(256),
             avps: Vec::with_capacity(32),
-            branches: Vec::with_capacity(12),
+            set: DestinationSet::new(),
             arena: Vec::with_capacity(4096),
             params: Vec::with_capacity(16),
             names: Vec::new(),
@@ -205,14 +204,17 @@ impl RunState {
         self.send_socket = None;
         self.flags = 0;
         self.branch_flags = 0;
+        self.script_flags = 0;
         self.force_rport = false;
         self.local_rport = false;
+        self.advertised = None;
+        self.reply_to_via = false;
         self.patches.clear();
         self.max_forwards = None;
         self.reply_status = None;
         self.reply_lines.clear();
         self.avps.clear();
-        self.branches.clear();
+        self.set.clear();
         self.arena.clear();
         self.params.clear();
         self.param_base = 0;

@@ -5,7 +5,6 @@ pub mod api;
 mod calendar;
 mod functions;
 mod globals;
-mod limits;
 mod transform;
 mod uri;
 mod variables;

@@ -1,5 +1,6 @@
 //! The core: globals, functions, variables.
 
+mod branches;
 mod forward;
 mod globals;
 mod transformations;

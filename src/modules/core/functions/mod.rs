@@ -1,5 +1,6 @@
 //! The functions of the core (spec 1.9), one file per subject.
 
+mod branch;
 mod event;
 pub(super) mod flags;
 mod forward;
@@ -12,7 +13,7 @@ use sluice_engine::module::Function;
 use crate::table::{concat, total};
 
 const LISTS: &[&[Function]] =
-    &[forward::LIST, log::LIST, uri::LIST, flags::LIST, socket::LIST, event::LIST];
+    &[forward::LIST, log::LIST, uri::LIST, flags::LIST, socket::LIST, branch::LIST, event::LIST];
 
 /// All of them.
 pub(super) static ALL: [Function; total(LISTS)] = concat(LISTS);

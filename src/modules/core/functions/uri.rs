@@ -3,12 +3,9 @@
 use std::any::Any;
 
 use sluice_engine::module::Function;
-use sluice_engine::run::Branch;
 use sluice_engine::{Ctx, Flow, Text, Value};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
-use sluice_sip::nameaddr::NameAddr;
 
-use crate::core::limits;
 use crate::core::uri::Pieces;
 use crate::table::{function, optional, param};
 
@@ -17,7 +14,6 @@ const NUMBER: &[ParamDef] = &[param("number", ParamKind::Int)];
 const TEXT: &[ParamDef] = &[param("text", ParamKind::Text)];
 const URI: &[ParamDef] = &[param("uri", ParamKind::Text)];
 const MYSELF: &[ParamDef] = &[param("host", ParamKind::Text), optional("port", ParamKind::Int)];
-const BRANCH: &[ParamDef] = &[optional("uri", ParamKind::Text), optional("q", ParamKind::Text)];
 
 pub(super) const LIST: &[Function] = &[
     function("strip", "Removes leading characters of the user.", NUMBER, R, |ctx, _, args| {
@@ -116,7 +112,6 @@ pub(super) const LIST: &[Function] = &[
         Routes::ANY,
         is_myself,
     ),
-    function("append_branch", "Adds a destination: a URI or the present one.", BRANCH, R, branch),
 ];
 
 fn text(args: &[Value]) -> Option<Text> {
@@ -157,48 +152,4 @@ fn is_myself(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value]) -> Flow {
     };
     let host = text(args).map(|host| ctx.bytes(host)).unwrap_or_default();
     Flow::of(ctx.shared.sockets.is_myself(host, port))
-}
-
-fn branch(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value]) -> Flow {
-    if ctx.run.branches.len() >= limits::BRANCHES {
-        return Flow::Fail("too many branches");
-    }
-    let given = text(args);
-    let uri = match given {
-        // `<sip:a>` and `"A" <sip:a>` serve as well.
-        Some(uri) => NameAddr::parse(ctx.bytes(uri)).map(|address| ctx.piece(uri, address.uri)),
-        None => ctx.ruri(),
-    };
-    let Some(uri) = uri.filter(|uri| ctx.uri(*uri).is_some()) else {
-        return Flow::Fail("the branch has no URI");
-    };
-    let q = match args.get(1).and_then(|q| q.text()) {
-        Some(q) => match thousandths(ctx.bytes(q)) {
-            Some(q) => Some(q),
-            None => return Flow::Fail("q is a number from 0 to 1"),
-        },
-        None => None,
-    };
-    let destination = if given.is_none() { ctx.run.destination } else { None };
-    ctx.run.branches.push(Branch { uri, destination, q });
-    Flow::TRUE
-}
-
-/// `0.5` as 500 (RFC 3261 25.1, qvalue).
-fn thousandths(q: &[u8]) -> Option<u16> {
-    let (whole, rest) = match q.iter().position(|byte| *byte == b'.') {
-        Some(dot) => (q.get(..dot)?, q.get(dot + 1..)?),
-        None => (q, &b""[..]),
-    };
-    let whole = match whole {
-        b"" | b"0" => 0,
-        b"1" => 1_000,
-        _ => return None,
-    };
-    if rest.len() > 3 || !rest.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let scale = [100u16, 10, 1];
-    let part: u16 = rest.iter().zip(scale).map(|(digit, by)| u16::from(digit - b'0') * by).sum();
-    Some(whole + part).filter(|q| *q <= 1_000)
 }

@@ -1,9 +1,11 @@
 //! Message and branch flags as variables.
 
 use sluice_engine::module::{Name, Subject, Variable};
-use sluice_engine::{Ctx, Value};
+use sluice_engine::{Ctx, Text, Value};
 use sluice_script::catalog::SubKind;
+use sluice_script::ir::Index;
 
+use super::headers::position;
 use crate::core::functions::flags::bit;
 use crate::table::{variable, writable};
 
@@ -32,45 +34,74 @@ pub(super) const LIST: &[Variable] = &[
     },
     Variable {
         sub: SubKind::Flag,
+        indexed: true,
         ..writable(
             "branch.flag",
             &[],
-            "A flag of the Request-URI's branch: 1 or 0.",
-            |ctx, _, subject| read(ctx.run.branch_flags, subject),
+            "A flag of a branch, 1 or 0; without an index of the Request-URI's.",
+            |ctx, _, subject| {
+                let number = number(ctx, subject.index);
+                let branch = number.and_then(|number| ctx.branch(number));
+                branch.map_or(Value::Null, |branch| read(branch.flags, subject))
+            },
             |ctx, _, subject, _, value| {
-                ctx.run.branch_flags = write(ctx.run.branch_flags, subject, value)?;
+                let number = number(ctx, subject.index).ok_or("there is no such branch")?;
+                let mut branch = ctx.branch(number).ok_or("there is no such branch")?;
+                branch.flags = write(branch.flags, subject, value)?;
+                ctx.put_branch(number, branch);
                 Ok(())
             },
         )
     },
 ];
 
-fn slot(subject: Subject) -> Option<u32> {
+/// The number of a branch; 0 is the Request-URI's.
+fn number(ctx: &Ctx<'_>, index: Index) -> Option<usize> {
+    position(index, 1 + ctx.run.set.extra().len())
+}
+
+/// The bit of the flag in parentheses.
+pub(super) fn bit_of(subject: Subject) -> Option<u32> {
     match subject.name {
         Name::Slot(slot) => bit(i64::from(slot)),
         Name::Text(_) | Name::None => None,
     }
 }
 
+/// The flags of a list of names with commas between.
+pub(super) fn slots(ctx: &Ctx<'_>, names: Text) -> Result<u32, &'static str> {
+    let names = ctx.bytes(names).split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    let mut names = names.filter(|name| !name.is_empty());
+    names.try_fold(0, |bits, name| {
+        let slot = ctx.shared.script.flags.find(name);
+        let bit = slot.and_then(|slot| bit(i64::from(slot)));
+        Ok(bits | bit.ok_or("the script has no such flag")?)
+    })
+}
+
 fn read(flags: u32, subject: Subject) -> Value {
-    slot(subject).map_or(Value::Null, |bit| Value::Int(i64::from(flags & bit != 0)))
+    bit_of(subject).map_or(Value::Null, |bit| Value::Int(i64::from(flags & bit != 0)))
 }
 
 fn write(flags: u32, subject: Subject, value: Value) -> Result<u32, &'static str> {
-    let bit = slot(subject).ok_or("there are 32 flags")?;
+    let bit = bit_of(subject).ok_or("there are 32 flags")?;
     let set = value.int().is_some_and(|n| n != 0);
     Ok(if set { flags | bit } else { flags & !bit })
 }
 
-/// Names with blanks between, the highest slot first.
 fn names(ctx: &mut Ctx<'_>, flags: u32) -> Value {
+    listed(ctx, flags, b" ")
+}
+
+/// Names with something between, the highest slot first.
+pub(super) fn listed(ctx: &mut Ctx<'_>, flags: u32, between: &[u8]) -> Value {
     let shared = ctx.shared;
     let whole = ctx.keep(b"");
     for slot in (0..u32::BITS).rev().filter(|slot| flags & (1 << slot) != 0) {
         if ctx.run.arena.len() as u32 > whole.start {
-            ctx.keep(b" ");
+            ctx.keep(between);
         }
         ctx.keep(shared.script.flags.name(slot).unwrap_or_default().as_bytes());
     }
-    Value::Text(sluice_engine::Text { len: ctx.run.arena.len() as u32 - whole.start, ..whole })
+    Value::Text(Text { len: ctx.run.arena.len() as u32 - whole.start, ..whole })
 }

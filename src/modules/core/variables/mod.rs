@@ -2,6 +2,7 @@
 
 mod avp;
 mod body;
+mod branch;
 mod challenge;
 mod contact;
 mod credentials;
@@ -28,6 +29,7 @@ const LISTS: &[&[Variable]] = &[
     avp::LIST,
     run::LIST,
     body::LIST,
+    branch::LIST,
     challenge::LIST,
     contact::LIST,
     credentials::LIST,
