@@ -80,7 +80,6 @@ pub static KNOWN: &[KnownModule] = &[
     later("regex", &["pcre_match", "pcre_match_group"], &[]),
     later("json", &["json_link", "json_merge"], &["json", "json_pretty", "json_compact"]),
     later("xml", &[], &["xml"]),
-    later("mathops", &["math_eval", "math_rpn", "math_trunc", "math_round"], &[]),
     later("uuid", &["uuid"], &["uuid"]),
     later("exec", &["exec", "exec_avp", "exec_msg", "exec_dset", "exec_getenv"], &[]),
     later("rest_client", &["rest_get", "rest_post", "rest_put", "rest_init_client"], &[]),

@@ -11,6 +11,7 @@ pub mod core;
 pub mod dispatcher;
 mod known;
 pub mod limits;
+pub mod mathops;
 pub mod maxfwd;
 pub mod mi_fifo;
 pub mod options;
@@ -37,6 +38,7 @@ pub static MODULES: &[&Module] = &[
     &textops::MODULE,
     &uri::MODULE,
     &options::MODULE,
+    &mathops::MODULE,
     &cfgutils::MODULE,
     &dispatcher::MODULE,
     &mi_fifo::MODULE,

@@ -11,6 +11,7 @@ mod dispatcher_selection;
 mod edition;
 mod known;
 mod language;
+mod mathops;
 mod maxfwd;
 mod options;
 mod routes;
