@@ -9,6 +9,7 @@
 mod demo;
 mod dispatch;
 mod engine;
+mod includes;
 mod language;
 mod letters;
 mod live;

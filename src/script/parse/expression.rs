@@ -166,6 +166,10 @@ impl Parser<'_, '_> {
                 self.bump();
                 OperandKind::Null
             }
+            // 1.x: force_send_socket(10.0.0.1:5060).
+            Kind::Ip(_) if self.next.is(Mark::Colon) && !self.next.spaced => {
+                OperandKind::Word(self.bare())
+            }
             Kind::Ip(ip) => {
                 let ip = *ip;
                 self.bump();
@@ -189,7 +193,7 @@ impl Parser<'_, '_> {
     }
 
     /// Reads a variable; what belongs inside `$( )` and stands behind it is refused.
-    fn whole_variable(&mut self) -> Parsed<Box<Variable>> {
+    pub(super) fn whole_variable(&mut self) -> Parsed<Box<Variable>> {
         let variable = self.variable()?;
         let opens = self.token.is(Mark::LeftBracket) || self.token.is(Mark::LeftBrace);
         if !opens || self.token.spaced {
@@ -201,7 +205,22 @@ impl Parser<'_, '_> {
         let part = self.shown(&self.token);
         let diagnostic = Diagnostic::error("variable-parts", self.token.at, message)
             .hint(format!("write $({inner}{part}...)"));
+        self.skip_parts();
         Err(self.syntax(diagnostic))
+    }
+
+    /// Passes over `[..]` and `{..}` on this line: what stands in them is the same mistake.
+    fn skip_parts(&mut self) {
+        let mut depth = 0_usize;
+        while !self.token.first && !self.at_end() {
+            match self.token.kind {
+                Kind::Mark(Mark::LeftBracket | Mark::LeftBrace) => depth += 1,
+                Kind::Mark(Mark::RightBracket | Mark::RightBrace) if depth > 0 => depth -= 1,
+                _ if depth == 0 => return,
+                _ => {}
+            }
+            self.bump();
+        }
     }
 
     /// Reads adjacent words and what joins them: `msg:len`, `uri:host`, `udp:10.0.0.1:5060`.

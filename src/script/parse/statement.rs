@@ -449,7 +449,7 @@ impl Parser<'_, '_> {
     }
 
     fn assignment(&mut self) -> Parsed<Action> {
-        let target = self.variable()?;
+        let target = self.whole_variable()?;
         let how = match self.token.kind {
             Kind::Mark(Mark::Assign) => How::Set,
             Kind::Mark(Mark::Replace) => How::Replace,

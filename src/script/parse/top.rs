@@ -100,6 +100,10 @@ impl Parser<'_, '_> {
         if let Some((word, ours)) = KAMAILIO.iter().find(|(word, _)| self.is_word(word)) {
             return self.kamailio(program, word, ours);
         }
+        if self.is_word("dst_blacklist") {
+            self.blacklist();
+            return Ok(());
+        }
         if self.next.is(Mark::Assign) {
             let item = self.global()?;
             program.items.push(item);
@@ -205,8 +209,25 @@ impl Parser<'_, '_> {
         if pieces.is_empty() {
             return Err(self.unexpected("no-setting", "a value"));
         }
-        self.eat(Mark::Semicolon);
+        if self.token.is(Mark::Semicolon) {
+            let message = "OpenSIPS refuses the ';' behind a global parameter";
+            let at = self.bump().at;
+            let diagnostic = Diagnostic::warning("lone-semicolon", at, message);
+            self.lexer.sink.lenient(diagnostic.hint("remove it"));
+        }
         Ok(Item::Global { name, pieces })
+    }
+
+    /// `dst_blacklist = name:{( tcp , 10.0.0.0/8 , 5060 , "regex")}` of releases up to 3.x.
+    fn blacklist(&mut self) {
+        let at = self.bump().at;
+        while !self.token.is(Mark::RightBrace) && !self.begins_item() && !self.at_end() {
+            self.bump();
+        }
+        self.eat(Mark::RightBrace);
+        self.eat(Mark::Semicolon);
+        let message = "the list is not used: use_blacklist() comes with a later release";
+        self.report(Diagnostic::warning("unused-blacklist", at.to(self.last), message));
     }
 
     fn piece(&mut self) -> Parsed<Piece> {
@@ -399,8 +420,9 @@ impl Parser<'_, '_> {
 
     /// After `loadmodule` and `modparam`: a ';' may stand, a remark may not.
     fn end_of_item(&mut self) {
-        self.eat(Mark::Semicolon);
-        if !self.token.first && !self.at_end() && !self.begins_item() {
+        let ended = self.eat(Mark::Semicolon);
+        let next = self.begins_item() || self.is_word("loadmodule") || self.is_word("modparam");
+        if !ended && !next && !self.token.first && !self.at_end() {
             let at = self.token.at;
             self.skip_rest_of_line();
             self.syntax(remark(at.to(self.last)));

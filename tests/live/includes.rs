@@ -1,0 +1,60 @@
+//! `include_file` and `import_file` (spec 1.1): where files are looked for, what they may hold.
+
+use std::process::Command;
+
+use crate::sip::{Agent, Request};
+use crate::support::{Folder, Running, SLUICE, address, refused};
+
+/// Runs a script of the folder with the working folder `work`, has it handle one request and waits
+/// for the lines that it should write.
+fn writes(folder: &Folder, work: &str, lines: &[&str]) {
+    let (agent, listen) = (Agent::new(), address());
+    let script = folder.path("main.cfg");
+    let mut command = Command::new(SLUICE);
+    command.args(["-f", &script, "-l", &listen.to_string()]).current_dir(folder.path(work));
+    let program = Running::spawn(&mut command, "");
+    program.await_error("listening on");
+    agent.send(listen, Request::default().text(agent.address()));
+    lines.iter().for_each(|line| program.await_error(line));
+}
+
+#[test]
+fn files_are_included_where_a_line_begins() {
+    let folder = Folder::new();
+    for part in ["work", "work/parts", "deep"] {
+        std::fs::create_dir(folder.path(part)).unwrap();
+    }
+    folder.write(
+        "main.cfg",
+        "  include_file \"globals.cfg\"\ninclude_file \"both.cfg\"\n\
+         import_file \"none.cfg\"\nimport_file \"deep/one.cfg\"\n\
+         route {\n    include_file 'parts/body.cfg'\n    xlog(\"include_file \\\"none\\\"\");\n}\n",
+    );
+    folder.write("globals.cfg", "max_while_loops = 2");
+    folder.write("both.cfg", "route[both] { xlog(\"beside the script\"); }");
+    folder.write("work/both.cfg", "route[both] { xlog(\"of the working folder\"); }");
+    folder.write("work/parts/body.cfg", "route(both);\nroute(two); if ($rU) {");
+    folder.write("deep/one.cfg", "include_file \"two.cfg\"\n");
+    folder.write("deep/two.cfg", "route[two] { while (1) { $var(n) = 1; } xlog(\"below it\"); }");
+    let text = std::fs::read_to_string(folder.path("main.cfg")).unwrap();
+    // A block may begin in one file and end in another: inclusion is by text.
+    folder.write("main.cfg", &text.replace("\\\"none\\\"\");", "\\\"none\\\"\"); }"));
+    writes(
+        &folder,
+        "work",
+        &["of the working folder", "max_while_loops reached", "below it", "include_file \"none\""],
+    );
+}
+
+#[test]
+fn what_cannot_be_included_is_told_with_its_line() {
+    let folder = Folder::new();
+    let script = folder.write("main.cfg", "import_file \"a.cfg\"\nroute { exit; }\n");
+    let inner = folder.write("a.cfg", "\ninclude_file \"gone.cfg\"\n");
+    let err = refused(&["-C", "-f", &script], "");
+    assert!(err.contains(&format!("{inner}:2:14: error: cannot read gone.cfg")), "{err}");
+    assert!(err.contains(&format!("0. {script}:1:13")), "{err}");
+    folder.write("a.cfg", "include_file \"main.cfg\"\n");
+    let err = refused(&["-C", "-f", &script], "");
+    assert!(err.contains("(1 error)"), "{err}");
+}
