@@ -35,13 +35,25 @@ pub enum Counter {
     StartRefused,
     /// Moments at which a timer_route did not run because its run before was not over.
     TimersSkipped,
+    /// Requests sent on.
+    RequestsForwarded,
+    /// Replies sent on.
+    RepliesForwarded,
+    /// Requests that were refused, by whatever reason.
+    RequestErrors,
+    /// Replies that were refused, by whatever reason.
+    ReplyErrors,
+    /// Requests that a module dealt with before the script.
+    Absorbed,
+    /// Of those that found the hop ring full, requests.
+    HopFullRequests,
     /// Messages dropped because handling them panicked: a defect of ours.
     Panics,
 }
 
 impl Counter {
     /// All, by number.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 21] = [
         Self::Received,
         Self::Handled,
         Self::Requests,
@@ -56,6 +68,12 @@ impl Counter {
         Self::StaleAnswers,
         Self::StartRefused,
         Self::TimersSkipped,
+        Self::RequestsForwarded,
+        Self::RepliesForwarded,
+        Self::RequestErrors,
+        Self::ReplyErrors,
+        Self::Absorbed,
+        Self::HopFullRequests,
         Self::Panics,
     ];
 
@@ -82,6 +100,12 @@ impl Counter {
             Self::StaleAnswers => "stale_answers",
             Self::StartRefused => "start_refused",
             Self::TimersSkipped => "timers_skipped",
+            Self::RequestsForwarded => "requests_forwarded",
+            Self::RepliesForwarded => "replies_forwarded",
+            Self::RequestErrors => "request_errors",
+            Self::ReplyErrors => "reply_errors",
+            Self::Absorbed => "absorbed",
+            Self::HopFullRequests => "hop_full_requests",
             Self::Panics => "panics",
         }
     }
@@ -92,6 +116,22 @@ impl Counter {
 pub const fn refusal(reason: Reason) -> usize {
     Counter::ALL.len() + reason as usize
 }
+
+/// Every refusal and its cell.
+pub fn refusals() -> impl Iterator<Item = (Reason, usize)> {
+    Reason::ALL.into_iter().map(|reason| (reason, refusal(reason)))
+}
+
+/// The cells of the refusals that are a header's fault.
+pub const HEADER_REFUSALS: [usize; 7] = [
+    refusal(Reason::Header),
+    refusal(Reason::Unfinished),
+    refusal(Reason::TooManyHeaders),
+    refusal(Reason::Mandatory),
+    refusal(Reason::ContentLength),
+    refusal(Reason::Via),
+    refusal(Reason::CSeq),
+];
 
 /// Where the modules' statistics begin.
 pub const MODULES: usize = Counter::ALL.len() + Reason::COUNT;

@@ -40,6 +40,7 @@ pub fn request(ctx: &mut Ctx<'_>, addr: SocketAddr) -> bool {
         Some(hops) => write_usual(ctx, target, field.line.start, own, hops),
         None => write_patched(ctx, target, field.line.start, own),
     }
+    ctx.local.add(Counter::RequestsForwarded, 1);
     true
 }
 
@@ -144,6 +145,7 @@ fn try_reply(ctx: &mut Ctx<'_>) -> Option<()> {
     put_status(ctx);
     put_length(ctx);
     write(ctx, Target { socket, addr });
+    ctx.local.add(Counter::RepliesForwarded, 1);
     Some(())
 }
 

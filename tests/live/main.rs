@@ -25,5 +25,6 @@ mod reply;
 mod routes;
 mod sip;
 mod sipp;
+mod statistics;
 mod support;
 mod torture;

@@ -100,10 +100,14 @@ fn mkfifo(path: &str) {
 const HARMLESS: &[(&str, &str, &[&str])] = &[
     ("arg", "core:arg", &[]),
     ("help", "core:help", &["ps"]),
+    ("get_statistics", "statistics:get", &["core:", "sent_replies"]),
+    ("list_statistics", "statistics:list", &[]),
     ("log_level", "core:log_level", &["2"]),
     ("ps", "core:ps", &[]),
     ("pwd", "core:pwd", &[]),
     ("reload_routes", "core:reload_routes", &[]),
+    ("reset_all_statistics", "statistics:reset_all", &[]),
+    ("reset_statistics", "statistics:reset", &["rcv_requests"]),
     ("uptime", "core:uptime", &[]),
     ("version", "core:version", &[]),
     ("which", "core:which", &[]),
@@ -161,6 +165,20 @@ fn a_destination_is_seen_set_and_reloaded() {
     gateway.folder.write("dispatcher.list", "1 sip:127.0.0.1:5070\n");
     assert_eq!(gateway.call("ds_reload", &json!([]))["result"], "OK");
     assert_eq!(states(), ["Probing"], "the state stays");
+}
+
+#[test]
+fn statistics_in_both_forms() {
+    let gateway = Managed::start();
+    let named = json!({ "statistics": ["rcv_requests", "sent_replies"] });
+    let expected = json!({ "core:rcv_requests": 0, "sl:sent_replies": 0 });
+    for params in [&named, &json!(["rcv_requests", "sent_replies"])] {
+        assert_eq!(gateway.call("get_statistics", params)["result"], expected);
+    }
+    let text = gateway.tell("get_statistics", &["rcv_requests", "sent_replies"]);
+    assert_eq!(text, "200 OK\ncore:rcv_requests = 0\nsl:sent_replies = 0\n\n");
+    let text = gateway.tell("list_statistics", &["rcv_requests"]);
+    assert_eq!(text, "200 OK\ncore:rcv_requests:: incremental\n\n");
 }
 
 #[test]

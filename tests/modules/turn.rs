@@ -49,6 +49,7 @@ fn a_full_hop_ring_drops_and_counts_new_calls_but_passes_what_ends_calls() {
     let bye = invite(&call, "bye").replace("INVITE", "BYE");
     world.land(0, PEER, bye);
     assert_eq!(world.count(Counter::HopFull), 1, "a BYE may use the reserve");
+    assert_eq!(world.count(Counter::HopFullRequests), 1);
     // Worker 1 goes on: everything that was accepted arrives, in order.
     let mut users = Vec::new();
     while users.len() < pushed {
@@ -148,6 +149,8 @@ fn what_is_no_sip_is_refused_with_its_reason() {
         assert_eq!(world.cell(counter::refusal(reason)), before + 1, "{reason:?}");
     }
     assert_eq!(world.count(Counter::Handled), 0);
+    assert_eq!(world.count(Counter::RequestErrors), 2, "the last two are requests");
+    assert_eq!(world.count(Counter::ReplyErrors), 0);
 }
 
 #[test]
@@ -176,8 +179,12 @@ fn what_no_reply_could_follow_is_refused_at_the_owner() {
         assert_eq!(world.cell(counter::refusal(reason)), before + 1, "{to}");
     }
     assert_eq!(world.count(Counter::Handled), 0);
+    let errors = [Counter::RequestErrors, Counter::ReplyErrors];
+    assert_eq!(errors.map(|errors| world.count(errors)), [4, 2]);
     assert_eq!(world.receive(PEER, good).len(), 1);
     assert_eq!(world.count(Counter::Handled), 1);
+    let forwarded = [Counter::RequestsForwarded, Counter::RepliesForwarded];
+    assert_eq!(forwarded.map(|forwarded| world.count(forwarded)), [1, 0]);
 }
 
 #[test]

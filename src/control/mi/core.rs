@@ -64,6 +64,38 @@ pub static CORE: &[CoreCommand] = &[
         let (version, arch) = (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
         Ok(json!({ "Server": format!("Sluice ({version} ({arch}/{}))", std::env::consts::OS) }))
     }),
+    CoreCommand {
+        group: "statistics",
+        short: "get",
+        name: "get_statistics",
+        doc: "Values of statistics: of `all`, of a `group:`, or by name.",
+        params: &["statistics*"],
+        run: |management, names| management.statistics.get(names, management.up().as_secs()),
+    },
+    CoreCommand {
+        group: "statistics",
+        short: "list",
+        name: "list_statistics",
+        doc: "Names of statistics, and whether they can be reset.",
+        params: &["statistics*"],
+        run: |management, names| management.statistics.list(names),
+    },
+    CoreCommand {
+        group: "statistics",
+        short: "reset",
+        name: "reset_statistics",
+        doc: "Lets statistics count from zero again.",
+        params: &["statistics*"],
+        run: |management, names| management.statistics.reset(names),
+    },
+    CoreCommand {
+        group: "statistics",
+        short: "reset_all",
+        name: "reset_all_statistics",
+        doc: "Lets all statistics count from zero again.",
+        params: &[],
+        run: |management, _| management.statistics.reset(&[Some("all")]),
+    },
     core("which", "The names of all commands, old ones first.", &[], which),
 ];
 

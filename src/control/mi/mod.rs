@@ -11,12 +11,14 @@ pub mod frames;
 pub mod jsonrpc;
 mod reply;
 mod server;
+mod statistics;
 pub mod text;
 
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
+use sluice_base::counters::CellsReader;
 use sluice_engine::module::CommandError;
 use sluice_engine::program::Program;
 
@@ -24,6 +26,8 @@ use command::Run;
 pub use command::{Known, Params};
 pub use core::{CORE, CoreCommand};
 pub use server::Service;
+use statistics::Statistics;
+pub use statistics::{CORE_STATISTICS, CoreStatistic};
 
 /// JSON-RPC 2.0, 5.1: there is no such command.
 pub const NO_COMMAND: i32 = -32_601;
@@ -52,12 +56,14 @@ pub trait Host: Send + Sync {
 pub struct Management {
     commands: Vec<Known>,
     host: Box<dyn Host>,
+    statistics: Statistics,
     begun: (Instant, u64),
 }
 
 impl Management {
-    /// The commands of the core and of the modules that `program` runs.
-    pub fn new(program: &Program, host: Box<dyn Host>) -> Self {
+    /// The commands of the core and of the modules that `program` runs; `workers` are the counters
+    /// of its workers.
+    pub fn new(program: &Program, workers: Vec<CellsReader>, host: Box<dyn Host>) -> Self {
         let core = CORE
             .iter()
             .map(|c| Known::new(c.group, c.short, c.name, c.doc, c.params, Run::Core(c.run)));
@@ -69,7 +75,8 @@ impl Management {
                 Known::new(module.name, c.short, c.name, c.doc, c.params, run)
             }));
         }
-        Self { commands, host, begun: (Instant::now(), unix_seconds()) }
+        let statistics = Statistics::new(program, workers);
+        Self { commands, host, statistics, begun: (Instant::now(), unix_seconds()) }
     }
 
     /// Every command, the core's first.

@@ -196,8 +196,7 @@ impl Worker {
     /// A datagram from a socket: index it, then keep it or pass it to the call's owner.
     fn receive(&mut self, now: Now, datagram: Datagram, bytes: &[u8]) {
         if let Err(reason) = self.run.index.scan(bytes) {
-            self.local.cells.add(counter::refusal(reason), 1);
-            return;
+            return refuse(&mut self.local, reason, bytes);
         }
         let message = Message { bytes, index: &self.run.index };
         let owner = self.seed.owner_of(message.call_id(), self.workers);
@@ -207,6 +206,7 @@ impl Worker {
             self.local.add(Counter::Hopped, 1);
         } else {
             self.local.add(Counter::HopFull, 1);
+            self.local.add(Counter::HopFullRequests, u64::from(message.status().is_none()));
         }
     }
 
@@ -256,7 +256,7 @@ impl Worker {
         let top = message.top_via_known();
         let Some(via) = top.as_ref().filter(|_| message.has_good_cseq()) else {
             let reason = if top.is_none() { Reason::Via } else { Reason::CSeq };
-            self.local.cells.add(counter::refusal(reason), 1);
+            refuse(&mut self.local, reason, bytes);
             return Outcome::Done;
         };
         self.local.add(Counter::Handled, 1);
@@ -283,6 +283,7 @@ impl Worker {
                 if let Some(state) = self.states.get_mut(*module)
                     && hook(&mut ctx, state.as_mut()) == Seen::Absorbed
                 {
+                    ctx.local.add(Counter::Absorbed, 1);
                     return Outcome::Done;
                 }
             }
@@ -299,6 +300,19 @@ impl Worker {
         }
         outcome
     }
+}
+
+/// Counts a message that is not handled: by its reason, and as an error of its kind.
+#[cold]
+fn refuse(local: &mut Local, reason: Reason, bytes: &[u8]) {
+    local.cells.add(counter::refusal(reason), 1);
+    let kind = match reason {
+        // Neither a request nor a reply.
+        Reason::KeepAlive | Reason::Stun | Reason::FirstLine | Reason::TooLarge => return,
+        _ if bytes.trim_ascii_start().starts_with(b"SIP/") => Counter::ReplyErrors,
+        _ => Counter::RequestErrors,
+    };
+    local.add(kind, 1);
 }
 
 /// What follows the script: a reply goes on its way, a request without any action is counted.

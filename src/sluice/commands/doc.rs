@@ -55,6 +55,9 @@ fn page(module: &Module) -> String {
         (format!("{{{}.{}}}", t.class, t.name), t.doc.into())
     });
     section(&mut text, "Statistics", module.statistics, |s| (s.name.into(), s.doc.into()));
+    if module.name == sluice_modules::CORE.name {
+        section(&mut text, "Statistics", mi::CORE_STATISTICS, |s| (s.name.into(), s.doc.into()));
+    }
     section(&mut text, "Management commands", module.commands, |c| {
         (command(c.name, module.name, c.short, c.params), c.doc.into())
     });

@@ -106,9 +106,10 @@ impl Gateway {
         let random = now.wall_us ^ u64::from(std::process::id()) << 40;
         let made = program.workers(workers, OWNERS, random, now);
         let wakers: Vec<Waker> = drivers.iter().map(waker).collect();
+        let counters = made.iter().map(|made| made.counters.clone()).collect();
         let host =
             Host { program: Arc::clone(&program), script: inputs.script, wakers: wakers.clone() };
-        let management = Arc::new(Management::new(&program, Box::new(host)));
+        let management = Arc::new(Management::new(&program, counters, Box::new(host)));
         let service =
             management_service(&program, &management).map_err(|error| refusal(&files, &[error]))?;
         let swept = Arc::clone(&program);

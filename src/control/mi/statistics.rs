@@ -1,0 +1,183 @@
+//! Statistics (spec 9.7): groups and names of OpenSIPS, values from the workers' counters.
+//!
+//! Read and reset without asking a worker: a reset remembers what the counters said, and later
+//! values count from there. What Sluice cannot know is not listed: URIs that could not be read are
+//! not counted, there are no memory pools, no transactions yet.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::{Map, Value, json};
+use sluice_base::counters::CellsReader;
+use sluice_engine::counter::{Counter, HEADER_REFUSALS, refusals};
+use sluice_engine::program::Program;
+
+use super::{Answer, refuse};
+
+/// A statistic of the core: sums of counters, less others.
+#[derive(Debug)]
+pub struct CoreStatistic {
+    /// Its name within the group `core`.
+    pub name: &'static str,
+    /// One line of documentation.
+    pub doc: &'static str,
+    plus: &'static [usize],
+    minus: &'static [usize],
+}
+
+/// The statistics of the group `core`, beside `timestamp`.
+pub static CORE_STATISTICS: &[CoreStatistic] = &[
+    core("rcv_requests", "Requests received.", RECEIVED_REQUESTS, &[]),
+    core("rcv_replies", "Replies received.", RECEIVED_REPLIES, LOST_REQUESTS),
+    core("fwd_requests", "Requests sent on.", &[Counter::RequestsForwarded.cell()], &[]),
+    core("fwd_replies", "Replies sent on.", &[Counter::RepliesForwarded.cell()], &[]),
+    core("drop_requests", "Requests that did not reach the script.", DROPPED_REQUESTS, &[]),
+    core("drop_replies", "Replies that were not sent on.", DROPPED_REPLIES, LOST_REQUESTS),
+    core("err_requests", "Requests refused as malformed.", &[Counter::RequestErrors.cell()], &[]),
+    core("err_replies", "Replies refused as malformed.", &[Counter::ReplyErrors.cell()], &[]),
+    core("bad_msg_hdr", "Messages refused for a header.", &HEADER_REFUSALS, &[]),
+];
+
+const RECEIVED_REQUESTS: &[usize] =
+    &[Counter::Requests.cell(), Counter::RequestErrors.cell(), Counter::HopFullRequests.cell()];
+const RECEIVED_REPLIES: &[usize] =
+    &[Counter::Replies.cell(), Counter::ReplyErrors.cell(), Counter::HopFull.cell()];
+/// Of the messages that found the hop ring full, those that are no replies.
+const LOST_REQUESTS: &[usize] = &[Counter::HopFullRequests.cell()];
+const DROPPED_REQUESTS: &[usize] = &[Counter::Absorbed.cell(), Counter::HopFullRequests.cell()];
+const DROPPED_REPLIES: &[usize] = &[Counter::ReplyDropped.cell(), Counter::HopFull.cell()];
+/// Uptime in seconds, as OpenSIPS names it.
+const TIMESTAMP: &str = "timestamp";
+
+const fn core(
+    name: &'static str,
+    doc: &'static str,
+    plus: &'static [usize],
+    minus: &'static [usize],
+) -> CoreStatistic {
+    CoreStatistic { name, doc, plus, minus }
+}
+
+/// All statistics of a running program.
+pub(super) struct Statistics {
+    rows: Vec<Row>,
+    workers: Vec<CellsReader>,
+}
+
+struct Row {
+    group: &'static str,
+    name: String,
+    value: Source,
+    /// What the counters said when it was reset.
+    reset_at: AtomicU64,
+}
+
+enum Source {
+    /// Sums of counters, less others.
+    Counters(Vec<usize>, Vec<usize>),
+    /// Seconds that the program runs.
+    Seconds,
+}
+
+impl Statistics {
+    /// The core's, those of each running module, and the engine's own counters.
+    pub(super) fn new(program: &Program, workers: Vec<CellsReader>) -> Self {
+        let row = |group, name: &str, value| Row {
+            group,
+            name: name.to_owned(),
+            value,
+            reset_at: AtomicU64::new(0),
+        };
+        let mut rows = Vec::new();
+        for core in CORE_STATISTICS {
+            let counters = Source::Counters(core.plus.to_vec(), core.minus.to_vec());
+            rows.push(row("core", core.name, counters));
+        }
+        rows.push(row("core", TIMESTAMP, Source::Seconds));
+        for module in program.registry().modules() {
+            let running = program.state(module.name).is_some();
+            let Some(base) = program.statistics(module.name).filter(|_| running) else { continue };
+            for (at, statistic) in module.statistics.iter().enumerate() {
+                let cell = usize::from(base.0) + at;
+                rows.push(row(module.name, statistic.name, Source::Counters(vec![cell], vec![])));
+            }
+        }
+        for counter in Counter::ALL {
+            let value = Source::Counters(vec![counter.cell()], vec![]);
+            rows.push(row("sluice", counter.name(), value));
+        }
+        for (reason, cell) in refusals() {
+            let name = format!("refused {reason}").replace([' ', '-'], "_");
+            rows.push(row("sluice", &name, Source::Counters(vec![cell], vec![])));
+        }
+        Self { rows, workers }
+    }
+
+    /// Names and values. `up` is how many seconds the program runs.
+    pub(super) fn get(&self, wanted: &[Option<&str>], up: u64) -> Answer {
+        self.each(wanted, |row| json!(self.value(row, up)))
+    }
+
+    /// Names and kinds; without names all.
+    pub(super) fn list(&self, wanted: &[Option<&str>]) -> Answer {
+        let wanted = if wanted.is_empty() { &[Some("all")] } else { wanted };
+        self.each(wanted, |row| match row.value {
+            Source::Counters(..) => json!("incremental"),
+            Source::Seconds => json!("non-incremental"),
+        })
+    }
+
+    /// Counts from zero again; what cannot be reset stays.
+    pub(super) fn reset(&self, wanted: &[Option<&str>]) -> Answer {
+        self.each(wanted, |row| {
+            row.reset_at.store(self.counted(row), Ordering::Relaxed);
+            Value::Null
+        })?;
+        Ok(json!("OK"))
+    }
+
+    /// The rows of `all`, of `group:`, or of a name, in the order asked for.
+    fn each(&self, wanted: &[Option<&str>], make: impl Fn(&Row) -> Value) -> Answer {
+        let mut found = Map::new();
+        for name in wanted.iter().copied().flatten() {
+            let before = found.len();
+            for row in self.rows.iter().filter(|row| row.is(name)) {
+                found.insert(format!("{}:{}", row.group, row.name), make(row));
+            }
+            // Asked for twice, it is there already.
+            if found.len() == before && !self.rows.iter().any(|row| row.is(name)) {
+                return refuse(404, format!("no statistic {name}"));
+            }
+        }
+        if found.is_empty() {
+            return refuse(super::BAD_PARAMS, "name statistics, `group:` or `all`");
+        }
+        Ok(Value::Object(found))
+    }
+
+    fn value(&self, row: &Row, up: u64) -> u64 {
+        match row.value {
+            Source::Seconds => up,
+            Source::Counters(..) => {
+                self.counted(row).saturating_sub(row.reset_at.load(Ordering::Relaxed))
+            }
+        }
+    }
+
+    /// What the counters of all workers say.
+    fn counted(&self, row: &Row) -> u64 {
+        let Source::Counters(plus, minus) = &row.value else { return 0 };
+        let of = |cell: &usize| self.workers.iter().map(|worker| worker.get(*cell)).sum::<u64>();
+        let sum = |cells: &[usize]| cells.iter().map(of).sum::<u64>();
+        sum(plus).saturating_sub(sum(minus))
+    }
+}
+
+impl Row {
+    fn is(&self, wanted: &str) -> bool {
+        match wanted.split_once(':') {
+            None => wanted == "all" || wanted == self.name,
+            Some((group, "")) => group == self.group,
+            Some((group, name)) => group == self.group && name == self.name,
+        }
+    }
+}
