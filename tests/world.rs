@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use sluice_base::counters::CellsReader;
 use sluice_base::{Datagram, Now, OwnerSeed, SocketId};
@@ -100,10 +100,12 @@ impl Plan {
         let compiled = compile_text(script, &registry, self.files.clone());
         let rendered = compiled.render(false);
         let script = compiled.script.ok_or(rendered)?;
-        let (files, names) = (self.files.clone(), self.names);
+        let (files, names) = (Arc::new(Mutex::new(self.files)), self.names);
+        let read = Arc::clone(&files);
         let environment = Environment {
             read_file: Arc::new(move |path: &str| {
-                files.get(path).cloned().ok_or_else(|| std::io::ErrorKind::NotFound.into())
+                let file = read.lock().expect("the files").get(path).cloned();
+                file.ok_or_else(|| std::io::ErrorKind::NotFound.into())
             }),
             resolve: Arc::new(move |name: &str| {
                 names.get(name).cloned().ok_or_else(|| format!("{name}: no such name"))
@@ -121,7 +123,6 @@ impl Plan {
             workers.push(made.worker);
             counters.push(made.counters);
         }
-        let files = self.files;
         Ok(World { program, workers, counters, now, warnings, jobs: Vec::new(), files })
     }
 }
@@ -191,8 +192,7 @@ pub struct World {
     pub warnings: Vec<String>,
     /// Jobs that nobody has answered yet.
     pub jobs: Vec<Request>,
-    /// Files that scripts include at a reload.
-    pub files: HashMap<String, Vec<u8>>,
+    files: Arc<Mutex<HashMap<String, Vec<u8>>>>,
 }
 
 impl World {
@@ -268,10 +268,20 @@ impl World {
         self.counters.iter().map(|cells| cells.get(cell)).sum()
     }
 
+    /// Changes a file, or removes it, for a reload to find.
+    pub fn write(&self, path: &str, text: Option<&str>) {
+        let mut files = self.files.lock().expect("the files");
+        match text {
+            Some(text) => files.insert(path.to_owned(), text.as_bytes().to_vec()),
+            None => files.remove(path),
+        };
+    }
+
     /// Puts the routes of another script in force; the error is the diagnostics.
     pub fn reload(&self, script: &str) -> Result<(), String> {
         self.program.reload(|running| {
-            let (files, options) = (&mut Files(self.files.clone()), Options { strict: false });
+            let files = self.files.lock().expect("the files").clone();
+            let (files, options) = (&mut Files(files), Options { strict: false });
             let registry = self.program.registry().as_ref();
             let compiled = recompile(running, main(script), files, registry, options);
             let rendered = compiled.render(false);

@@ -457,3 +457,53 @@ fn commands_list_set_and_reload() {
     assert!(command(&world, "ds_reload", &[None, Some("n")]).is_ok());
     assert_eq!(send(&mut world, ""), "10.0.0.1:5071", "states are the file's");
 }
+
+#[test]
+fn a_bad_list_leaves_the_old_one_in_force() {
+    let mut world = world("", "ds_select_dst(1, 8); forward();");
+    let reload = |world: &World, text: Option<&str>| {
+        world.write("d.list", text);
+        command(world, "ds_reload", &[None, None])
+    };
+    for (bad, why) in [
+        (Some("1 sip:10.0.9.9\n1 sip:10.0.9.8 x"), "500 d.list:2: "),
+        (Some("1 sip:10.0.9.9\n\n# remark\none sip:10.0.9.8"), "500 d.list:4: the set is a number"),
+        (Some("1 sip:10.0.9.9 0 heavy"), "500 d.list:1: "),
+        (Some("1 sip:10.0.9.9\n1 10.0.9.8:99999"), "500 d.list:2: "),
+        (None, "500 d.list: entity not found"),
+    ] {
+        let refused = reload(&world, bad).expect_err("a bad list");
+        assert!(refused.starts_with(why), "{bad:?}: {refused}");
+        assert!(refused.ends_with("; the old sets stay"), "{refused}");
+        assert_eq!(send(&mut world, ""), "10.0.0.1:5071");
+    }
+    assert_eq!(reload(&world, Some("1 sip:10.0.9.9\n")), Ok(serde_json::json!("OK")));
+    assert_eq!(send(&mut world, ""), "10.0.9.9:5060");
+    let warned = reload(&world, Some("2 sip:10.0.9.9\n2 sip:gw.example\n")).expect("a list");
+    let warning = warned["warnings"][0].as_str().expect("a warning");
+    assert!(warning.starts_with("d.list:2: sip:gw.example: "), "{warning}");
+    for (params, why) in [
+        ([Some("gold"), None], "404 unknown partition `gold`"),
+        ([None, Some("maybe")], "400 inherit_state is y or n"),
+    ] {
+        assert_eq!(command(&world, "ds_reload", &params), Err(why.to_owned()));
+    }
+}
+
+/// What a run has selected is its own: the list may go away under it.
+#[test]
+fn a_run_that_waits_between_selections_survives_a_reload() {
+    let route = "ds_select_dst(1, 8);\nusleep(5000);\nds_next_dst();\nforward();";
+    let list = "1 sip:10.0.0.1:5071\n1 sip:10.0.0.2:5072\n";
+    let script = script("\"flags\", 2", route).replacen(
+        "loadmodule",
+        "loadmodule \"cfgutils.so\"\nloadmodule",
+        1,
+    );
+    let mut world = plan(list).run(&script);
+    assert_eq!(send(&mut world, ""), "0 datagrams");
+    world.write("d.list", Some("7 sip:10.0.9.9\n"));
+    assert!(command(&world, "ds_reload", &[None, None]).is_ok());
+    let sent = world.pass(8);
+    assert_eq!(outcome(&sent), "10.0.0.2:5072");
+}

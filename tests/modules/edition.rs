@@ -194,11 +194,11 @@ fn includes_are_read_again() {
     let plan = Plan::default().file("routes.cfg", "route { sl_send_reply(200, \"one\"); }\n");
     let mut world = plan.run(main);
     assert_eq!(ask(&mut world, "bob"), ["one"]);
-    let file = |text: &str| ("routes.cfg".to_owned(), text.as_bytes().to_vec());
-    world.files.extend([file("route { sl_send_reply(200, \"two\"); }\n")]);
+    world.write("routes.cfg", Some("route { sl_send_reply(200, \"two\"); }\n"));
     world.reload(main).unwrap();
     assert_eq!(ask(&mut world, "bob"), ["two"]);
-    world.files.extend([file("log_level=4\nroute { sl_send_reply(200, \"three\"); }\n")]);
+    let with_global = "log_level=4\nroute { sl_send_reply(200, \"three\"); }\n";
+    world.write("routes.cfg", Some(with_global));
     let why = world.reload(main).unwrap_err();
     assert!(why.starts_with("routes.cfg:1:1: error: global log_level cannot be added"), "{why}");
     assert!(why.contains("test.cfg:2:14"), "the line that includes it: {why}");
