@@ -8,6 +8,7 @@
 
 mod demo;
 mod dispatch;
+mod editions;
 mod engine;
 mod includes;
 mod language;
