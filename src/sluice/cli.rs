@@ -114,4 +114,6 @@ pub enum Command {
     Load(crate::commands::load::Options),
     /// Print the functions, parameters and variables of a module
     Doc(crate::commands::doc::Options),
+    /// Ask a running gateway something, or tell it
+    Mi(crate::commands::mi::Options),
 }

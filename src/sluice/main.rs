@@ -15,6 +15,7 @@ fn main() -> ExitCode {
         Some(Command::Doc(options)) => {
             commands::doc::run(&options, &registry()).map(|()| ExitCode::SUCCESS)
         }
+        Some(Command::Mi(options)) => commands::mi::run(&options),
         None if cli.gateway.help => {
             Cli::command().print_help().map(|()| ExitCode::SUCCESS).map_err(Into::into)
         }

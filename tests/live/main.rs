@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 #![allow(clippy::disallowed_methods, reason = "tests wait for other processes")]
 
+mod ask;
 mod demo;
 mod dispatch;
 mod editions;

@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use crate::support::{Folder, PATIENCE, Running, address, refused};
 
 /// A gateway with `mi_fifo` and `dispatcher`, and a folder of its own.
-struct Managed {
-    folder: Folder,
-    running: Running,
+pub struct Managed {
+    pub folder: Folder,
+    pub running: Running,
 }
 
 impl Managed {
-    fn start() -> Self {
+    pub fn start() -> Self {
         Self::with("")
     }
 
@@ -30,7 +30,7 @@ impl Managed {
         Self { folder, running }
     }
 
-    fn fifo(&self) -> String {
+    pub fn fifo(&self) -> String {
         self.folder.path("fifo")
     }
 
@@ -92,7 +92,7 @@ fn script(folder: &Folder, more: &str) -> String {
     folder.write("test.cfg", &text)
 }
 
-fn mkfifo(path: &str) {
+pub fn mkfifo(path: &str) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 

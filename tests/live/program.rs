@@ -99,7 +99,7 @@ fn version_and_help() {
         let line = |line: &str| line.trim_start().starts_with(&format!("-{letter}"));
         assert!(help.out.lines().any(line), "no -{letter} in: {}", help.out);
     }
-    for tool in ["demo", "load", "doc"] {
+    for tool in ["demo", "load", "doc", "mi"] {
         assert!(help.out.contains(&format!("\n  {tool} ")), "no {tool} in: {}", help.out);
     }
 }

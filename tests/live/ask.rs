@@ -1,0 +1,92 @@
+//! `sluice mi COMMAND` at a running gateway, and where none runs.
+
+use std::fs::OpenOptions;
+
+use serde_json::{Value, json};
+
+use crate::mi::{Managed, mkfifo};
+use crate::support::{Ended, Folder, sluice};
+
+/// Asks through a FIFO; replies come by the same folder.
+fn ask_at(fifo: &str, words: &[&str]) -> Ended {
+    let (folder, _) = fifo.rsplit_once('/').unwrap();
+    sluice(&[&["mi", "--fifo", fifo, "--reply-dir", folder], words].concat(), "")
+}
+
+fn ask(gateway: &Managed, words: &[&str]) -> Value {
+    let ended = ask_at(&gateway.fifo(), words);
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{words:?}: {ended:?}");
+    serde_json::from_str(&ended.out).unwrap()
+}
+
+/// The reason of a refusal, which has exit code 1.
+fn refusal(fifo: &str, words: &[&str]) -> String {
+    let ended = ask_at(fifo, words);
+    assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""), "{words:?}: {ended:?}");
+    ended.err
+}
+
+#[test]
+fn commands_are_asked_and_answered() {
+    let gateway = Managed::start();
+    let out = ask_at(&gateway.fifo(), &["pwd"]).out;
+    assert!(out.starts_with("{\n  \"WD\": \"/"), "it is indented: {out}");
+    let listed = ask(&gateway, &["ds_list", "full"]).to_string();
+    assert!(listed.contains("\"weight\":1"), "{listed}");
+    let set = &["dispatcher:set_state", "i", "1", "sip:127.0.0.1:5070"];
+    assert_eq!(ask(&gateway, set), "OK");
+    let named = &["ds_set_state", "address=sip:127.0.0.1:5072", "group=1", "state=p"];
+    assert_eq!(ask(&gateway, named), "OK");
+    let listed = ask(&gateway, &["ds_list"]).to_string();
+    assert!(listed.contains("Inactive") && listed.contains("Probing"), "{listed}");
+    let both = json!({ "core:rcv_requests": 0, "sl:sent_replies": 0 });
+    let names = ["rcv_requests", "sent_replies"];
+    assert_eq!(ask(&gateway, &["get_statistics", names[0], names[1]]), both);
+    let named = names.map(|name| format!("statistics={name}"));
+    assert_eq!(ask(&gateway, &["get_statistics", &named[0], &named[1]]), both);
+    let as_json = &["--json", "{\"statistics\":[\"rcv_requests\",\"sent_replies\"]}"];
+    assert_eq!(ask(&gateway, &[as_json, &["statistics:get"][..]].concat()), both);
+    assert_eq!(ask(&gateway, &["log_level", "-1"]), json!({ "New global log level": -1 }));
+    assert_eq!(ask(&gateway, &["kill"]), "OK");
+    let Managed { folder: _folder, running } = gateway;
+    assert_eq!(running.wait().code, Some(0));
+}
+
+#[test]
+fn refusals_say_why() {
+    let gateway = Managed::start();
+    for (words, why) in [
+        (&["nothing"][..], "-32601 Method not found: no command nothing"),
+        (&["ds_set_state", "a"], "-32602 Invalid params: group is missing; usage: ds_set_state "),
+        (&["ds_set_state", "a", "1", "sip:x"], "404 destination not found"),
+        (&["ds_set_state", "a", "group=1", "sip:x"], "all in order or all as name=value"),
+        (&["--json", "5", "ps"], "--json: parameters are an array or an object"),
+        (&["help", &"x".repeat(5_000)], "the command has more than 4096 bytes"),
+    ] {
+        let err = refusal(&gateway.fifo(), words);
+        assert!(err.starts_with("sluice: ") && err.contains(why), "{words:?}: {err}");
+    }
+    let nowhere = ["--reply-dir", "/nowhere", "ps"];
+    let ended = sluice(&[&["mi", "--fifo", &gateway.fifo()], &nowhere[..]].concat(), "");
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains("reply FIFO /nowhere/"), "{}", ended.err);
+}
+
+#[test]
+fn where_nothing_listens_it_says_so() {
+    let folder = Folder::new();
+    let none = folder.path("none");
+    assert!(refusal(&none, &["ps"]).contains(&format!("there is no FIFO {none}: does a gateway")));
+    let stale = folder.path("stale");
+    mkfifo(&stale);
+    assert!(refusal(&stale, &["ps"]).contains(&format!("nothing listens at {stale}")));
+    let file = folder.write("file", "");
+    assert!(refusal(&file, &["ps"]).contains(&format!("{file} is no FIFO")));
+    let deaf = folder.path("deaf");
+    mkfifo(&deaf);
+    let _reader = OpenOptions::new().read(true).write(true).open(&deaf).unwrap();
+    let late = refusal(&deaf, &["--timeout", "1", "ps"]);
+    assert!(late.contains("no answer within 1 s"), "{late}");
+    let left = std::fs::read_dir(folder.path("")).unwrap().count();
+    assert_eq!(left, 3, "no reply FIFO is left behind");
+}
