@@ -16,6 +16,7 @@ use sluice_sip::{Kind, Place, StartLine};
 use crate::context::{Ctx, bytes_in};
 use crate::counter::Counter;
 use crate::sockets::Listen;
+use crate::value::Text;
 
 /// The hash behind our branches; any number will do, it only must not change (16.11).
 const BRANCH_SEED: OwnerSeed = OwnerSeed(0x5AC1_7E5B_0C4F_93D7);
@@ -41,6 +42,23 @@ pub fn request(ctx: &mut Ctx<'_>, addr: SocketAddr) -> bool {
         None => write_patched(ctx, target, field.line.start, own),
     }
     ctx.local.add(Counter::RequestsForwarded, 1);
+    true
+}
+
+/// Sends the message as it was received, with lines of the script in front of its headers; false
+/// when no socket of ours can reach the address.
+pub fn unchanged(ctx: &mut Ctx<'_>, addr: SocketAddr, lines: Option<Text>) -> bool {
+    let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
+    let Some(socket) = ctx.shared.sockets.towards(addr, preferred) else { return false };
+    let Ctx { message, run, local, shared, .. } = ctx;
+    let lines = lines.map(|lines| bytes_in(lines, *message, &run.arena, shared));
+    let (first, rest) = message.bytes.split_at(usize::from(message.start_line().end));
+    local.output.send(Target { socket, addr }, |out| {
+        out.extend_from_slice(first);
+        out.extend_from_slice(lines.unwrap_or_default());
+        out.extend_from_slice(rest);
+    });
+    run.answered = true;
     true
 }
 

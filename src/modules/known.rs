@@ -8,6 +8,8 @@ type Names = &'static [&'static str];
 
 /// All of them, by what they are about.
 pub static KNOWN: &[KnownModule] = &[
+    // --- the core
+    later("core", CORE_FUNCTIONS, &["proxy_protocol"]),
     // --- transactions and dialogs
     later("tm", TM, TM_VARIABLES),
     later("rr", RR, &["rr_params"]),
@@ -228,6 +230,18 @@ const HARDWARE: &str = "it serves one kind of hardware";
 const RARE_DATABASE: &str = "no configuration seen uses this database";
 
 /// Those of the core that need transactions or forking are listed here, too.
+const CORE_FUNCTIONS: Names = &[
+    "assert",
+    "script_trace",
+    "sr_check_status",
+    "subscribe_event",
+    "use_blacklist",
+    "unuse_blacklist",
+    "check_blacklist_rule",
+    "add_blacklist_rule",
+    "del_blacklist_rule",
+    "socket_belongs_to_bond",
+];
 const TM: Names = &[
     "t_relay",
     "t_newtran",
@@ -252,15 +266,6 @@ const TM: Names = &[
     "t_write_req",
     "t_anycast_replicate",
     "t_reply_by_callid",
-    "serialize_branches",
-    "next_branches",
-    "append_msg_branch",
-    "remove_branch",
-    "remove_msg_branch",
-    "move_msg_branch",
-    "swap_msg_branches",
-    "use_blacklist",
-    "unuse_blacklist",
 ];
 const TM_VARIABLES: Names = &[
     "T_branch_idx",
@@ -270,20 +275,6 @@ const TM_VARIABLES: Names = &[
     "T_fr_timeout",
     "T_fr_inv_timeout",
     "T_branch_last_reply_code",
-    "branch",
-    "br",
-    "ds",
-    "ru_q",
-    "msg.branch",
-    "msg.branch.uri",
-    "msg.branch.duri",
-    "msg.branch.path",
-    "msg.branch.q",
-    "msg.branch.flags",
-    "msg.branch.flag",
-    "msg.branch.socket",
-    "msg.branch.attr",
-    "msg.branch.last_idx",
     "tm.branch.uri",
     "tm.branch.duri",
     "tm.branch.q",
@@ -454,22 +445,8 @@ const ACC: Names = &[
     "acc_load_ctx_from_dlg",
     "acc_unload_ctx_from_dlg",
 ];
-const AVPOPS: Names = &[
-    "avp_db_load",
-    "avp_db_store",
-    "avp_db_delete",
-    "avp_db_query",
-    "avp_delete",
-    "avp_pushto",
-    "avp_check",
-    "avp_copy",
-    "avp_printf",
-    "avp_subst",
-    "avp_op",
-    "avp_insert",
-    "avp_print",
-    "is_avp_set",
-];
+const AVPOPS: Names =
+    &["avp_db_load", "avp_db_store", "avp_db_delete", "avp_db_query", "avp_pushto"];
 const CACHE: Names = &[
     "cache_store",
     "cache_fetch",

@@ -9,6 +9,7 @@ use sluice_engine::module::{KnownModule, Module};
 pub mod cfgutils;
 pub mod core;
 pub mod dispatcher;
+mod glob;
 mod known;
 pub mod limits;
 pub mod mathops;

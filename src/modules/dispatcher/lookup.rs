@@ -12,7 +12,8 @@ use sluice_script::catalog::{ParamKind, Routes};
 use super::functions::{NOT_STARTED, PARTITION, REQUEST_FUNCTION, optional, required};
 use super::params::Variable;
 use super::state::State;
-use super::{Worker, glob, limits};
+use super::{Worker, limits};
+use crate::glob;
 
 /// `ds_is_in_list(ip, port[, set][, partition][, active_only][, pattern])`
 pub(super) const IS_IN_LIST: Function = Function {

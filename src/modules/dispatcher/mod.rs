@@ -18,7 +18,7 @@ mod cursor;
 mod failover;
 mod flags;
 mod functions;
-mod glob;
+
 pub mod hash;
 mod limits;
 pub mod list;

@@ -2,6 +2,7 @@
 
 mod branches;
 mod forward;
+mod functions;
 mod globals;
 mod transformations;
 mod variables;

@@ -6,7 +6,7 @@ use std::any::Any;
 use std::net::{IpAddr, SocketAddr};
 
 use sluice_engine::job::{Answer, Job};
-use sluice_engine::module::{Function, Wait};
+use sluice_engine::module::{Function, Then, Wait};
 use sluice_engine::{Ctx, Flow, Value, forward};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 use sluice_sip::uri::{Scheme, Uri, literal_addr};
@@ -26,36 +26,50 @@ pub(super) const LIST: &[Function] = &[Function {
     )
 }];
 
+/// Sends to an address, with the arguments of the call.
+pub(super) type Send = fn(&mut Ctx<'_>, &[Value], SocketAddr) -> Flow;
+
 fn start(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
     if args.first().is_none_or(|to| to.is_null())
         && ctx.run.destination.is_some()
         && let Some(addr) = ctx.run.destination_addr
     {
-        return send(ctx, addr);
+        return send(ctx, args, addr);
     }
+    address(ctx, args, send, resolved)
+}
+
+fn resolved(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value], answer: &Answer) -> Flow {
+    found(ctx, args, answer, send)
+}
+
+/// Sends to the place that the first argument names; a host's name is asked for first, and `then`
+/// goes on with [`found`].
+pub(super) fn address(ctx: &mut Ctx<'_>, args: &[Value], send: Send, then: Then) -> Flow {
     let Some((host, port)) = place(ctx, args) else {
-        return Flow::Fail("forward() has nowhere to send to by UDP");
+        return Flow::Fail("there is nowhere to send to by UDP");
     };
     match literal_addr(host) {
-        Some(ip) => send(ctx, SocketAddr::new(ip, port)),
+        Some(ip) => send(ctx, args, SocketAddr::new(ip, port)),
         None => match std::str::from_utf8(host) {
-            Ok(name) => Flow::Suspend(Wait::Job(Job::Resolve(name.into())), resolved),
-            Err(_) => Flow::Fail("forward() to a host that is no name"),
+            Ok(name) => Flow::Suspend(Wait::Job(Job::Resolve(name.into())), then),
+            Err(_) => Flow::Fail("the host to send to is no name"),
         },
     }
 }
 
-fn resolved(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value], answer: &Answer) -> Flow {
+/// Sends to the first address of an answer that a socket reaches.
+pub(super) fn found(ctx: &mut Ctx<'_>, args: &[Value], answer: &Answer, send: Send) -> Flow {
     let Answer::Addresses(addresses) = answer else {
-        return Flow::Fail("forward() to a name that does not resolve");
+        return Flow::Fail("the name to send to does not resolve");
     };
     let Some((_, port)) = place(ctx, args) else { return Flow::FALSE };
     let reachable = |ip: &&IpAddr| {
         ctx.shared.sockets.listen.iter().any(|listen| listen.addr.is_ipv4() == ip.is_ipv4())
     };
     match addresses.iter().find(reachable) {
-        Some(ip) => send(ctx, SocketAddr::new(*ip, port)),
-        None => Flow::Fail("forward() to an address family without a socket"),
+        Some(ip) => send(ctx, args, SocketAddr::new(*ip, port)),
+        None => Flow::Fail("no socket is of the address family to send to"),
     }
 }
 
@@ -92,7 +106,7 @@ fn host_port(text: &[u8]) -> Option<(&[u8], u16)> {
     Some((host, port))
 }
 
-fn send(ctx: &mut Ctx<'_>, addr: SocketAddr) -> Flow {
+fn send(ctx: &mut Ctx<'_>, _: &[Value], addr: SocketAddr) -> Flow {
     if forward::request(ctx, addr) {
         return Flow::TRUE;
     }

@@ -1,10 +1,12 @@
 //! The functions of the core (spec 1.9), one file per subject.
 
+mod avp;
 mod branch;
 mod event;
 pub(super) mod flags;
 mod forward;
 pub(super) mod log;
+mod message;
 mod socket;
 mod uri;
 
@@ -12,8 +14,17 @@ use sluice_engine::module::Function;
 
 use crate::table::{concat, total};
 
-const LISTS: &[&[Function]] =
-    &[forward::LIST, log::LIST, uri::LIST, flags::LIST, socket::LIST, branch::LIST, event::LIST];
+const LISTS: &[&[Function]] = &[
+    forward::LIST,
+    log::LIST,
+    uri::LIST,
+    flags::LIST,
+    socket::LIST,
+    branch::LIST,
+    event::LIST,
+    avp::LIST,
+    message::LIST,
+];
 
 /// All of them.
 pub(super) static ALL: [Function; total(LISTS)] = concat(LISTS);

@@ -1,13 +1,17 @@
 //! Functions about sockets and Via: which socket sends, `rport`.
 
-use sluice_engine::Flow;
 use sluice_engine::module::Function;
+use sluice_engine::{Ctx, Flow, Value};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 
 use crate::core::variables::find_socket;
-use crate::table::{function, param};
+use crate::table::{function, optional, param};
 
 const SOCKET: &[ParamDef] = &[param("socket", ParamKind::Text)];
+const FLAGS: &[ParamDef] = &[param("flags", ParamKind::Text)];
+const ALIAS: &[ParamDef] = &[optional("port", ParamKind::Int)];
+const HOST: &[ParamDef] = &[param("host", ParamKind::Text)];
+const PORT: &[ParamDef] = &[param("port", ParamKind::Int)];
 
 pub(super) const LIST: &[Function] = &[
     Function {
@@ -34,6 +38,51 @@ pub(super) const LIST: &[Function] = &[
         },
     ),
     function(
+        "set_via_handling",
+        "Flags of this message: force-rport, add-local-rport, reply-to-via, force-tcp-alias.",
+        FLAGS,
+        Routes::ANY,
+        |ctx, _, args| via_handling(ctx, args),
+    ),
+    function(
+        "force_tcp_alias",
+        "Replies use the sender's connection; over UDP there is none, so nothing changes.",
+        ALIAS,
+        Routes::ANY,
+        |_, _, _| Flow::TRUE,
+    ),
+    function(
+        "set_advertised_address",
+        "Host of our Via in this message.",
+        HOST,
+        Routes::ANY,
+        |ctx, _, args| {
+            let host = args.first().and_then(|host| host.text());
+            // Whatever a variable holds, it must not write headers.
+            let fits = |bytes: &[u8]| !bytes.is_empty() && bytes.iter().all(u8::is_ascii_graphic);
+            let Some(host) = host.filter(|host| fits(ctx.bytes(*host))) else {
+                return Flow::Fail("a host was expected");
+            };
+            let (_, port) = ctx.run.advertised.unwrap_or_default();
+            ctx.run.advertised = Some((Some(host), port));
+            Flow::TRUE
+        },
+    ),
+    function(
+        "set_advertised_port",
+        "Port of our Via in this message.",
+        PORT,
+        Routes::ANY,
+        |ctx, _, args| {
+            let port = args.first().and_then(|port| port.int());
+            let port = port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
+            let Some(port) = port else { return Flow::Fail("a port was expected") };
+            let (host, _) = ctx.run.advertised.unwrap_or_default();
+            ctx.run.advertised = Some((host, Some(port)));
+            Flow::TRUE
+        },
+    ),
+    function(
         "force_send_socket",
         "The socket that the message leaves by, `udp:127.0.0.1:5060`.",
         SOCKET,
@@ -47,3 +96,22 @@ pub(super) const LIST: &[Function] = &[
         },
     ),
 ];
+
+/// One flag that is unknown, and none is set.
+fn via_handling(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
+    let Some(text) = args.first().and_then(|flags| flags.text()) else { return Flow::FALSE };
+    let (mut force, mut own, mut to_via) = (false, false, false);
+    for flag in ctx.bytes(text).split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+        match flag {
+            b"force-rport" => force = true,
+            b"add-local-rport" => own = true,
+            b"reply-to-via" => to_via = true,
+            b"force-tcp-alias" => {}
+            _ => return Flow::Fail("no such flag of Via handling"),
+        }
+    }
+    ctx.run.force_rport |= force;
+    ctx.run.local_rport |= own;
+    ctx.run.reply_to_via |= to_via;
+    Flow::TRUE
+}

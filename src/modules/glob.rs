@@ -1,4 +1,4 @@
-//! Shell patterns as `ds_is_in_list` has them for attributes: `*`, `?`, `[a-z]`, `[!a]`, `\x`.
+//! Shell patterns of `ds_is_in_list` and `avp_check`: `*`, `?`, `[a-z]`, `[!a]`, `\x`.
 //!
 //! A leading period is matched by a period only (spec 3.6). Never recurses.
 
