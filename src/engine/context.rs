@@ -10,13 +10,13 @@ use jiff::tz::TimeZone;
 use sluice_base::counters::Cells;
 use sluice_base::{Now, WorkerId};
 use sluice_script::Script;
-use sluice_script::ir::{Constant, Sub};
+use sluice_script::ir::{Constant, ReferenceId, Sub, VariableId};
 use sluice_sip::Message;
 use sluice_sip::via::{Known, Via};
 
 use crate::counter::Counter;
 use crate::digits::Digits;
-use crate::module::{Name, StatisticsBase};
+use crate::module::{Name, StatisticsBase, Subject};
 use crate::output::Output;
 use crate::run::{Packet, Run, RunState};
 use crate::settings::Settings;
@@ -228,8 +228,15 @@ impl Ctx<'_> {
     /// Which variable an argument refers to: its name, and its part in parentheses.
     pub fn referred(&self, argument: Value) -> Option<(&'static str, Name)> {
         let Value::Reference(id) = argument else { return None };
+        let (variable, subject) = self.subject(id)?;
+        let variable = self.shared.variables.get(usize::from(variable.0))?;
+        Some((variable, subject.name))
+    }
+
+    /// The variable of a reference that was pushed itself, with the name and index that it had
+    /// then.
+    pub(crate) fn subject(&self, id: ReferenceId) -> Option<(VariableId, Subject)> {
         let reference = self.shared.script.references.get(usize::from(id.0))?;
-        let variable = self.shared.variables.get(usize::from(reference.variable.0))?;
         let name = match reference.sub {
             Sub::Slot(slot) => Name::Slot(slot),
             Sub::Text(Constant { start, len }) => {
@@ -237,7 +244,9 @@ impl Ctx<'_> {
             }
             Sub::None | Sub::Dynamic => Name::None,
         };
-        Some((variable, name))
+        let made = self.run.referred.iter().find(|(other, _)| *other == id);
+        let fixed = Subject { name, index: reference.index };
+        Some((reference.variable, made.map_or(fixed, |(_, subject)| *subject)))
     }
 
     /// Logs a script's mistake with its line.

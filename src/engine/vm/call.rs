@@ -345,17 +345,8 @@ pub(super) fn concat(machine: &mut Machine, ctx: &mut Ctx<'_>, n: u8) {
 /// Assigns what the function put into its output arguments.
 fn deliver(ctx: &mut Ctx<'_>, registry: &Registry, states: &mut States) {
     while let Some((id, value)) = ctx.run.outputs.pop() {
-        let Some(reference) = reference(ctx, id) else { continue };
-        let name = match reference.sub {
-            Sub::Slot(slot) => Name::Slot(slot),
-            Sub::Text(c) => Name::Text(constant(c)),
-            Sub::None | Sub::Dynamic => Name::None,
-        };
-        let fixed = Subject { name, index: reference.index };
-        let dynamic = ctx.run.referred.iter().find(|(other, _)| *other == id);
-        let subject = dynamic.map_or(fixed, |(_, subject)| *subject);
-        let variable = reference.variable.0;
-        if let Err(text) = assign(ctx, registry, states, variable, subject, Assign::Set, value) {
+        let Some((variable, subject)) = ctx.subject(id) else { continue };
+        if let Err(text) = assign(ctx, registry, states, variable.0, subject, Assign::Set, value) {
             ctx.complain(text);
         }
     }

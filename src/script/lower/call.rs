@@ -6,7 +6,7 @@ use crate::diagnostic::Diagnostic;
 use crate::ir::{Op, Setting};
 use crate::lex::Trail;
 use crate::limits;
-use crate::parse::ast::{Call, Expression, ExpressionKind, IndexText, Name, OperandKind, Variable};
+use crate::parse::ast::{Call, Expression, ExpressionKind, Name, OperandKind, Variable};
 use crate::parse::variable::Span;
 use crate::regex::Lines;
 use crate::source::Location;
@@ -320,7 +320,6 @@ impl Lowering<'_> {
 
     /// Pushes a variable itself, which is written to.
     fn output(&mut self, variable: &Variable) -> Result<(), Refused> {
-        self.fixed(variable)?;
         let reference = self.target(variable)?;
         let reference = self.emitter.own(reference);
         let reference = self.fit(reference, variable.at)?;
@@ -330,21 +329,11 @@ impl Lowering<'_> {
 
     /// Pushes a variable itself, which is read.
     fn itself(&mut self, variable: &Variable) -> Result<(), Refused> {
-        self.fixed(variable)?;
         let reference = self.reference(variable)?;
+        let reference = self.emitter.own(reference);
+        let reference = self.fit(reference, variable.at)?;
         self.emit(Op::Refer(reference), variable.at);
         Ok(())
-    }
-
-    /// Refuses names and indexes made at run time: only a value has a place for them.
-    fn fixed(&mut self, variable: &Variable) -> Result<(), Refused> {
-        let dynamic = matches!(variable.index, Some(IndexText::Dynamic(_)))
-            || variable.sub.as_ref().is_some_and(|sub| sub.plain().is_none());
-        if !dynamic {
-            return Ok(());
-        }
-        let message = "a variable given to a function has a fixed name and index";
-        self.refuse(Diagnostic::error("param-fixed", variable.at, message))
     }
 
     pub(super) fn bad_argument<T>(
