@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use sluice_base::counters::Cells;
 use sluice_base::{Now, WorkerId};
 use sluice_script::Script;
-use sluice_script::ir::{Constant, ReferenceId, Sub, VariableId};
+use sluice_script::ir::{Constant, ReferenceId, RouteId, Sub, VariableId};
 use sluice_sip::Message;
 use sluice_sip::via::{Known, Via};
 
@@ -36,6 +36,10 @@ pub struct Shared {
     pub variables: Box<[&'static str]>,
     /// By socket, our Via up to its branch's cookie, so that sending only adds the branch.
     pub via_heads: Box<[Box<[u8]>]>,
+    /// error_route{}, if there is one.
+    pub error_route: Option<RouteId>,
+    /// Whether runs are looked after between two instructions, which most need not be.
+    pub watched: bool,
     /// The globals.
     pub settings: Settings,
     /// The zone of local times.
@@ -60,6 +64,8 @@ pub struct Local {
     pub log_level: Option<i8>,
     /// Runs of their own that begin when the messages of this turn are done.
     pub(crate) starting: VecDeque<Box<Run>>,
+    /// An assert() failed that shall end the program.
+    pub(crate) aborted: bool,
     /// Whether the turn left something to do beyond its messages.
     pub(crate) stirred: bool,
 }
@@ -88,6 +94,7 @@ impl Local {
             xlog_level: None,
             log_level: None,
             starting: VecDeque::new(),
+            aborted: false,
             stirred: false,
         }
     }

@@ -9,6 +9,7 @@ pub mod context;
 pub mod counter;
 pub mod digits;
 pub mod dset;
+pub mod fault;
 pub mod forward;
 pub mod headers;
 pub mod job;

@@ -11,6 +11,7 @@ use sluice_base::snapshot::Snapshot;
 use sluice_base::wake::Wake;
 use sluice_base::{Now, OwnerSeed, WorkerId};
 use sluice_script::Script;
+use sluice_script::ir::RouteKind;
 
 use crate::context::Shared;
 use crate::counter;
@@ -95,7 +96,10 @@ impl Program {
             return Err(errors);
         }
         adopt(&states, &script, &registry);
+        let error_route = script.route(RouteKind::Error, b"");
         let editions = Snapshot::new(Shared {
+            error_route,
+            watched: error_route.is_some(),
             constants: vm::fold(&mut script, &registry),
             script: Arc::new(script),
             variables: registry.variable_names_by_id(),
@@ -124,7 +128,10 @@ impl Program {
         let running = self.shared();
         let mut script = make(&running.script)?;
         adopt(&self.states, &script, &self.registry);
+        let error_route = script.route(RouteKind::Error, b"");
         let edition = Shared {
+            error_route,
+            watched: error_route.is_some(),
             settings: running.settings.of_edition(&script, &self.registry),
             constants: vm::fold(&mut script, &self.registry),
             script: Arc::new(script),

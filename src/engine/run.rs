@@ -9,6 +9,7 @@ use sluice_sip::{Index, Patches};
 
 use crate::context::{Kept, Shared};
 use crate::dset::DestinationSet;
+use crate::fault::Fault;
 use crate::module::Subject;
 use crate::own::Origin;
 use crate::value::{Text, Value};
@@ -152,6 +153,10 @@ pub struct RunState {
     pub at: u32,
     /// `$rc`.
     pub code: i32,
+    /// What went wrong with the message last, `$err.*`.
+    pub fault: Option<Fault>,
+    /// Nobody has looked at it yet.
+    pub(crate) fault_is_new: bool,
     /// `drop` was called.
     pub dropped: bool,
     /// `forward()` or a reply has been sent.
@@ -190,6 +195,8 @@ impl RunState {
             referred: Vec::new(),
             at: 0,
             code: 0,
+            fault: None,
+            fault_is_new: false,
             dropped: false,
             answered: false,
         }
@@ -224,6 +231,7 @@ impl RunState {
         self.referred.clear();
         self.at = 0;
         self.code = 0;
+        self.fault = None;
         self.dropped = false;
         self.answered = false;
     }

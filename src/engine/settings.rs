@@ -16,6 +16,8 @@ pub struct Settings {
     pub disable_503_translation: bool,
     /// Replies whose top Via is not ours are dropped.
     pub check_via: bool,
+    /// A failed assert() ends the program.
+    pub abort_on_assert: bool,
     /// Rounds of one `while`.
     pub max_while_loops: u32,
     /// Threshold of the program's log, -3 to 4.
@@ -58,6 +60,7 @@ impl Settings {
             ("disable_stateless_fwd", Setting::Int(n)) => self.disable_stateless_fwd = *n != 0,
             ("disable_503_translation", Setting::Int(n)) => self.disable_503_translation = *n != 0,
             ("check_via", Setting::Int(n)) => self.check_via = *n != 0,
+            ("abort_on_assert", Setting::Int(n)) => self.abort_on_assert = *n != 0,
             ("max_while_loops", Setting::Int(n)) => {
                 self.max_while_loops = u32::try_from(*n).unwrap_or(self.max_while_loops);
             }
@@ -80,6 +83,7 @@ impl Default for Settings {
             disable_stateless_fwd: false,
             disable_503_translation: false,
             check_via: false,
+            abort_on_assert: false,
             max_while_loops: 10_000,
             log_level: 2,
             xlog_level: 2,

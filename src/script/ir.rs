@@ -173,6 +173,8 @@ pub enum Op {
     },
     /// Leaves the route with `rc` as it stands (end of a route block).
     End,
+    /// Pops a text. When `truth` does not hold: logs it, notes an error, stops the script.
+    Assert,
     /// Stops the script.
     Exit,
     /// Stops the script and marks "drop".

@@ -41,3 +41,32 @@ fn startup_timer_and_event_routes_run() {
     running.await_error("(told news)");
     running.await_error("(tick 2)");
 }
+
+#[test]
+fn a_message_that_cannot_be_read_enters_the_error_route() {
+    let folder = Folder::new();
+    let script = "error_route { xlog(\"(error $err.info)\"); sl_send_reply($err.rcode, \
+        \"$err.rreason\"); exit; }\n\
+        route { $var(caller) = $fU; sl_send_reply(200, \"not reached\"); }\n";
+    let (running, listen) = start(&folder, script, &["-n", "1"]);
+    let caller = Agent::new();
+    let request = Request::default().text(caller.address());
+    caller.send(listen, request.replace("From: <sip:caller@example.com>", "From: <sip:caller"));
+    assert_eq!(first_line(&caller.receive()), "SIP/2.0 400 bad header");
+    running.await_error("(error error parsing From header)");
+}
+
+#[test]
+fn abort_on_assert_ends_the_program() {
+    let folder = Folder::new();
+    let script = "enable_asserts = yes\nabort_on_assert = yes\n\
+        route { assert($rU == \"bob\", \"who is this\"); sl_send_reply(200, \"OK\"); }\n";
+    let (running, listen) = start(&folder, script, &["-n", "2"]);
+    assert_eq!(ask(listen, "bob"), "OK");
+    let caller = Agent::new();
+    let request = Request { uri: "sip:eve@example.com", ..Request::default() };
+    caller.send(listen, request.text(caller.address()));
+    let ended = running.wait();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("ASSERTION FAILED - who is this"), "{}", ended.err);
+}

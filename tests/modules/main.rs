@@ -9,6 +9,7 @@ mod dispatcher_examples;
 mod dispatcher_maglev;
 mod dispatcher_selection;
 mod edition;
+mod errors;
 mod known;
 mod language;
 mod mathops;

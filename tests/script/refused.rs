@@ -74,7 +74,6 @@ fn names() {
         "$var(x) = $(<other>ru);",
         "route(nowhere);",
         "async(foo(), x);",
-        "assert($ru, \"x\");",
         "if (launch(foo())) { exit; }",
     ]));
 }

@@ -9,6 +9,7 @@ mod call;
 mod compare;
 mod constant;
 mod eval;
+mod watch;
 
 use std::any::Any;
 
@@ -16,6 +17,7 @@ use sluice_script::Script;
 use sluice_script::ir::{FunctionId, Op, Reference, RouteId, RouteKind, TransformId};
 
 use crate::context::Ctx;
+use crate::fault::Fault;
 use crate::job::Answer;
 use crate::limits;
 use crate::module::{Then, Wait};
@@ -57,6 +59,8 @@ pub struct Machine {
     /// What the run is about to wait for.
     wait: Option<Wait>,
     steps: u32,
+    /// While error_route{} runs.
+    interrupted: Option<watch::Interrupted>,
 }
 
 impl Machine {
@@ -72,6 +76,11 @@ impl Machine {
         self.stack.clear();
         self.loops.clear();
         self.pending = None;
+    }
+
+    /// The run is over, whatever it was doing.
+    pub(crate) fn stop(&mut self) {
+        self.interrupted = None;
     }
 
     fn parked(&mut self) -> Outcome {
@@ -103,6 +112,9 @@ pub fn run(
 ) -> Outcome {
     machine.steps = limits::STEPS_PER_TURN;
     let shared = ctx.shared;
+    if shared.watched {
+        return watch::run(machine, ctx, registry, states);
+    }
     let code: &[Op] = &shared.script.code;
     while let Some(op) = code.get(machine.pc as usize) {
         ctx.run.at = machine.pc;
@@ -128,7 +140,10 @@ pub fn resume(
     if let Some(pending) = machine.pending.take() {
         match call::finish(machine, ctx, registry, states, pending, answer) {
             Step::Next => {}
-            Step::End => return Outcome::Done,
+            Step::End if !ctx.shared.watched || watch::is_over(machine, ctx) => {
+                return Outcome::Done;
+            }
+            Step::End => {}
             Step::Park => return machine.parked(),
         }
     }
@@ -245,6 +260,7 @@ fn step(
             machine.truth = ctx.run.code > 0;
         }
         Op::Exit => return Step::End,
+        Op::Assert => return assert(machine, ctx),
         Op::Drop => {
             ctx.run.dropped = true;
             return Step::End;
@@ -264,6 +280,21 @@ fn step(
         }
     }
     Step::Next
+}
+
+/// Ends the script when what it takes for granted does not hold.
+#[cold]
+fn assert(machine: &mut Machine, ctx: &mut Ctx<'_>) -> Step {
+    let text = machine.pop();
+    if machine.truth {
+        return Step::Next;
+    }
+    let text = ctx.to_text(text);
+    let text = String::from_utf8_lossy(ctx.bytes(text)).into_owned();
+    ctx.complain(&format!("ASSERTION FAILED - {text}"));
+    ctx.note(Fault::ASSERT);
+    ctx.local.aborted |= ctx.shared.settings.abort_on_assert;
+    Step::End
 }
 
 /// Counts a backward step: a run that takes too many yields to the worker's other messages.

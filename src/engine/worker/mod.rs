@@ -177,6 +177,11 @@ impl Worker {
         self.more
     }
 
+    /// Whether an assert() has failed that shall end the program.
+    pub fn has_aborted(&self) -> bool {
+        self.local.aborted
+    }
+
     /// How many runs are parked.
     pub fn parked(&self) -> usize {
         self.parked.len()

@@ -171,6 +171,7 @@ impl Worker {
             run.state.names.clear();
         }
         run.edition = None;
+        run.machine.stop();
         if self.spare.len() < limits::BATCH {
             self.spare.push(run);
         }

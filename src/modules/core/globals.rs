@@ -118,7 +118,8 @@ pub(super) static ALL: &[ParamEntry] = &[
         NO_DEBUG,
     ),
     off("restart_persistency_size", &["mem_warming_percentage"], "Memory pools.", Int, NO_POOLS),
-    off("enable_asserts", &["abort_on_assert"], "assert() in scripts.", Bool, Later),
+    on("enable_asserts", &[], "Whether assert() does anything; 0.", Bool),
+    on("abort_on_assert", &[], "Whether a failed assert() ends the program; 0.", Bool),
     // --- TCP and TLS
     off("disable_tcp", &[], "No TCP (1.x).", Bool, NO_TCP),
     off("tcp_connect_timeout", &["tcp_connection_lifetime"], "TCP time-outs.", Int, NO_TCP),

@@ -2,7 +2,6 @@
 //! (spec 9.3). Without transactions that is a stateless reply of `sl`.
 
 use sluice_engine::module::{Function, Hooks, Module, Stateless};
-use sluice_script::catalog::Routes;
 
 use crate::sl::api;
 use crate::table::function;
@@ -27,6 +26,6 @@ const FUNCTIONS: &[Function] = &[function(
     "send_reply",
     "Answers the request; an ACK is never answered.",
     api::REPLY,
-    Routes::REQUEST,
+    api::ROUTES,
     |ctx, _, args| api::answer(ctx, args).1,
 )];

@@ -1,12 +1,16 @@
 //! What other modules use of `sl`: answering with the arguments of a script function.
 
 use sluice_engine::{Ctx, Flow, Value, reply};
-use sluice_script::catalog::{ParamDef, ParamKind};
+use sluice_script::catalog::{ParamDef, ParamKind, Routes};
+use sluice_script::ir::RouteKind;
 
 use crate::table::param;
 
 /// Code and reason, as `send_reply` and its kin take them.
 pub const REPLY: &[ParamDef] = &[param("code", ParamKind::Int), param("reason", ParamKind::Text)];
+
+/// Where they may be called.
+pub const ROUTES: Routes = Routes::of(&[RouteKind::Request, RouteKind::Error]);
 
 /// Answers the request; gives the code that was sent, if one was, and what the script sees.
 pub fn answer(ctx: &mut Ctx<'_>, args: &[Value]) -> (Option<u16>, Flow) {

@@ -42,7 +42,7 @@ const FUNCTIONS: &[Function] = &[
             "sl_send_reply",
             "Answers the request without a transaction; an ACK is never answered.",
             REPLY,
-            Routes::REQUEST,
+            api::ROUTES,
             |ctx, state, args| {
                 let (code, flow) = api::answer(ctx, args);
                 if let Some(code) = code {
@@ -55,7 +55,7 @@ const FUNCTIONS: &[Function] = &[
     },
     function(
         "sl_reply_error",
-        "Answers with 500, as nothing here knows a better error.",
+        "Answers with what the last error of the message recommends, or with 500.",
         &[],
         Routes::REQUEST,
         |ctx, state, _| reply_error(ctx, state),
@@ -102,10 +102,14 @@ fn count(ctx: &mut Ctx<'_>, state: &mut dyn Any, statistic: usize) {
 }
 
 fn reply_error(ctx: &mut Ctx<'_>, state: &mut dyn Any) -> Flow {
-    let phrase = ctx.keep(b"Server error occurred (1/SL)");
-    match reply::send(ctx, 500, phrase) {
+    let (code, phrase) = match ctx.run.fault {
+        Some(fault) => (fault.code, fault.reason),
+        None => (500, "Server error occurred (1/SL)"),
+    };
+    let phrase = ctx.keep(phrase.as_bytes());
+    match reply::send(ctx, code, phrase) {
         reply::Sent::Sent => {
-            count(ctx, state, 5);
+            count(ctx, state, usize::from(code / 100));
             count(ctx, state, SENT_ERRORS);
             Flow::TRUE
         }

@@ -50,6 +50,12 @@ impl Emitter {
         self.script.locations.push(at);
     }
 
+    /// Takes back all instructions from a place on; nothing outside may lead there.
+    pub fn forget(&mut self, from: u32) {
+        self.script.code.truncate(from as usize);
+        self.script.locations.truncate(from as usize);
+    }
+
     /// The place of the next instruction.
     pub fn here(&self) -> u32 {
         self.script.code.len() as u32

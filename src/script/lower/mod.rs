@@ -10,7 +10,7 @@ use std::rc::Rc;
 use crate::catalog::SubKind;
 use crate::check::World;
 use crate::diagnostic::{Diagnostic, Sink};
-use crate::ir::{Arith, Assign, Compare, Op, Route, RouteId, RouteKind, Script};
+use crate::ir::{Arith, Assign, Compare, Op, Route, RouteId, RouteKind, Script, Setting};
 use crate::limits;
 use crate::parse::STRAY;
 use crate::parse::ast::{self, Action, Block, Case, How, Literal, Statement, Variable};
@@ -162,6 +162,7 @@ impl Lowering<'_> {
             Action::Switch { subject, cases } => self.switch(subject, cases, at)?,
             Action::Assign { target, how, value } => self.assign(target, *how, value, at)?,
             Action::Call(call) => self.call(call)?,
+            Action::Assert { test, text } => self.assert(test, text)?,
             Action::Return { code, values } => self.give_back(code.as_ref(), values, at)?,
             Action::Exit => self.emit(Op::Exit, at),
             Action::Drop => self.emit(Op::Drop, at),
@@ -175,6 +176,21 @@ impl Lowering<'_> {
                     }
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Checked always, and kept only with `enable_asserts`.
+    fn assert(&mut self, test: &ast::Test, text: &ast::Text) -> Result<(), Refused> {
+        let begin = self.emitter.here();
+        self.test(test)?;
+        let constant = self.emitter.text(&text.bytes);
+        self.emit(Op::Text(constant), text.at);
+        self.emit(Op::Assert, test.at);
+        let globals = self.emitter.script.globals.iter().rev();
+        let enabled = globals.filter(|global| global.name == "enable_asserts").map(|g| &g.value);
+        if enabled.take(1).all(|value| *value == Setting::Int(0)) {
+            self.emitter.forget(begin);
         }
         Ok(())
     }

@@ -79,13 +79,38 @@ pub(crate) struct Statement {
 
 #[derive(Debug)]
 pub(crate) enum Action {
-    If { arms: Vec<(Test, Block)>, otherwise: Option<Block> },
-    While { test: Test, body: Block },
-    For { item: Box<Variable>, list: Box<Variable>, body: Block },
-    Switch { subject: Operand, cases: Vec<Case> },
-    Assign { target: Box<Variable>, how: How, value: Expression },
+    If {
+        arms: Vec<(Test, Block)>,
+        otherwise: Option<Block>,
+    },
+    While {
+        test: Test,
+        body: Block,
+    },
+    For {
+        item: Box<Variable>,
+        list: Box<Variable>,
+        body: Block,
+    },
+    Switch {
+        subject: Operand,
+        cases: Vec<Case>,
+    },
+    Assign {
+        target: Box<Variable>,
+        how: How,
+        value: Expression,
+    },
     Call(Call),
-    Return { code: Option<Expression>, values: Vec<Expression> },
+    /// `assert(test, "text")`
+    Assert {
+        test: Box<Test>,
+        text: Text,
+    },
+    Return {
+        code: Option<Expression>,
+        values: Vec<Expression>,
+    },
     Exit,
     Drop,
     Break,

@@ -10,7 +10,7 @@ use super::ast::{
 use super::{Parsed, Parser};
 
 /// Words of the language that look like functions and do not run in this release.
-const LATER: &[&str] = &["async", "launch", "assert"];
+const LATER: &[&str] = &["async", "launch"];
 
 impl Parser<'_, '_> {
     /// Reads a condition.

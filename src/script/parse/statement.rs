@@ -181,6 +181,7 @@ impl Parser<'_, '_> {
                 Err(self.syntax(Diagnostic::error("stray-case", at, message)))
             }
             _ if self.foreign(&word) => Err(Skip),
+            "assert" if self.next.is(Mark::LeftParen) => self.assert_statement(),
             _ if self.next.is(Mark::LeftParen) => {
                 let call = self.call()?;
                 self.terminate();
@@ -226,6 +227,18 @@ impl Parser<'_, '_> {
             let mend = format!("write {word}() if it is a function, or put `#` before a remark");
             diagnostic.hint(mend)
         })
+    }
+
+    /// `assert(test, "text");`
+    fn assert_statement(&mut self) -> Parsed<Action> {
+        self.bump();
+        self.bump();
+        let test = Box::new(self.test()?);
+        self.expect(Mark::Comma, ",", "after the condition of assert")?;
+        let text = self.text("no-assert-text", "the quoted text of assert")?;
+        self.expect(Mark::RightParen, ")", "after the text of assert")?;
+        self.terminate();
+        Ok(Action::Assert { test, text })
     }
 
     /// A statement of one word, with or without '()'.

@@ -8,9 +8,6 @@ use crate::source::Location;
 use super::ast::{Given, Item, Piece, Program, Route, Text};
 use super::{Parsed, Parser, Skip};
 
-/// Route kinds that do not run yet.
-const LATER: &[RouteKind] = &[RouteKind::Error];
-
 /// Words of Kamailio at top level, and what stands for them here.
 const KAMAILIO: &[(&str, &str)] = &[
     ("request_route", "route"),
@@ -261,10 +258,6 @@ impl Parser<'_, '_> {
         self.stray = false;
         self.suspect = None;
         let body = self.braced("the route")?;
-        if LATER.contains(&kind) {
-            let message = format!("{} comes with a later release", kind.word());
-            self.report(Diagnostic::error("later", at, message).hint("remove the block"));
-        }
         let name = self.route_name(kind, label.name, at);
         program.routes.push(Route { kind, name, interval_s: label.interval_s, at, body });
         Ok(())

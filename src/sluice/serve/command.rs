@@ -57,12 +57,13 @@ pub fn run(options: &cli::Gateway) -> Result<ExitCode> {
     if let Some(signal) = signals.forever().next() {
         tracing::info!(target: "core", "signal {signal}, ending");
     }
+    let aborted = gateway.has_aborted();
     gateway.stop();
     for (file, _) in id_files(options) {
         // After -u it may not be ours to remove.
         let _ = std::fs::remove_file(file);
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if aborted { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Compiles and prints the diagnostics; `None` when there are errors.

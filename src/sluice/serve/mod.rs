@@ -60,6 +60,7 @@ pub struct Gateway {
     threads: Vec<JoinHandle<()>>,
     control: Control,
     stop: Arc<AtomicBool>,
+    aborted: Arc<AtomicBool>,
     wakers: Vec<Waker>,
     monitors: Vec<Monitor>,
 }
@@ -116,6 +117,7 @@ impl Gateway {
         let sweep = Box::new(move || swept.sweep());
         let control = Control::start(dns, wakers.clone(), sweep, service)?;
         let stop = Arc::new(AtomicBool::new(false));
+        let aborted = Arc::new(AtomicBool::new(false));
         let (mut threads, mut monitors) = (Vec::new(), Vec::new());
         for (id, made) in made.into_iter().enumerate() {
             let (turns, collector) = histogram(LONGEST_TURN_US, 2)?;
@@ -130,13 +132,19 @@ impl Gateway {
                 clock,
                 turns,
                 stop: Arc::clone(&stop),
+                aborted: Arc::clone(&aborted),
             };
             shell.start_up();
             let name = format!("worker-{id}");
             threads.push(Builder::new().name(name).spawn(move || shell.run())?);
             monitors.push(Monitor { counters: made.counters, turns: collector });
         }
-        Ok(Self { program, management, threads, control, stop, wakers, monitors })
+        Ok(Self { program, management, threads, control, stop, aborted, wakers, monitors })
+    }
+
+    /// Whether the script has ended the program (`abort_on_assert`).
+    pub fn has_aborted(&self) -> bool {
+        self.aborted.load(Ordering::Acquire)
     }
 
     /// How many workers run.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use signal_hook::consts::SIGTERM;
 use sluice_base::histogram::Recorder;
 use sluice_base::wake::Wake;
 use sluice_base::{Now, WorkerId};
@@ -38,6 +39,8 @@ pub(super) struct Shell {
     pub clock: Clock,
     pub turns: Recorder,
     pub stop: Arc<AtomicBool>,
+    /// Raised when the script has ended the program.
+    pub aborted: Arc<AtomicBool>,
 }
 
 impl Shell {
@@ -122,6 +125,13 @@ impl Shell {
         if !output.sends.is_empty() {
             let sends = output.sends.drain(..).map(|send| (send.target, send.range));
             self.driver.send(&output.bytes, sends);
+        }
+        if self.worker.has_aborted() && !self.aborted.swap(true, Ordering::AcqRel) {
+            tracing::error!(target: "core", "abort_on_assert: ending");
+            // The main thread ends all workers when it gets a signal.
+            if let Err(error) = signal_hook::low_level::raise(SIGTERM) {
+                tracing::error!(target: "core", "no signal: {error}");
+            }
         }
         let mut answered = false;
         for request in output.jobs.drain(..) {

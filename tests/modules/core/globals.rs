@@ -76,6 +76,7 @@ const NAMES: &[&str] = &[
     "exec_msg_threshold",
     "restart_persistency_size",
     "enable_asserts",
+    "abort_on_assert",
     "disable_tcp",
     "tcp_connect_timeout",
     "tcp_max_connections",

@@ -5,6 +5,7 @@
 use std::any::Any;
 use std::net::{IpAddr, SocketAddr};
 
+use sluice_engine::fault::Fault;
 use sluice_engine::job::{Answer, Job};
 use sluice_engine::module::{Function, Then, Wait};
 use sluice_engine::{Ctx, Flow, Value, forward};
@@ -47,6 +48,9 @@ fn resolved(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value], answer: &Answer)
 /// goes on with [`found`].
 pub(super) fn address(ctx: &mut Ctx<'_>, args: &[Value], send: Send, then: Then) -> Flow {
     let Some((host, port)) = place(ctx, args) else {
+        if ctx.next_hop().is_some_and(|uri| ctx.uri(uri).is_none()) {
+            ctx.note(Fault::RURI);
+        }
         return Flow::Fail("there is nowhere to send to by UDP");
     };
     match literal_addr(host) {

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 
+use sluice_engine::fault::Fault;
 use sluice_engine::module::Function;
 use sluice_engine::{Ctx, Flow, Text, Value};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
@@ -120,6 +121,7 @@ fn text(args: &[Value]) -> Option<Text> {
 
 fn edit(ctx: &mut Ctx<'_>, change: impl FnOnce(&mut Ctx<'_>, &mut Pieces)) -> Flow {
     let Some(mut pieces) = ctx.ruri().and_then(|uri| Pieces::of(ctx, uri)) else {
+        ctx.note(Fault::RURI);
         return Flow::Fail("the Request-URI is no SIP URI");
     };
     change(ctx, &mut pieces);

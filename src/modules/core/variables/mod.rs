@@ -6,6 +6,7 @@ mod branch;
 mod challenge;
 mod contact;
 mod credentials;
+mod err;
 mod flags;
 mod headers;
 mod packet;
@@ -33,6 +34,7 @@ const LISTS: &[&[Variable]] = &[
     challenge::LIST,
     contact::LIST,
     credentials::LIST,
+    err::LIST,
     flags::LIST,
     time::LIST,
 ];

@@ -1,5 +1,6 @@
 //! From, To and other headers that hold one name-addr, by part.
 
+use sluice_engine::fault::Fault;
 use sluice_engine::module::Variable;
 use sluice_engine::{Ctx, Text, Value};
 use sluice_sip::Kind;
@@ -18,7 +19,7 @@ pub(super) const LIST: &[Variable] = &[
         part(ctx, Kind::From, Part::Host)
     }),
     variable("fn", &[], "Display name of From, with its quotes.", |ctx, _, _| {
-        of_message(ctx, address(ctx, Kind::From).and_then(|from| from.name))
+        piece(ctx, Kind::From, |from| from.name)
     }),
     variable("ft", &[], "Tag of From.", |ctx, _, _| tag(ctx, Kind::From)),
     variable("tu", &["to"], "The URI of To.", |ctx, _, _| uri(ctx, Kind::To)),
@@ -27,7 +28,7 @@ pub(super) const LIST: &[Variable] = &[
         part(ctx, Kind::To, Part::Host)
     }),
     variable("tn", &[], "Display name of To, with its quotes.", |ctx, _, _| {
-        of_message(ctx, address(ctx, Kind::To).and_then(|to| to.name))
+        piece(ctx, Kind::To, |to| to.name)
     }),
     variable("tt", &[], "Tag of To; NULL without one.", |ctx, _, _| tag(ctx, Kind::To)),
     variable("rt", &[], "URI of Refer-To.", |ctx, _, _| uri(ctx, Kind::ReferTo)),
@@ -45,39 +46,53 @@ pub(super) const LIST: &[Variable] = &[
         part(ctx, Kind::PPreferredIdentity, Part::Host)
     }),
     variable("pn", &[], "Display name of P-Preferred-Identity.", |ctx, _, _| {
-        of_message(ctx, address(ctx, Kind::PPreferredIdentity).and_then(|id| id.name))
+        piece(ctx, Kind::PPreferredIdentity, |id| id.name)
     }),
     variable("di", &[], "URI of Diversion.", |ctx, _, _| uri(ctx, Kind::Diversion)),
     variable("dip", &[], "Parameter `privacy` of Diversion.", |ctx, _, _| {
-        of_message(ctx, address(ctx, Kind::Diversion).and_then(|by| by.param("privacy")))
+        piece(ctx, Kind::Diversion, |by| by.param("privacy"))
     }),
     variable("dir", &[], "Parameter `reason` of Diversion.", |ctx, _, _| {
-        of_message(ctx, address(ctx, Kind::Diversion).and_then(|by| by.param("reason")))
+        piece(ctx, Kind::Diversion, |by| by.param("reason"))
     }),
 ];
 
 /// The first address of the first field of a kind.
-fn address<'a>(ctx: &Ctx<'a>, kind: Kind) -> Option<NameAddr<'a>> {
-    match kind {
-        Kind::From => ctx.message.from(),
-        Kind::To => ctx.message.to(),
-        _ => items(ctx.message.value(kind)?).next().and_then(NameAddr::parse),
+fn address<'a>(ctx: &mut Ctx<'a>, kind: Kind) -> Option<NameAddr<'a>> {
+    let value = ctx.message.value(kind)?;
+    let found = match kind {
+        Kind::From | Kind::To => NameAddr::parse(value),
+        _ => items(value).next().and_then(NameAddr::parse),
+    };
+    if found.is_none() {
+        ctx.fail(match kind {
+            Kind::From => Fault::FROM,
+            Kind::To => Fault::TO,
+            _ => Fault::HEADER,
+        });
     }
+    found
 }
 
-fn uri_text(ctx: &Ctx<'_>, kind: Kind) -> Option<Text> {
+fn piece(ctx: &mut Ctx<'_>, kind: Kind, of: fn(NameAddr<'_>) -> Option<&[u8]>) -> Value {
+    let piece = address(ctx, kind).and_then(of);
+    of_message(ctx, piece)
+}
+
+fn uri_text(ctx: &mut Ctx<'_>, kind: Kind) -> Option<Text> {
     address(ctx, kind).map(|address| ctx.of_message(address.uri))
 }
 
-fn uri(ctx: &Ctx<'_>, kind: Kind) -> Value {
+fn uri(ctx: &mut Ctx<'_>, kind: Kind) -> Value {
     uri_text(ctx, kind).map_or(Value::Null, Value::Text)
 }
 
 fn part(ctx: &mut Ctx<'_>, kind: Kind, part: Part) -> Value {
-    read(ctx, uri_text(ctx, kind), part)
+    let uri = uri_text(ctx, kind);
+    read(ctx, uri, part)
 }
 
-fn tag(ctx: &Ctx<'_>, kind: Kind) -> Value {
+fn tag(ctx: &mut Ctx<'_>, kind: Kind) -> Value {
     let tag = address(ctx, kind).and_then(|address| address.tag());
     of_message(ctx, tag.filter(|tag| !tag.is_empty()))
 }

@@ -100,17 +100,7 @@ pub(super) const LIST: &[Variable] = &[
             },
         )
     },
-    variable("err.class", &[], "Class of the last error; NULL: nothing sets one.", no_error),
-    variable("err.level", &[], "Level of the last error; NULL: nothing sets one.", no_error),
-    variable("err.info", &[], "Text of the last error; NULL: nothing sets one.", no_error),
-    variable("err.rcode", &[], "Reply code of the last error; NULL: nothing sets one.", no_error),
-    variable("err.rreason", &[], "Reason of the last error; NULL: nothing sets one.", no_error),
 ];
-
-/// No function of the modules that are built tells of a parse error (spec 1.10).
-fn no_error(_: &mut Ctx<'_>, _: &mut dyn std::any::Any, _: Subject) -> Value {
-    Value::Null
-}
 
 fn level(ctx: &Ctx<'_>, value: Value) -> Result<Option<i8>, &'static str> {
     match own_level(ctx, value) {

@@ -1,6 +1,7 @@
 //! `$ru`, `$ou`, `$du` and their parts. The present Request-URI and `$du` may be assigned.
 
 use sluice_engine::digits::Digits;
+use sluice_engine::fault::Fault;
 use sluice_engine::module::Variable;
 use sluice_engine::{Ctx, Text, Value};
 
@@ -14,7 +15,7 @@ pub(super) const LIST: &[Variable] = &[
         "The present Request-URI; NULL on replies and when it is no URI.",
         |ctx, _, _| match ctx.run.ruri {
             None => ctx.original_ruri().map_or(Value::Null, Value::Text),
-            changed => read(ctx, changed, Part::Whole),
+            changed => of_ruri(ctx, changed, Part::Whole),
         },
         |ctx, _, _, _, value| {
             ctx.run.ruri = Some(text_of(value).ok_or("a Request-URI must be a text")?);
@@ -25,7 +26,7 @@ pub(super) const LIST: &[Variable] = &[
         "rU",
         &["ruri.user"],
         "User of the Request-URI; assigning NULL removes it.",
-        |ctx, _, _| read(ctx, ctx.ruri(), Part::User),
+        |ctx, _, _| of_ruri(ctx, ctx.ruri(), Part::User),
         |ctx, _, _, _, value| {
             let user = text_or_null(value)?;
             edit_ruri(ctx, |pieces| pieces.user = user)
@@ -35,7 +36,7 @@ pub(super) const LIST: &[Variable] = &[
         "rd",
         &["ruri.domain"],
         "Host of the Request-URI.",
-        |ctx, _, _| read(ctx, ctx.ruri(), Part::Host),
+        |ctx, _, _| of_ruri(ctx, ctx.ruri(), Part::Host),
         |ctx, _, _, _, value| {
             let host = text_of(value).ok_or("a host must be a text")?;
             edit_ruri(ctx, |pieces| pieces.host = host)
@@ -45,29 +46,29 @@ pub(super) const LIST: &[Variable] = &[
         "rp",
         &[],
         "Port of the Request-URI, or the default of its transport.",
-        |ctx, _, _| read(ctx, ctx.ruri(), Part::Port),
+        |ctx, _, _| of_ruri(ctx, ctx.ruri(), Part::Port),
         |ctx, _, _, _, value| {
             let port = port_text(ctx, value)?;
             edit_ruri(ctx, |pieces| pieces.port = port)
         },
     ),
     variable("rP", &[], "Transport of the Request-URI, or its default.", |ctx, _, _| {
-        read(ctx, ctx.ruri(), Part::Transport)
+        of_ruri(ctx, ctx.ruri(), Part::Transport)
     }),
     variable("ou", &["ouri"], "The Request-URI as received.", |ctx, _, _| {
         ctx.original_ruri().map_or(Value::Null, Value::Text)
     }),
     variable("oU", &["ouri.user"], "User of the received Request-URI.", |ctx, _, _| {
-        read(ctx, ctx.original_ruri(), Part::User)
+        of_ruri(ctx, ctx.original_ruri(), Part::User)
     }),
     variable("od", &["ouri.domain"], "Host of the received Request-URI.", |ctx, _, _| {
-        read(ctx, ctx.original_ruri(), Part::Host)
+        of_ruri(ctx, ctx.original_ruri(), Part::Host)
     }),
     variable("op", &[], "Port of the received Request-URI, or its default.", |ctx, _, _| {
-        read(ctx, ctx.original_ruri(), Part::Port)
+        of_ruri(ctx, ctx.original_ruri(), Part::Port)
     }),
     variable("oP", &[], "Transport of the received Request-URI, or its default.", |ctx, _, _| {
-        read(ctx, ctx.original_ruri(), Part::Transport)
+        of_ruri(ctx, ctx.original_ruri(), Part::Transport)
     }),
     writable(
         "du",
@@ -125,6 +126,15 @@ fn port_text(ctx: &mut Ctx<'_>, value: Value) -> Result<Option<Text>, &'static s
         (_, Some(port)) => Ok(Some(ctx.keep(Digits::of(port).as_bytes()))),
         _ => Err("a port was expected"),
     }
+}
+
+/// A part of a Request-URI; one that cannot be read is an error of the message.
+fn of_ruri(ctx: &mut Ctx<'_>, uri: Option<Text>, part: Part) -> Value {
+    let value = read(ctx, uri, part);
+    if value == Value::Null && uri.is_some_and(|uri| ctx.uri(uri).is_none()) {
+        ctx.fail(Fault::RURI);
+    }
+    value
 }
 
 fn edit_ruri(ctx: &mut Ctx<'_>, edit: impl FnOnce(&mut Pieces)) -> Result<(), &'static str> {
