@@ -204,6 +204,14 @@ impl Catalog for Registry {
         setting(self.modules[0].params, name)
     }
 
+    fn transport(&self, name: &str) -> Found<()> {
+        match name {
+            "udp" => Found::Yes(()),
+            "tcp" | "tls" | "sctp" | "ws" | "wss" => Found::Later(""),
+            _ => Found::No,
+        }
+    }
+
     fn function_names(&self) -> Vec<&'static str> {
         self.functions.iter().flat_map(|(_, f)| names(f.name, f.aliases)).collect()
     }

@@ -145,8 +145,14 @@ pub enum SettingKind {
     Text,
     /// Either.
     Either,
-    /// Bare words and items (`listen = udp:*:5060`, `log_facility = LOG_LOCAL0`), quoted ones too.
+    /// Bare words and items (`log_facility = LOG_LOCAL0`), quoted ones too.
     Word,
+    /// As [`Self::Word`]: a socket, `udp:*:5060 as example.org` ([`crate::socket`]).
+    Socket,
+    /// As [`Self::Word`]: hosts with or without transport and port, parted by blanks.
+    Hosts,
+    /// The number of a port.
+    Port,
 }
 
 /// Whether a parameter or global is honoured.
@@ -220,6 +226,8 @@ pub trait Catalog {
     fn param(&self, module: &str, name: &str) -> Found<SettingSignature>;
     /// A global parameter, old or new name.
     fn global(&self, name: &str) -> Found<SettingSignature>;
+    /// A transport by its lower-case name: `udp`.
+    fn transport(&self, name: &str) -> Found<()>;
     /// All function names, for did-you-mean.
     fn function_names(&self) -> Vec<&'static str>;
     /// All variable names, for did-you-mean.

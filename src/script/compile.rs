@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::catalog::Catalog;
 use crate::check::{World, lint};
-use crate::diagnostic::{Diagnostic, Sink};
+use crate::diagnostic::{Diagnostic, Severity, Sink};
 use crate::edition;
 use crate::ir::Script;
 use crate::lex::Lexer;
@@ -32,6 +32,19 @@ pub struct Compiled {
     pub errors: usize,
     /// For each file the place that included it.
     pub(crate) included_from: Vec<Option<Location>>,
+}
+
+impl Compiled {
+    /// Takes a finding from outside of the compiler: a host that has no address. An error takes
+    /// the script away.
+    pub fn report(&mut self, diagnostic: Diagnostic) {
+        if diagnostic.severity == Severity::Error {
+            self.errors += 1;
+            self.script = None;
+        }
+        self.diagnostics.push(diagnostic);
+        self.diagnostics.sort_by_key(|d| (d.at.file, d.at.start));
+    }
 }
 
 /// Compiles a script.

@@ -16,6 +16,7 @@ pub mod limits;
 mod lower;
 mod parse;
 pub mod regex;
+pub mod socket;
 pub mod source;
 pub mod subst;
 

@@ -34,6 +34,9 @@ pub struct Gateway {
     /// Check the script and its routes and exit
     #[arg(short = 'C')]
     pub check_routes: bool,
+    /// With -c or -C: findings as one JSON list on standard output, and nothing else there
+    #[arg(long)]
+    pub json: bool,
     /// What OpenSIPS merely lets through is an error
     #[arg(long)]
     pub strict: bool,

@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests wait for other processes")]
 
 mod ask;
+mod check;
 mod demo;
 mod dispatch;
 mod editions;

@@ -72,24 +72,6 @@ fn a_taken_port_is_named() {
 }
 
 #[test]
-fn an_impossible_socket_is_named_with_its_place() {
-    let folder = Folder::new();
-    for (line, why) in [
-        ("socket=udp:127.0.0.1:99999", "udp:127.0.0.1:99999: impossible port `99999` (1 to 65535)"),
-        ("listen=\"tcp:127.0.0.1:5060\"", "tcp:127.0.0.1:5060: only udp is there yet"),
-        ("alias=\"example.org:x\"", "example.org:x: impossible port `x` (1 to 65535)"),
-    ] {
-        let script = folder.write("test.cfg", &format!("log_level=2\n{line}\n{ANSWERING}"));
-        let err = refused(&["-c", "-f", &script], "");
-        assert_eq!(err, format!("sluice: {script}:2:1: {why}\n"));
-    }
-    let err = refused(&["-f", "-", "-l", "127.0.0.1:99999"], ANSWERING);
-    assert_eq!(err, "sluice: 127.0.0.1:99999: impossible port `99999` (1 to 65535)\n");
-    let err = refused(&["-f", "-", "-l", "198.51.100.77:5060"], ANSWERING);
-    assert_eq!(err, "sluice: not an address of this machine: 198.51.100.77:5060\n");
-}
-
-#[test]
 fn version_and_help() {
     let version = sluice(&["-V"], "");
     assert_eq!(version.out, format!("sluice {}\n", env!("CARGO_PKG_VERSION")));

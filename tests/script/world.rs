@@ -124,7 +124,9 @@ const GLOBALS: &[SettingRow] = &[
     ("stderror_enabled", SettingKind::Int, Status::Honoured),
     ("check_via", SettingKind::Bool, Status::Honoured),
     ("udp_workers", SettingKind::Int, Status::Honoured),
-    ("socket", SettingKind::Word, Status::Honoured),
+    ("socket", SettingKind::Socket, Status::Honoured),
+    ("alias", SettingKind::Hosts, Status::Honoured),
+    ("port", SettingKind::Port, Status::Honoured),
     ("mpath", SettingKind::Text, Status::Ignored("modules are built in")),
     ("tos", SettingKind::Either, Status::Later),
 ];
@@ -230,6 +232,14 @@ impl Catalog for World {
         match GLOBALS.iter().find(|row| row.0 == renamed(name)) {
             Some(row) => Found::Yes(signature(*row)),
             None => Found::No,
+        }
+    }
+
+    fn transport(&self, name: &str) -> Found<()> {
+        match name {
+            "udp" => Found::Yes(()),
+            "tcp" => Found::Later(""),
+            _ => Found::No,
         }
     }
 

@@ -2,7 +2,7 @@
 //! reason; nothing is accepted and then not done.
 
 use sluice_engine::module::ParamEntry;
-use sluice_script::catalog::SettingKind::{Bool, Either, Int, Text, Word};
+use sluice_script::catalog::SettingKind::{Bool, Either, Hosts, Int, Port, Socket, Text, Word};
 use sluice_script::catalog::Status::{Honoured, Ignored, Later};
 use sluice_script::catalog::{SettingKind, Status};
 
@@ -51,12 +51,12 @@ pub(super) static ALL: &[ParamEntry] = &[
     off("open_files_limit", &[], "Limit of open files.", Int, PRIVILEGES),
     off("mpath", &[], "Directory of modules.", Text, Ignored("all modules are built in")),
     // --- sockets and names
-    on("socket", &["listen"], "A listening socket, `udp:HOST[:PORT] [as HOST[:PORT]]`.", Word),
-    on("port", &[], "Port of sockets that name none (1.x); 5060.", Int),
-    on("alias", &[], "A host, or `proto:host:port`, that is us.", Word),
+    on("socket", &["listen"], "A listening socket, `udp:HOST[:PORT] [as HOST[:PORT]]`.", Socket),
+    on("port", &[], "Port of sockets that name none (1.x); 5060.", Port),
+    on("alias", &[], "A host, or `proto:host:port`, that is us.", Hosts),
     off("auto_aliases", &[], "Names of the sockets' addresses are us, too.", Bool, NO_REVERSE),
     on("advertised_address", &[], "Host of our Via.", Word),
-    on("advertised_port", &[], "Port of our Via.", Int),
+    on("advertised_port", &[], "Port of our Via.", Port),
     off("mhomed", &[], "Ask the kernel for the sending socket.", Bool, MHOMED),
     off("tos", &[], "Type of service of sent packets.", Word, TOS),
     off("reuse_port", &[], "SO_REUSEPORT.", Bool, Ignored("every socket has it")),

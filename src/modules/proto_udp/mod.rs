@@ -2,7 +2,7 @@
 //! module UDP is on all the same (a 1.x script).
 
 use sluice_engine::module::{Hooks, Module, ParamEntry, Stateless};
-use sluice_script::catalog::SettingKind::Int;
+use sluice_script::catalog::SettingKind::Port;
 use sluice_script::catalog::Status::Honoured;
 
 use crate::table::setting;
@@ -24,4 +24,4 @@ pub static MODULE: Module = Module {
 };
 
 const PARAMS: &[ParamEntry] =
-    &[setting("udp_port", &[], "Port of sockets that name none; 5060.", Int, Honoured)];
+    &[setting("udp_port", &[], "Port of sockets that name none; 5060.", Port, Honoured)];

@@ -173,7 +173,7 @@ impl Lint<'_> {
     fn text(&mut self, kind: &OperandKind, at: Location, mend: &'static str) {
         let OperandKind::Text(text) = kind else { return };
         let Some((offset, length)) = self.variable_in(text) else { return };
-        let source = self.world.sources.get(usize::from(at.file)).cloned().unwrap_or_default();
+        let source = self.world.source(at);
         let place = Trail::quoted(&source, at).part(offset, length);
         let name = String::from_utf8_lossy(&text[offset..offset + length]);
         let message = format!("{name} stays as it is written: this text is no format");

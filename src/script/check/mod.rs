@@ -16,6 +16,7 @@ use crate::source::{Location, SourceText};
 
 mod lint;
 mod setting;
+mod socket;
 
 pub(crate) use lint::lint;
 
@@ -64,6 +65,10 @@ impl<'a> World<'a> {
     /// Whether the module was meant to be loaded by a line that is an error itself.
     pub fn is_assumed(&self, module: &str) -> bool {
         self.lost || self.assumed.contains(&module)
+    }
+
+    fn source(&self, at: Location) -> Rc<SourceText> {
+        self.sources.get(usize::from(at.file)).cloned().unwrap_or_default()
     }
 
     /// Whether a variable of that name exists, be its module loaded or not.
@@ -169,8 +174,7 @@ impl<'a> World<'a> {
         let regex = match regex::compile(&pattern) {
             Ok(regex) => regex,
             Err(bad) => {
-                let source =
-                    self.sources.get(usize::from(module.at.file)).cloned().unwrap_or_default();
+                let source = self.source(module.at);
                 // The pattern stands behind "^(".
                 let place = Trail::quoted(&source, module.at).part(bad.offset.saturating_sub(2), 1);
                 return sink.report(Diagnostic::error("bad-regex", place, bad.to_string()));
@@ -198,7 +202,7 @@ impl<'a> World<'a> {
             };
             let owner = Owner::Module(loaded.canonical);
             let given = std::slice::from_ref(given);
-            if let Some(value) = setting(&signature, &shown, owner, given, sink) {
+            if let Some(value) = setting(&signature, &shown, owner, given, self, sink) {
                 let (module, name, at) = (loaded.canonical, signature.name, value_at);
                 script.params.push(Param { module, name, value, at });
             }
@@ -254,7 +258,7 @@ impl<'a> World<'a> {
                 ));
             }
         };
-        let given = setting(&signature, &name.text, Owner::Core, pieces, sink);
+        let given = setting(&signature, &name.text, Owner::Core, pieces, self, sink);
         if let Some(value) = given {
             script.globals.push(Global { name: signature.name, value, at: name.at });
         }

@@ -9,6 +9,8 @@ use crate::parse;
 use crate::parse::ast::{Given, Piece};
 use crate::source::Location;
 
+use super::World;
+
 /// Whose value it is.
 #[derive(Clone, Copy)]
 pub(super) enum Owner {
@@ -24,6 +26,7 @@ pub(super) fn setting(
     name: &str,
     owner: Owner,
     pieces: &[Piece],
+    world: &World<'_>,
     sink: &mut Sink,
 ) -> Option<Setting> {
     let first = pieces.first()?;
@@ -48,6 +51,10 @@ pub(super) fn setting(
             return None;
         }
     };
+    if let Some(wrong) = world.impossible(signature.kind, &value, pieces) {
+        sink.report(wrong);
+        return None;
+    }
     if let Some(Err(why)) = signature.check.map(|check| check(&value)) {
         let message = format!("bad value for {what}: {why}");
         sink.report(Diagnostic::error("bad-value", first.at.to(last.at), message));
@@ -93,7 +100,7 @@ const NOT_UTF8: &str = "UTF-8 text";
 /// The place of a remark that lost its `#`: words behind a single value, or in parentheses.
 fn remark(kind: SettingKind, pieces: &[Piece]) -> Option<Location> {
     let from = match kind {
-        SettingKind::Word => {
+        SettingKind::Word | SettingKind::Socket | SettingKind::Hosts => {
             let opens = |piece: &Piece| match &piece.value {
                 Given::Word(word) => word.starts_with('('),
                 _ => false,
@@ -111,15 +118,15 @@ fn typed(kind: SettingKind, pieces: &[Piece]) -> Result<Setting, &'static str> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| NOT_UTF8);
     match (kind, pieces) {
         (
-            SettingKind::Int | SettingKind::Bool | SettingKind::Either,
+            SettingKind::Int | SettingKind::Bool | SettingKind::Port | SettingKind::Either,
             [Piece { value: Given::Int(n), .. }],
         ) => Ok(Setting::Int(*n)),
-        (SettingKind::Int, _) => Err(NUMBER),
+        (SettingKind::Int | SettingKind::Port, _) => Err(NUMBER),
         (SettingKind::Bool, _) => Err(BOOLEAN),
         (_, [Piece { value: Given::Text(bytes), .. }]) => Ok(Setting::Text(text(bytes)?)),
         (SettingKind::Text, _) => Err(STRING),
         (SettingKind::Either, _) => Err("number or string value"),
-        (SettingKind::Word, _) => {
+        (SettingKind::Word | SettingKind::Socket | SettingKind::Hosts, _) => {
             let words = pieces.iter().map(|piece| match &piece.value {
                 Given::Int(n) => n.to_string(),
                 Given::Text(bytes) => lossy(bytes),

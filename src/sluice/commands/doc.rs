@@ -92,6 +92,9 @@ fn parameter(entry: &ParamEntry) -> (String, String) {
         SettingKind::Text => "string",
         SettingKind::Either => "int or string",
         SettingKind::Word => "word",
+        SettingKind::Socket => "socket",
+        SettingKind::Hosts => "hosts",
+        SettingKind::Port => "port",
     };
     let doc = match entry.status {
         Status::Honoured => entry.doc.to_owned(),

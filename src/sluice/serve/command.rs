@@ -9,14 +9,13 @@ use nix::unistd::{Gid, Group, Pid, Uid, User};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use sluice_control::Dns;
-use sluice_engine::registry::Registry;
 use sluice_engine::sockets::Sockets;
-use sluice_script::Script;
 use sluice_script::ir::Setting;
+use sluice_script::{Compiled, Diagnostic, Script};
 
 use super::listen::sockets;
 use super::script::Origin;
-use super::{Gateway, Tuning, log};
+use super::{Gateway, Tuning, log, report};
 use crate::cli;
 
 /// Runs or checks as the options say.
@@ -27,7 +26,33 @@ pub fn run(options: &cli::Gateway) -> Result<ExitCode> {
     note_options(options);
     let registry = crate::registry();
     let origin = Origin::new(&options.script, options.preprocessor.clone(), options.strict);
-    let Some(mut script) = compile(&origin, &registry)? else { return Ok(ExitCode::from(255)) };
+    let check = options.check || options.check_routes;
+    if options.json && !check {
+        bail!("--json goes with -c or -C");
+    }
+    let mut compiled = match origin.compile(&registry) {
+        Err(error) if options.json => {
+            println!("{:#}", report::unreadable(&options.script, &error));
+            return Ok(ExitCode::from(255));
+        }
+        compiled => compiled?,
+    };
+    let dns = Arc::new(Dns::from_system());
+    let sockets = sockets_of(&mut compiled, options, &dns)?;
+    if options.json {
+        println!("{:#}", report::json(&compiled));
+    } else {
+        report::print(&compiled);
+    }
+    let (Some(mut script), Some(sockets)) = (compiled.script, sockets) else {
+        return Ok(ExitCode::from(255));
+    };
+    if check {
+        if !options.json {
+            print_check(&sockets);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     if options.check_via {
         let at = Default::default();
         script.globals.push(sluice_script::ir::Global {
@@ -35,13 +60,6 @@ pub fn run(options: &cli::Gateway) -> Result<ExitCode> {
             value: Setting::Int(1),
             at,
         });
-    }
-    let dns = Arc::new(Dns::from_system());
-    let resolve = |name: &str| dns.addresses_now(name);
-    let sockets = sockets(&script, &options.listen, &resolve)?;
-    if options.check || options.check_routes {
-        print_check(&sockets);
-        return Ok(ExitCode::SUCCESS);
     }
     let _guard = log::start(log_level(&script, options.debug));
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("signals")?;
@@ -66,14 +84,23 @@ pub fn run(options: &cli::Gateway) -> Result<ExitCode> {
     Ok(if aborted { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Compiles and prints the diagnostics; `None` when there are errors.
-pub(crate) fn compile(origin: &Origin, registry: &Registry) -> Result<Option<Script>> {
-    let compiled = origin.compile(registry)?;
-    if !compiled.diagnostics.is_empty() {
-        let color = std::io::IsTerminal::is_terminal(&std::io::stderr());
-        eprint!("{}", compiled.render(color));
+/// The sockets of a script without errors. One that the script names wrongly is an error there;
+/// one of the command line ends the program.
+fn sockets_of(
+    compiled: &mut Compiled,
+    options: &cli::Gateway,
+    dns: &Dns,
+) -> Result<Option<Sockets>> {
+    let resolve = |name: &str| dns.addresses_now(name);
+    let Some(script) = &compiled.script else { return Ok(None) };
+    match sockets(script, &options.listen, &resolve) {
+        Ok(sockets) => Ok(Some(sockets)),
+        Err(refused) => {
+            let at = refused.at.ok_or_else(|| refused.clone())?;
+            compiled.report(Diagnostic::error("unknown-host", at, refused.to_string()));
+            Ok(None)
+        }
     }
-    Ok(compiled.script)
 }
 
 fn note_options(options: &cli::Gateway) {

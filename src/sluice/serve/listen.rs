@@ -5,17 +5,18 @@ use std::net::{IpAddr, SocketAddr};
 use sluice_engine::sockets::{Alias, Listen, Proto, Sockets};
 use sluice_script::Script;
 use sluice_script::ir::Setting;
+use sluice_script::socket::{Endpoint, endpoint, port, socket};
 use sluice_script::source::Location;
 
 /// Resolves a host name at start.
 pub type Resolve<'a> = &'a dyn Fn(&str) -> Result<Vec<IpAddr>, String>;
 
-/// A refused socket or alias: its place, the text as written, and why.
+/// A refused socket or alias.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{place}{text}: {why}")]
+#[error("{text}: {why}")]
 pub struct Refused {
-    /// `FILE:LINE:COL: ` in the script; nothing on the command line.
-    pub place: String,
+    /// Its place in the script; nothing on the command line.
+    pub at: Option<Location>,
     /// As written.
     pub text: String,
     /// What is wrong.
@@ -40,7 +41,8 @@ pub fn sockets(
         given.iter().map(|text| (text.as_str(), None)).collect()
     };
     for (text, at) in &written {
-        let listens = listen(text, &globals, resolve).map_err(|refused| refused.at(script, *at))?;
+        let listens =
+            listen(text, &globals, resolve).map_err(|refused| Refused { at: *at, ..refused })?;
         for listen in listens {
             let twice = sockets.find(listen.proto, listen.addr).is_some();
             if !twice {
@@ -52,20 +54,14 @@ pub fn sockets(
         sockets.listen = everywhere(&globals)?;
     }
     for (text, at) in &globals.aliases {
-        sockets.aliases.push(alias(text).map_err(|refused| refused.at(script, *at))?);
+        sockets.aliases.push(alias(text).map_err(|refused| Refused { at: *at, ..refused })?);
     }
     Ok(sockets)
 }
 
 impl Refused {
     fn new(text: &str, why: String) -> Self {
-        Self { place: String::new(), text: text.to_owned(), why }
-    }
-
-    fn at(self, script: &Script, at: Option<Location>) -> Self {
-        let Some(Location { file, line, column, .. }) = at else { return self };
-        let file = script.files.get(usize::from(file)).map_or("", String::as_str);
-        Self { place: format!("{file}:{line}:{column}: "), ..self }
+        Self { at: None, text: text.to_owned(), why }
     }
 }
 
@@ -112,34 +108,17 @@ impl<'a> Globals<'a> {
     }
 }
 
-fn port(n: i64) -> Option<u16> {
-    u16::try_from(n).ok().filter(|port| *port > 0)
-}
-
-/// `[proto:]host[:port] [as host[:port]] [use_workers N] [tag NAME] ...`; a host may be `*`, an
-/// interface, a name or an address.
+/// The sockets that a text names: one for each address of its host.
 fn listen(text: &str, globals: &Globals<'_>, resolve: Resolve<'_>) -> Result<Vec<Listen>, Refused> {
     let refuse = |why: String| Refused::new(text, why);
-    let mut words = text.split_whitespace();
-    let (proto, host, given_port) = endpoint(words.next().unwrap_or_default()).map_err(refuse)?;
-    proto.ok_or_else(|| refuse("only udp is there yet".into()))?;
-    let (mut advertised, mut tag) = (None, None);
-    while let Some(word) = words.next() {
-        let mut value = || words.next().ok_or_else(|| refuse(format!("`{word}` needs a value")));
-        match word {
-            "as" => {
-                let (host, port) = host_port(value()?).map_err(refuse)?;
-                advertised = Some((host.to_owned(), port));
-            }
-            "tag" => tag = Some(value()?.to_owned()),
-            "use_workers" | "use_children" | "use_auto_scaling_profile" | "tos" => {
-                value()?;
-            }
-            "anycast" | "frag" | "reuse_port" | "accept_subdomain" => {}
-            other => return Err(refuse(format!("unknown word `{other}`"))),
-        }
+    let parsed = socket(text).map_err(|misfit| refuse(misfit.why))?;
+    let Endpoint { proto, host, port } = parsed.endpoint;
+    if proto.is_some_and(|proto| !proto.eq_ignore_ascii_case("udp")) {
+        return Err(refuse("only udp is there yet".into()));
     }
-    let port = given_port.unwrap_or(globals.port);
+    let advertised = parsed.advertised.map(|(host, port)| (host.to_owned(), port));
+    let tag = parsed.tag.map(str::to_owned);
+    let port = port.unwrap_or(globals.port);
     let addresses = addresses(host, resolve).map_err(refuse)?;
     Ok(addresses
         .into_iter()
@@ -181,38 +160,6 @@ impl std::fmt::Display for SocketHost {
     }
 }
 
-/// `[proto:]host[:port]`; the transport is `None` when it is one that is not built.
-fn endpoint(text: &str) -> Result<(Option<Proto>, &str, Option<u16>), String> {
-    let (proto, rest) = match text.split_once(':') {
-        Some(("udp" | "UDP", rest)) => (Some(Proto::Udp), rest),
-        Some((word, rest)) if ["tcp", "tls", "sctp", "ws", "wss"].contains(&word) => (None, rest),
-        _ => (Some(Proto::Udp), text),
-    };
-    let (host, port) = host_port(rest)?;
-    Ok((proto, host, port))
-}
-
-/// `host[:port]`, where an IPv6 address may stand without brackets if no port follows.
-fn host_port(text: &str) -> Result<(&str, Option<u16>), String> {
-    if text.is_empty() {
-        return Err("no host".into());
-    }
-    let bare_v6 = text.parse::<std::net::Ipv6Addr>().is_ok();
-    let end_of_v6 = if text.starts_with('[') { text.find(']') } else { None };
-    let split = match end_of_v6 {
-        Some(end) => text[end..].find(':').map(|at| at + end),
-        None if bare_v6 => None,
-        None => text.rfind(':'),
-    };
-    let Some(at) = split else { return Ok((text, None)) };
-    let digits = &text[at + 1..];
-    let number = digits.parse::<u16>().ok().filter(|port| *port > 0);
-    match number {
-        Some(port) => Ok((&text[..at], Some(port))),
-        None => Err(format!("impossible port `{digits}` (1 to 65535)")),
-    }
-}
-
 fn addresses(host: &str, resolve: Resolve<'_>) -> Result<Vec<IpAddr>, String> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     if let Ok(ip) = bare.parse() {
@@ -239,11 +186,10 @@ fn everywhere(globals: &Globals<'_>) -> Result<Vec<Listen>, Refused> {
 }
 
 fn alias(text: &str) -> Result<Alias, Refused> {
-    let refuse = |why: String| Refused::new(text, why);
-    let (proto, host, port) = endpoint(text).map_err(refuse)?;
-    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-    let named = text.split_once(':').is_some_and(|(word, _)| word.eq_ignore_ascii_case("udp"));
-    Ok(Alias { proto: proto.filter(|_| named), host, port: port.unwrap_or(0) })
+    let named = endpoint(text).map_err(|misfit| Refused::new(text, misfit.why))?;
+    let host = named.host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    let udp = named.proto.is_some_and(|proto| proto.eq_ignore_ascii_case("udp"));
+    Ok(Alias { proto: udp.then_some(Proto::Udp), host, port: named.port.unwrap_or(0) })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod host;
 pub mod listen;
 pub mod log;
 mod reload;
+pub mod report;
 pub mod script;
 mod service;
 mod shell;

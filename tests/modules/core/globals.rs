@@ -106,7 +106,10 @@ fn every_global_and_alias_is_known() {
             let value = match entry.kind {
                 SettingKind::Int | SettingKind::Bool => "1",
                 SettingKind::Text | SettingKind::Either => "\"x\"",
-                SettingKind::Word => "udp:127.0.0.1:5060",
+                SettingKind::Word | SettingKind::Socket | SettingKind::Hosts => {
+                    "udp:127.0.0.1:5060"
+                }
+                SettingKind::Port => "5080",
             };
             let seen = compiled(&format!("{name} = {value}\nroute {{ exit; }}"));
             match entry.status {
