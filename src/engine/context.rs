@@ -19,11 +19,11 @@ use crate::digits::Digits;
 use crate::module::{Name, StatisticsBase, Subject};
 use crate::output::Output;
 use crate::run::{Packet, Run, RunState};
-use crate::settings::Settings;
+use crate::settings::{Levels, Settings};
 use crate::sockets::Sockets;
 use crate::value::{Source, Text, Value};
 
-/// What all workers look at and nobody changes.
+/// What all workers look at; but for the levels nobody changes it.
 #[derive(Clone, Debug)]
 pub struct Shared {
     /// The script in force.
@@ -42,6 +42,8 @@ pub struct Shared {
     pub watched: bool,
     /// The globals.
     pub settings: Settings,
+    /// Thresholds of the log; the one thing here that changes.
+    pub levels: Arc<Levels>,
     /// The zone of local times.
     pub zone: TimeZone,
 }

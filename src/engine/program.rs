@@ -19,7 +19,7 @@ use crate::forward;
 use crate::limits;
 use crate::module::{ReadFile, Resolve, Setup, SetupError, SharedState, StatisticsBase};
 use crate::registry::Registry;
-use crate::settings::Settings;
+use crate::settings::{Levels, Settings};
 use crate::sockets::Sockets;
 use crate::uses::Uses;
 use crate::vm;
@@ -105,6 +105,7 @@ impl Program {
             variables: registry.variable_names_by_id(),
             via_heads: sockets.listen.iter().map(forward::via_head).collect(),
             sockets,
+            levels: Arc::new(Levels::of(&settings)),
             settings,
             zone: environment.zone.clone(),
         });

@@ -1,5 +1,7 @@
 //! The globals of a script, digested: what the engine and the core look at while running.
 
+use std::sync::atomic::{AtomicI8, Ordering};
+
 use sluice_script::Script;
 use sluice_script::ir::Setting;
 
@@ -32,6 +34,40 @@ pub struct Settings {
     pub reply_to_via: bool,
     /// Key of the To-tags of stateless replies; a new one for each process.
     pub tag_key: u64,
+}
+
+/// Thresholds that management may change while the program runs; all editions share them.
+#[derive(Debug)]
+pub struct Levels {
+    log: AtomicI8,
+    xlog: AtomicI8,
+}
+
+impl Levels {
+    /// Those that the script begins with.
+    pub fn of(settings: &Settings) -> Self {
+        Self { log: AtomicI8::new(settings.log_level), xlog: AtomicI8::new(settings.xlog_level) }
+    }
+
+    /// Threshold of the program's lines, -3 to 4.
+    pub fn log(&self) -> i8 {
+        self.log.load(Ordering::Relaxed)
+    }
+
+    /// Sets it.
+    pub fn set_log(&self, level: i8) {
+        self.log.store(level, Ordering::Relaxed);
+    }
+
+    /// Threshold of `xlog()`, -3 to 4.
+    pub fn xlog(&self) -> i8 {
+        self.xlog.load(Ordering::Relaxed)
+    }
+
+    /// Sets it.
+    pub fn set_xlog(&self, level: i8) {
+        self.xlog.store(level, Ordering::Relaxed);
+    }
 }
 
 impl Settings {

@@ -48,7 +48,7 @@ fn commands_are_asked_and_answered() {
     assert_eq!(ask(&gateway, &[as_json, &["statistics:get"][..]].concat()), both);
     assert_eq!(ask(&gateway, &["log_level", "-1"]), json!({ "New global log level": -1 }));
     assert_eq!(ask(&gateway, &["kill"]), "OK");
-    let Managed { folder: _folder, running } = gateway;
+    let Managed { folder: _folder, running, .. } = gateway;
     assert_eq!(running.wait().code, Some(0));
 }
 

@@ -15,6 +15,7 @@ mod engine;
 mod includes;
 mod language;
 mod letters;
+mod levels;
 mod live;
 mod load;
 mod maglev;

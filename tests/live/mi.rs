@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
@@ -11,23 +12,27 @@ use serde_json::{Value, json};
 
 use crate::support::{Folder, PATIENCE, Running, address, refused};
 
+/// A route that answers everything.
+const ANSWERING: &str = "route { sl_send_reply(\"200\", \"OK\"); }\n";
+
 /// A gateway with `mi_fifo` and `dispatcher`, and a folder of its own.
 pub struct Managed {
     pub folder: Folder,
     pub running: Running,
+    pub address: SocketAddr,
 }
 
 impl Managed {
     pub fn start() -> Self {
-        Self::with("")
+        Self::with(ANSWERING)
     }
 
-    /// With more lines in its script.
-    fn with(more: &str) -> Self {
-        let folder = Folder::new();
-        let script = script(&folder, more);
-        let running = Running::gateway(&["-f", &script, "-l", &address().to_string(), "-n", "1"]);
-        Self { folder, running }
+    /// With more lines and these routes in its script.
+    pub fn with(rest: &str) -> Self {
+        let (folder, address) = (Folder::new(), address());
+        let script = script(&folder, rest);
+        let running = Running::gateway(&["-f", &script, "-l", &address.to_string(), "-n", "1"]);
+        Self { folder, running, address }
     }
 
     pub fn fifo(&self) -> String {
@@ -61,14 +66,14 @@ impl Managed {
         reply.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no answer to {request}"))
     }
 
-    fn call(&self, method: &str, params: &Value) -> Value {
+    pub fn call(&self, method: &str, params: &Value) -> Value {
         let body = json!({ "jsonrpc": "2.0", "method": method, "params": params, "id": "x" });
         let reply = self.ask(&format!(":REPLY:{body}\n"));
         serde_json::from_str(&reply).unwrap_or_else(|error| panic!("{error}: {reply}"))
     }
 
     /// The text of 1.x for it.
-    fn tell(&self, command: &str, params: &[&str]) -> String {
+    pub fn tell(&self, command: &str, params: &[&str]) -> String {
         let params: String = params.iter().map(|param| format!("{param}\n")).collect();
         self.ask(&format!(":{command}:REPLY\n{params}\n"))
     }
@@ -79,15 +84,14 @@ impl Managed {
     }
 }
 
-fn script(folder: &Folder, more: &str) -> String {
+fn script(folder: &Folder, rest: &str) -> String {
     let list = folder.write("dispatcher.list", "1 sip:127.0.0.1:5070\n1 sip:127.0.0.1:5072\n");
     let (fifo, replies) = (folder.path("fifo"), folder.path(""));
     let text = format!(
         "loadmodule \"mi_fifo.so\"\nloadmodule \"dispatcher\"\nloadmodule \"sl\"\n\
          modparam(\"mi_fifo\", \"fifo_name\", \"{fifo}\")\n\
          modparam(\"mi_fifo\", \"reply_dir\", \"{replies}\")\n\
-         modparam(\"dispatcher\", \"list_file\", \"{list}\")\n{more}\n\
-         route {{ sl_send_reply(\"200\", \"OK\"); }}\n"
+         modparam(\"dispatcher\", \"list_file\", \"{list}\")\n{rest}\n"
     );
     folder.write("test.cfg", &text)
 }
@@ -111,6 +115,7 @@ const HARMLESS: &[(&str, &str, &[&str])] = &[
     ("uptime", "core:uptime", &[]),
     ("version", "core:version", &[]),
     ("which", "core:which", &[]),
+    ("xlog_level", "core:xlog_level", &["2"]),
     ("ds_list", "dispatcher:list", &["full"]),
     ("ds_reload", "dispatcher:reload", &[]),
     ("ds_set_state", "dispatcher:set_state", &["i", "1", "sip:127.0.0.1:5070"]),
@@ -331,7 +336,7 @@ fn parameters_of_the_module() {
          modparam(\"mi_fifo\", \"fifo_user\", {user})\n\
          modparam(\"mi_fifo\", \"fifo_group\", \"{group}\")\n\
          modparam(\"mi_fifo\", \"pretty_printing\", 1)\n\
-         modparam(\"mi_fifo\", \"reply_indent\", \"..\")"
+         modparam(\"mi_fifo\", \"reply_indent\", \"..\")\n{ANSWERING}"
     ));
     let fifo = fs::metadata(gateway.fifo()).unwrap();
     assert!(fifo.file_type().is_fifo());
@@ -351,7 +356,7 @@ fn parameters_of_the_module() {
         ),
         ("modparam(\"mi_fifo\", \"fifo_name\", \"/nowhere/fifo\")", "/nowhere/fifo: No such file"),
     ] {
-        let script = script(&folder, line);
+        let script = script(&folder, &format!("{line}\n{ANSWERING}"));
         let err = refused(&["-f", &script, "-l", &address().to_string()], "");
         assert!(err.contains("test.cfg:") && err.contains(why), "{line}: {err}");
     }
@@ -360,32 +365,32 @@ fn parameters_of_the_module() {
 #[test]
 fn the_file_of_the_dead_is_replaced_and_that_of_the_living_is_not() {
     let folder = Folder::new();
-    let (script, fifo) = (script(&folder, ""), folder.path("fifo"));
+    let (script, fifo) = (script(&folder, ANSWERING), folder.path("fifo"));
     mkfifo(&fifo);
     let there = || fs::exists(&fifo).unwrap();
     let args = |listen: &str| ["-f", &script, "-l", listen].map(str::to_owned);
-    let first = address().to_string();
-    let running = Running::gateway(&args(&first).each_ref().map(String::as_str));
-    let gateway = Managed { folder, running };
+    let address = address();
+    let running = Running::gateway(&args(&address.to_string()).each_ref().map(String::as_str));
+    let gateway = Managed { folder, running, address };
     assert!(gateway.tell("version", &[]).starts_with("200 OK"), "a stale file is taken over");
-    let second = address().to_string();
+    let second = crate::support::address().to_string();
     let err = refused(&args(&second).each_ref().map(String::as_str), "");
     assert!(err.contains(&format!("mi_fifo: {fifo} is in use: another program reads it")), "{err}");
     assert!(gateway.tell("version", &[]).starts_with("200 OK"), "the first is not harmed");
     let other = Managed::start();
     assert!(other.tell("version", &[]).starts_with("200 OK"), "other names work beside it");
-    let Managed { folder: _folder, running } = gateway;
+    let Managed { folder: _folder, running, .. } = gateway;
     assert!(there());
     running.signal("TERM");
     assert_eq!(running.wait().code, Some(0));
     assert!(!there(), "it is removed at the end");
     let killed = other.fifo();
     other.running.signal("KILL");
-    let Managed { folder, running } = other;
+    let Managed { folder, running, .. } = other;
     running.wait();
     assert!(fs::exists(&killed).unwrap(), "killed, it leaves its file");
     let script = folder.path("test.cfg");
-    Running::gateway(&["-f", &script, "-l", &address().to_string()]);
+    Running::gateway(&["-f", &script, "-l", &crate::support::address().to_string()]);
 }
 
 #[test]
@@ -398,7 +403,7 @@ fn kill_ends_the_program_after_its_answer() {
             assert_eq!(gateway.call("core:kill", &json!([]))["result"], "OK");
         }
         let fifo = gateway.fifo();
-        let Managed { folder: _folder, running } = gateway;
+        let Managed { folder: _folder, running, .. } = gateway;
         assert_eq!(running.wait().code, Some(0));
         assert!(!fs::exists(fifo).unwrap());
     }

@@ -1,6 +1,7 @@
 //! The module tables are complete: every entry is documented, and a test of modules names it.
 
 use sluice_engine::module::Transformation;
+use sluice_control::mi;
 use sluice_modules::{CORE, MODULES};
 use sluice_script::catalog::Status;
 
@@ -33,6 +34,11 @@ fn entries() -> Vec<Entry> {
         let name = |t: &Transformation| format!("{}.{}", t.class, t.name).replace(".i.", ".0.");
         transformations.for_each(|t| add(name(t), t.doc));
     }
+    let mut of_core = |name: &str, doc| {
+        found.push(Entry { module: CORE.name, name: name.to_owned(), doc });
+    };
+    mi::CORE.iter().for_each(|command| of_core(command.name, command.doc));
+    mi::CORE_STATISTICS.iter().for_each(|statistic| of_core(statistic.name, statistic.doc));
     found
 }
 

@@ -97,6 +97,7 @@ pub static CORE: &[CoreCommand] = &[
         run: |management, _| management.statistics.reset(&[Some("all")]),
     },
     core("which", "The names of all commands, old ones first.", &[], which),
+    core("xlog_level", "Shows or sets the threshold of xlog().", &["level?"], xlog_level),
 ];
 
 /// A row of the group `core`, whose old and new names are the same.
@@ -152,7 +153,16 @@ fn log_level(management: &Management, params: &[Option<&str>]) -> Answer {
     Ok(json!({ "New global log level": level }))
 }
 
-fn level_of(text: &str) -> Result<i64, CommandError> {
+fn xlog_level(management: &Management, params: &[Option<&str>]) -> Answer {
+    let Some(Some(level)) = params.first() else {
+        return Ok(json!({ "xLog Level": management.host.xlog_level() }));
+    };
+    let level = level_of(level)?;
+    management.host.set_xlog_level(level);
+    Ok(json!({ "New global xlog level": level }))
+}
+
+fn level_of(text: &str) -> Result<i8, CommandError> {
     match text.parse() {
         Ok(level @ -3..=4) => Ok(level),
         _ => refuse(400, format!("`{text}` is no level; -3 to 4 are")),

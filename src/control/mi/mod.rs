@@ -40,9 +40,13 @@ pub type Answer = Result<Value, CommandError>;
 /// What the program lends to the core's commands.
 pub trait Host: Send + Sync {
     /// The threshold of the log, -3 to 4.
-    fn log_level(&self) -> i64;
+    fn log_level(&self) -> i8;
     /// Sets the threshold of the log.
-    fn set_log_level(&self, level: i64);
+    fn set_log_level(&self, level: i8);
+    /// The threshold of `xlog()`, -3 to 4.
+    fn xlog_level(&self) -> i8;
+    /// Sets the threshold of `xlog()`.
+    fn set_xlog_level(&self, level: i8);
     /// A moment as text, from seconds since 1970: `Mon Nov 23 13:05:09 2026`.
     fn date(&self, seconds: u64) -> String;
     /// Reads the script again and puts its routes in force. The refusal's text is the first

@@ -177,14 +177,23 @@ fn refusal(error: &Value) -> String {
     match &error["data"] {
         Value::Null => {}
         Value::String(why) => text.extend([": ", why]),
-        Value::Array(lines) => {
-            for line in lines {
-                text.extend(["\n", line.as_str().unwrap_or_default()]);
-            }
+        Value::Array(findings) => {
+            findings.iter().for_each(|finding| text.push_str(&format!("\n{}", line(finding))));
         }
         other => text.push_str(&format!("\n{other:#}")),
     }
     text
+}
+
+/// A finding of a check as a check prints it; anything else as JSON.
+fn line(finding: &Value) -> String {
+    let part = |name| finding[name].as_str();
+    match (part("file"), &finding["line"], &finding["column"], part("severity"), part("message")) {
+        (Some(file), Value::Number(line), Value::Number(column), Some(severity), Some(message)) => {
+            format!("{file}:{line}:{column}: {severity}: {message}")
+        }
+        _ => finding.to_string(),
+    }
 }
 
 /// Our reply FIFO; removed when dropped.
@@ -248,8 +257,10 @@ mod tests {
 
     #[test]
     fn an_error_is_told_with_its_data() {
-        let error = json!({ "code": 500, "message": "bad script", "data": ["a:1", "b:2"] });
-        assert_eq!(refusal(&error), "500 bad script\na:1\nb:2");
+        let finding = json!({ "severity": "error", "code": "x", "file": "a.cfg", "line": 3,
+            "column": 7, "message": "no route" });
+        let error = json!({ "code": 500, "message": "bad script", "data": [finding, { "b": 2 }] });
+        assert_eq!(refusal(&error), "500 bad script\na.cfg:3:7: error: no route\n{\"b\":2}");
         let error = json!({ "code": -32601, "message": "Method not found", "data": "no command" });
         assert_eq!(refusal(&error), "-32601 Method not found: no command");
         assert_eq!(refusal(&json!({ "code": 404, "message": "gone" })), "404 gone");

@@ -126,14 +126,14 @@ fn print_check(sockets: &Sockets) {
     println!("config file ok, exiting...");
 }
 
-fn log_level(script: &Script, more: u8) -> i64 {
+fn log_level(script: &Script, more: u8) -> i8 {
     let written =
         script.globals.iter().rev().find_map(|global| match (global.name, &global.value) {
             ("log_level", Setting::Int(n)) => Some(*n),
             ("debug_mode", Setting::Int(1)) => Some(4),
             _ => None,
         });
-    (written.unwrap_or(2) + i64::from(more)).clamp(-3, 4)
+    written.unwrap_or(2).saturating_add(i64::from(more)).clamp(-3, 4) as i8
 }
 
 fn workers(script: &Script) -> Option<u8> {

@@ -20,12 +20,21 @@ pub(super) struct Host {
 }
 
 impl mi::Host for Host {
-    fn log_level(&self) -> i64 {
+    fn log_level(&self) -> i8 {
         log::level()
     }
 
-    fn set_log_level(&self, level: i64) {
+    fn set_log_level(&self, level: i8) {
         log::set_level(level);
+        self.program.shared().levels.set_log(level);
+    }
+
+    fn xlog_level(&self) -> i8 {
+        self.program.shared().levels.xlog()
+    }
+
+    fn set_xlog_level(&self, level: i8) {
+        self.program.shared().levels.set_xlog(level);
     }
 
     fn date(&self, seconds: u64) -> String {

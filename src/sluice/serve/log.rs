@@ -1,7 +1,7 @@
 //! Log lines in the field's form, `LEVEL:module:text`, written off the workers.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI8, Ordering};
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
@@ -13,7 +13,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Registry, fmt, reload};
 
 /// The threshold in force, by OpenSIPS' numbers. The log is the process' one, and so is this.
-static LEVEL: AtomicI64 = AtomicI64::new(2);
+static LEVEL: AtomicI8 = AtomicI8::new(2);
 
 /// Changes the threshold; there once logging has been started.
 static FILTER: OnceLock<Box<dyn Fn(LevelFilter) + Send + Sync>> = OnceLock::new();
@@ -21,7 +21,7 @@ static FILTER: OnceLock<Box<dyn Fn(LevelFilter) + Send + Sync>> = OnceLock::new(
 /// Starts logging to standard error, at OpenSIPS' level -3 to 4. Lines are written until the
 /// guard is dropped; when they come faster than they can be written, they are dropped rather than
 /// waited for.
-pub fn start(level: i64) -> WorkerGuard {
+pub fn start(level: i8) -> WorkerGuard {
     let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
     let (filter_layer, handle) = reload::Layer::new(filter(level));
     let lines = fmt::layer().with_writer(writer).with_ansi(false).event_format(Line);
@@ -39,12 +39,12 @@ pub fn start(level: i64) -> WorkerGuard {
 }
 
 /// The threshold in force, -3 to 4.
-pub fn level() -> i64 {
+pub fn level() -> i8 {
     LEVEL.load(Ordering::Relaxed)
 }
 
 /// Sets the threshold for all threads.
-pub fn set_level(level: i64) {
+pub fn set_level(level: i8) {
     LEVEL.store(level, Ordering::Relaxed);
     if let Some(set) = FILTER.get() {
         set(filter(level));
@@ -52,7 +52,7 @@ pub fn set_level(level: i64) {
 }
 
 /// OpenSIPS' log level, -3 to 4, as a level of ours.
-fn filter(opensips: i64) -> LevelFilter {
+fn filter(opensips: i8) -> LevelFilter {
     match opensips {
         ..=-1 => LevelFilter::ERROR,
         0 | 1 => LevelFilter::WARN,

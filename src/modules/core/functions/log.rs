@@ -83,7 +83,7 @@ fn log(ctx: &mut Ctx<'_>, args: &[Value], default: i64) -> Flow {
 
 /// `$xlog_level`.
 pub(in crate::core) fn threshold(ctx: &Ctx<'_>) -> i64 {
-    i64::from(ctx.local.xlog_level.unwrap_or(ctx.shared.settings.xlog_level))
+    i64::from(ctx.local.xlog_level.unwrap_or(ctx.shared.levels.xlog()))
 }
 
 /// A worker's own level: a number from -3 to 4 or a word; NULL is none.

@@ -58,7 +58,7 @@ pub(super) const LIST: &[Variable] = &[
         "Threshold of this worker's lines, -3 to 4; NULL resets it.",
         |ctx, _, _| {
             let own = ctx.local.log_level;
-            Value::Int(i64::from(own.unwrap_or(ctx.shared.settings.log_level)))
+            Value::Int(i64::from(own.unwrap_or(ctx.shared.levels.log())))
         },
         |ctx, _, _, _, value| {
             ctx.local.log_level = level(ctx, value)?;
