@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use sluice_base::counters::Cells;
 use sluice_base::{Now, WorkerId};
 use sluice_script::Script;
-use sluice_script::ir::{Constant, ReferenceId, RouteId, Sub, VariableId};
+use sluice_script::ir::{Constant, ReferenceId, RouteId, Setting, Sub, VariableId};
 use sluice_sip::Message;
 use sluice_sip::via::{Known, Via};
 
@@ -84,14 +84,30 @@ pub enum Kept {
     Text(Vec<u8>),
 }
 
+impl Kept {
+    /// What a parameter of the script says.
+    pub fn of(setting: &Setting) -> Self {
+        match setting {
+            Setting::Int(number) => Self::Int(*number),
+            Setting::Text(text) | Setting::Word(text) => Self::Text(text.clone().into_bytes()),
+        }
+    }
+}
+
 impl Local {
-    /// A worker's own things; `vars` is the number of `$var` names.
-    pub fn new(id: WorkerId, cells: Cells, vars: usize, random: u64) -> Self {
+    /// A worker's own things; each `$var` has the first value that the script names.
+    pub fn new(id: WorkerId, cells: Cells, script: &Script, random: u64) -> Self {
+        let mut vars = vec![Kept::Null; script.vars.len()];
+        for (slot, value) in &script.first_vars {
+            if let Some(place) = vars.get_mut(*slot as usize) {
+                *place = Kept::of(value);
+            }
+        }
         Self {
             id,
             cells,
             output: Output::default(),
-            vars: vec![Kept::Null; vars],
+            vars,
             random,
             xlog_level: None,
             log_level: None,

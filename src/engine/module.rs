@@ -23,6 +23,8 @@ use crate::value::{Text, Value};
 pub enum Flow {
     /// A return code: above 0 true, below 0 false, 0 stops the script (spec 1.5).
     Code(i32),
+    /// A result that is no verdict: a return code of which 0 does not stop the script.
+    Number(i32),
     /// The run parks until the wait is over; then the step is called with the same arguments.
     Suspend(Wait, Then),
     /// It could not find out; the log line. The code is the one the function's table names.

@@ -462,6 +462,8 @@ pub struct Script {
     pub loaded_at: Vec<Location>,
     /// Module parameters in order.
     pub params: Vec<Param>,
+    /// First values of `$var`s by slot, which modules set at start.
+    pub first_vars: Vec<(u32, Setting)>,
     /// Globals in order.
     pub globals: Vec<Global>,
     /// Names of the source files; [`Location::file`] indexes it.

@@ -131,7 +131,7 @@ fn replies_have_no_error_route() {
     let mut world = world(
         "error_route { $shv(n) = \"entered\"; }\n\
          onreply_route { $var(a) = $fu; }\n\
-         route { if ($shv(n) == NULL) sl_send_reply(200, \"no\"); forward(); }",
+         route { if ($shv(n) == 0) sl_send_reply(200, \"no\"); forward(); }",
     );
     let reply = bad_from().replace("OPTIONS sip:bob@example.com SIP/2.0", "SIP/2.0 200 OK");
     world.receive(PEER, reply);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use sluice_base::Now;
 use sluice_engine::job::Answer;
+use sluice_engine::module::CommandError;
 use sluice_engine::sockets::{Alias, Listen, Proto, Sockets};
 use sluice_modules::MODULES;
 use sluice_script::Compiled;
@@ -92,6 +93,16 @@ impl World {
         (asked, plain(self.0.answer(answer)))
     }
 
+    /// Runs a management command of a module.
+    pub fn command(
+        &self,
+        module: &str,
+        name: &str,
+        params: &[Option<&str>],
+    ) -> Result<serde_json::Value, CommandError> {
+        command_of(&self.0, module, name, params)
+    }
+
     /// A statistic of a module, by its place in the table.
     pub fn statistic(&self, module: &str, name: &str) -> u64 {
         let base = self.0.program.statistics(module).unwrap();
@@ -99,6 +110,18 @@ impl World {
         let at = table.iter().position(|statistic| statistic.name == name).unwrap();
         self.0.cell(usize::from(base.0) + at)
     }
+}
+
+/// Runs a management command of a module in any world.
+pub fn command_of(
+    world: &shared::World,
+    module: &str,
+    name: &str,
+    params: &[Option<&str>],
+) -> Result<serde_json::Value, CommandError> {
+    let table = MODULES.iter().find(|m| m.name == module).unwrap();
+    let command = table.commands.iter().find(|command| command.name == name).unwrap();
+    (command.run)(&**world.program.state(module).unwrap(), params)
 }
 
 fn plain(sent: Vec<shared::Sent>) -> Vec<Sent> {

@@ -108,6 +108,13 @@ fn conclude(
 ) -> Step {
     let code = match flow {
         Flow::Code(code) => code,
+        Flow::Number(number) => {
+            let base = machine.stack.len().saturating_sub(args as usize);
+            machine.stack.truncate(base);
+            ctx.run.code = number;
+            machine.truth = number > 0;
+            return Step::Next;
+        }
         Flow::Fail(text) => {
             ctx.complain(text);
             function.unknown

@@ -117,7 +117,7 @@ impl Worker {
             hooks: hooks.collect(),
             request_route: script.route(RouteKind::Request, b""),
             reply_route: script.route(RouteKind::Reply, b""),
-            local: Local::new(parts.id, parts.counters, script.vars.len(), parts.random),
+            local: Local::new(parts.id, parts.counters, script, parts.random),
             editions: parts.editions,
             registry: parts.registry,
             states: parts.states,

@@ -16,6 +16,20 @@ const MAY: &[ParamDef] = &[optional("percent", ParamKind::Int)];
 const PERCENT: &[ParamDef] = &[param("percent", ParamKind::Int)];
 
 pub(super) const LIST: &[Function] = &[
+    function(
+        "pkg_status",
+        "Logs that there are no memory pools, and what this run keeps.",
+        &[],
+        Routes::ANY,
+        |ctx, _, _| memory(ctx, "PKG"),
+    ),
+    function(
+        "shm_status",
+        "Logs that there are no memory pools, and what this run keeps.",
+        &[],
+        Routes::ANY,
+        |ctx, _, _| memory(ctx, "SHM"),
+    ),
     Function {
         suspends: true,
         ..function("sleep", "Waits some seconds.", SECONDS, Routes::ANY, |_, _, args| {
@@ -72,9 +86,20 @@ pub(super) const LIST: &[Function] = &[
         "Returns the percentage of rand_event().",
         &[],
         Routes::ANY,
-        |_, state, _| Flow::Code(of(state).map_or(-1, |state| state.probability() as i32)),
+        |_, state, _| Flow::Number(of(state).map_or(-1, |state| state.probability() as i32)),
     ),
 ];
+
+/// There is nothing to dump: memory is the system's.
+fn memory(ctx: &mut Ctx<'_>, pool: &str) -> Flow {
+    let (texts, variables) = (ctx.run.arena.len(), ctx.local.vars.len());
+    tracing::info!(
+        target: "script",
+        "no {pool} pool: memory comes from the system; this run keeps {texts} bytes of texts, \
+         this worker {variables} $var",
+    );
+    Flow::TRUE
+}
 
 fn wait(args: &[Value], unit_us: u64) -> Flow {
     let count = args.first().and_then(|count| count.int());

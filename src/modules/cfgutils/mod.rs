@@ -1,32 +1,41 @@
-//! Module `cfgutils`: waiting, chance, shared variables (spec 2.2, 9.6).
+//! Module `cfgutils`: waiting, chance, shared variables, time recurrences (spec 2.2, 9.6).
 //!
 //! Waiting parks the run; the worker goes on with other messages.
 
+mod commands;
 mod functions;
+mod limits;
+mod recurrence;
+mod schedule;
 mod state;
+mod times;
+mod values;
 mod variables;
 
-use sluice_engine::module::{Hooks, Module, ParamEntry};
+use sluice_engine::module::{Function, Hooks, Module, ParamEntry};
 use sluice_script::catalog::SettingKind::{Int, Text};
-use sluice_script::catalog::Status::{Honoured, Later};
+use sluice_script::catalog::Status::{Honoured, Ignored, Later};
 
-use crate::table::setting;
+use crate::table::{concat, setting, total};
 
 /// The definition table.
 pub static MODULE: Module = Module {
     name: "cfgutils",
     aliases: &[],
-    doc: "Waiting, chance, shared variables.",
+    doc: "Waiting, chance, shared variables, time recurrences.",
     includes: &[],
     params: PARAMS,
-    functions: functions::LIST,
+    functions: &FUNCTIONS,
     variables: variables::LIST,
     transformations: &[],
     statistics: &[],
-    commands: &[],
+    commands: commands::COMMANDS,
     hooks: Hooks::NONE,
     start: state::start,
 };
+
+const LISTS: &[&[Function]] = &[functions::LIST, times::LIST, values::LIST];
+static FUNCTIONS: [Function; total(LISTS)] = concat(LISTS);
 
 const PARAMS: &[ParamEntry] = &[
     ParamEntry {
@@ -56,9 +65,16 @@ const PARAMS: &[ParamEntry] = &[
             &[],
             "First value of a $var, `name=s:text` or `name=i:5`; repeatable.",
             Text,
-            Later,
+            Honoured,
         )
     },
     setting("lock_pool_size", &[], "Number of script locks.", Int, Later),
-    setting("hash_file", &[], "File of check_config_hash().", Text, Later),
+    setting("hash_file", &[], "File whose MD5 check_config_hash compares.", Text, Honoured),
+    setting(
+        "shv_hash_size",
+        &[],
+        "Size of the table of $shv.",
+        Int,
+        Ignored("the table grows by itself"),
+    ),
 ];

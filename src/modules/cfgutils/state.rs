@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ahash::AHashMap;
+use md5::{Digest, Md5};
 use sluice_base::WorkerId;
 use sluice_engine::context::Kept;
-use sluice_engine::module::{Setup, SetupError, SharedState};
+use sluice_engine::module::{ReadFile, Setup, SetupError, SharedState};
 use sluice_script::ir::Setting;
 
 use crate::limits;
@@ -21,8 +22,35 @@ pub(super) struct State {
     /// In percent.
     probability: AtomicU32,
     initial: u32,
+    /// The file of `hash_file`.
+    pub(super) hashed: Option<Hashed>,
     hasher: RandomState,
     shards: [Mutex<AHashMap<Box<[u8]>, Kept>>; SHARDS],
+}
+
+/// A file and its hash as it was at start.
+pub(super) struct Hashed {
+    pub path: String,
+    /// MD5 in hexadecimal.
+    pub hash: String,
+    read_file: ReadFile,
+}
+
+impl Hashed {
+    fn of(path: &str, read_file: &ReadFile) -> std::io::Result<Self> {
+        let read_file = ReadFile::clone(read_file);
+        let hash = hash(&read_file(path)?);
+        Ok(Self { path: path.to_owned(), hash, read_file })
+    }
+
+    /// The hash of the file as it is now.
+    pub(super) fn now(&self) -> std::io::Result<String> {
+        Ok(hash(&(self.read_file)(&self.path)?))
+    }
+}
+
+fn hash(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(&Md5::digest(bytes))
 }
 
 /// A worker's handle.
@@ -64,9 +92,19 @@ impl State {
         self.probability.store(self.initial, Ordering::Relaxed);
     }
 
-    /// Calls `with` with a `$shv`'s value.
-    pub(super) fn read<R>(&self, name: &[u8], with: impl FnOnce(&Kept) -> R) -> R {
-        with(self.shard(name).get(name).unwrap_or(&Kept::Null))
+    /// A `$shv`'s value, if it was ever set.
+    pub(super) fn read(&self, name: &[u8]) -> Option<Kept> {
+        self.shard(name).get(name).cloned()
+    }
+
+    /// Names and values of all `$shv`. A shard is held while it is copied.
+    pub(super) fn all(&self) -> Vec<(Box<[u8]>, Kept)> {
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            all.extend(shard.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
+        all
     }
 
     /// Sets a `$shv`; false when there are too many.
@@ -92,20 +130,27 @@ impl State {
 
 pub(super) fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
     let initial = setup.int("initial_probability", PROBABILITY).clamp(0, 100) as u32;
+    let hashed = match setup.param("hash_file") {
+        Some((Setting::Text(path), at)) => {
+            let hashed = Hashed::of(path, &setup.read_file);
+            let refuse = |error| SetupError { at: Some(at), text: format!("{path}: {error}") };
+            Some(hashed.map_err(refuse)?)
+        }
+        _ => None,
+    };
     let state = State {
         probability: AtomicU32::new(initial),
         initial,
+        hashed,
         hasher: RandomState::new(),
         shards: Default::default(),
     };
-    for param in &setup.script.params {
-        if param.module == setup.module
-            && param.name == "shvset"
-            && let Setting::Text(text) = &param.value
-            && let Some((name, value)) = variable(text)
-        {
-            state.write(name.as_bytes(), value);
-        }
+    for (name, value) in variables(setup, "shvset") {
+        state.write(name.as_bytes(), Kept::of(&value));
+    }
+    for (name, value) in variables(setup, "varset") {
+        let slot = setup.script.vars.intern(&name);
+        setup.script.first_vars.push((slot, value));
     }
     Ok(Arc::new(state))
 }
@@ -122,13 +167,47 @@ pub(super) fn check_variable(value: &Setting) -> Result<(), String> {
     if good { Ok(()) } else { Err("`name=s:text` or `name=i:number`".to_owned()) }
 }
 
+/// The values of a repeatable parameter.
+fn variables(setup: &Setup<'_>, param: &str) -> Vec<(String, Setting)> {
+    let given = setup.script.params.iter();
+    let given = given.filter(|p| p.module == setup.module && p.name == param);
+    let read = given.filter_map(|p| match &p.value {
+        Setting::Text(text) => variable(text),
+        _ => None,
+    });
+    read.map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 /// `name=s:text` or `name=i:5`.
-fn variable(text: &str) -> Option<(&str, Kept)> {
+fn variable(text: &str) -> Option<(&str, Setting)> {
     let (name, value) = text.split_once('=')?;
     let value = match value.split_once(':')? {
-        ("s", text) => Kept::Text(text.as_bytes().to_vec()),
-        ("i", number) => Kept::Int(number.trim().parse().ok()?),
+        ("s", text) => Setting::Text(text.to_owned()),
+        ("i", number) => Setting::Int(number.trim().parse().ok()?),
         _ => return None,
     };
     (!name.trim().is_empty()).then_some((name.trim(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[test]
+    fn a_changed_file_has_another_hash() {
+        let reads = AtomicUsize::new(0);
+        let read_file: ReadFile =
+            Arc::new(move |path: &str| match (path, reads.fetch_add(1, Ordering::Relaxed)) {
+                ("a.cfg", 0 | 1) => Ok(b"abc".to_vec()),
+                ("a.cfg", 2) => Ok(b"abd".to_vec()),
+                _ => Err(std::io::ErrorKind::NotFound.into()),
+            });
+        let file = Hashed::of("a.cfg", &read_file).unwrap();
+        assert_eq!(file.hash, "900150983cd24fb0d6963f7d28e17f72");
+        assert_eq!(file.now().unwrap(), file.hash);
+        assert_ne!(file.now().unwrap(), file.hash);
+        assert!(file.now().is_err(), "it is gone");
+    }
 }

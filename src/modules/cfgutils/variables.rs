@@ -2,6 +2,7 @@
 
 use std::any::Any;
 
+use jiff::Timestamp;
 use sluice_engine::context::Kept;
 use sluice_engine::module::{Name, Subject, Variable};
 use sluice_engine::{Ctx, Value};
@@ -9,7 +10,6 @@ use sluice_script::catalog::SubKind;
 use sluice_script::ir::Assign;
 
 use super::state::of;
-use crate::core::api::time_part;
 use crate::limits;
 use crate::table::{variable, writable};
 
@@ -24,16 +24,12 @@ pub(super) const LIST: &[Variable] = &[
         ..writable("shv", &[], "A variable that all workers share.", get_shared, set_shared)
     },
     Variable {
-        sub: NAMED,
+        sub: SubKind::Word(time_part),
         ..variable(
             "ctime",
             &[],
-            "A part of the local time now: sec, min, hour, mday, mon, year, wday, yday.",
-            |ctx, _, subject| {
-                let name = name(ctx, subject).unwrap_or_default();
-                time_part(ctx.now.wall_s(), &ctx.shared.zone, name)
-                    .map_or(Value::Null, Value::Number)
-            },
+            "A part of the local time: sec, min, hour, mday, mon, year, wday, yday, isdst.",
+            get_time,
         )
     },
     Variable {
@@ -57,13 +53,41 @@ fn name<'a>(ctx: &'a Ctx<'_>, subject: Subject) -> Option<&'a [u8]> {
     }
 }
 
+/// The parts of [`get_time`], by their number.
+const TIME_PARTS: [&str; 9] =
+    ["sec", "min", "hour", "mday", "mon", "year", "wday", "yday", "isdst"];
+
+fn time_part(name: &str) -> Result<u32, String> {
+    let part = TIME_PARTS.iter().position(|part| *part == name);
+    part.map(|part| part as u32).ok_or_else(|| format!("one of {}", TIME_PARTS.join(", ")))
+}
+
+fn get_time(ctx: &mut Ctx<'_>, _: &mut dyn Any, subject: Subject) -> Value {
+    let Name::Slot(part) = subject.name else { return Value::Null };
+    let Ok(moment) = Timestamp::from_second(ctx.now.wall_s() as i64) else { return Value::Null };
+    let zone = &ctx.shared.zone;
+    let now = zone.to_datetime(moment);
+    Value::Number(match part {
+        0 => now.second().into(),
+        1 => now.minute().into(),
+        2 => now.hour().into(),
+        3 => now.day().into(),
+        4 => now.month().into(),
+        5 => now.year().into(),
+        6 => now.weekday().to_sunday_one_offset().into(),
+        7 => now.day_of_year().into(),
+        _ => zone.to_offset_info(moment).dst().is_dst().into(),
+    })
+}
+
+/// Unset or set to NULL it is 0.
 fn get_shared(ctx: &mut Ctx<'_>, state: &mut dyn Any, subject: Subject) -> Value {
     let Some(state) = of(state) else { return Value::Null };
     let Some(name) = name(ctx, subject) else { return Value::Null };
-    match state.read(name, Kept::clone) {
-        Kept::Null => Value::Null,
-        Kept::Int(number) => Value::Int(number),
-        Kept::Text(text) => Value::Text(ctx.keep(&text)),
+    match state.read(name) {
+        None | Some(Kept::Null) => Value::Int(0),
+        Some(Kept::Int(number)) => Value::Int(number),
+        Some(Kept::Text(text)) => Value::Text(ctx.keep(&text)),
     }
 }
 

@@ -1,0 +1,10 @@
+//! Limits of `cfgutils`, each with its reason.
+
+/// Days that an occurrence of a time recurrence may last: that many are looked at in one check.
+pub(super) const OCCURRENCE_DAYS: usize = 366;
+
+/// Largest interval of a time recurrence; a year of days is plenty.
+pub(super) const INTERVAL: i64 = 10_000;
+
+/// Deepest nesting of parentheses around time recurrences: they are read by recursion.
+pub(super) const NESTING: usize = 32;
