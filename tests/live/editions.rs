@@ -5,17 +5,13 @@
 //! editions come and go. Numbers of scripts that must be refused are odd.
 
 use std::collections::HashMap;
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::net::SocketAddr;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-
 use crate::sip::{Agent, Request, first_line, headers};
-use crate::support::{Folder, PATIENCE, Running, address};
+use crate::support::{Folder, PATIENCE};
+use crate::told::{Told, fifo_lines};
 
 /// Messages a second that a debug build on a busy CPU can answer.
 const RATE: u32 = 1_000;
@@ -158,51 +154,29 @@ fn judge(reply: &str, since: u32, tried: u32) -> Option<u32> {
     (whole && listed && in_force).then_some(edition)
 }
 
-/// A program with a FIFO for its commands.
+/// The program, and the top of its script.
 struct Program {
-    folder: Folder,
-    running: Running,
-    address: SocketAddr,
+    told: Told,
     head: String,
 }
 
 impl Program {
     fn start() -> Self {
         let folder = Folder::new();
-        let (fifo, replies) = (folder.path("fifo"), folder.path(""));
         let head = format!(
-            "loadmodule \"sl.so\"\nloadmodule \"cfgutils.so\"\nloadmodule \"dispatcher.so\"\n\
-             loadmodule \"textops.so\"\nloadmodule \"mi_fifo.so\"\n\
-             modparam(\"mi_fifo\", \"fifo_name\", \"{fifo}\")\n\
-             modparam(\"mi_fifo\", \"reply_dir\", \"{replies}\")\n\
-             modparam(\"dispatcher\", \"list_file\", \"test.list\")\n\
-             modparam(\"dispatcher\", \"flags\", 2)\n\n"
+            "{}loadmodule \"sl.so\"\nloadmodule \"cfgutils.so\"\nloadmodule \"dispatcher.so\"\n\
+             loadmodule \"textops.so\"\nmodparam(\"dispatcher\", \"list_file\", \"test.list\")\n\
+             modparam(\"dispatcher\", \"flags\", 2)\n\n",
+            fifo_lines(&folder)
         );
-        let made = Command::new("mkfifo").arg(folder.path("reply")).status();
-        assert!(made.unwrap().success());
         folder.write("test.list", &list(0));
-        let script = folder.write("test.cfg", &script(0, &head));
-        let address = address();
-        let running = Running::gateway(&["-f", &script, "-l", &address.to_string(), "-n", "2"]);
-        Self { folder, running, address, head }
-    }
-
-    /// Runs a management command; the error is the reason.
-    fn command(&self, name: &str) -> Result<Value, String> {
-        let request = json!({ "jsonrpc": "2.0", "method": name, "id": 1 });
-        let mut fifo = OpenOptions::new().write(true).open(self.folder.path("fifo")).unwrap();
-        writeln!(fifo, ":reply:{request}").unwrap();
-        let reply = std::fs::read(self.folder.path("reply")).unwrap();
-        let reply: Value = serde_json::from_slice(&reply).unwrap();
-        match reply["error"]["message"].as_str() {
-            Some(why) => Err(why.to_owned()),
-            None => Ok(reply["result"].clone()),
-        }
+        folder.write("test.cfg", &script(0, &head));
+        Self { told: Told::start(folder, &["-f", "test.cfg", "-n", "2"], ""), head }
     }
 
     /// Resident memory, KiB.
     fn resident(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.running.id()));
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.told.running.id()));
         let status = status.unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
@@ -210,15 +184,15 @@ impl Program {
 
     /// Reloads routes and list once; whether the answers are right.
     fn reload(&self, number: u32, editions: &Editions) {
-        self.folder.write("test.cfg", &script(number, &self.head));
+        self.told.folder.write("test.cfg", &script(number, &self.head));
         editions.tried.store(number, Ordering::Release);
-        match (number.is_multiple_of(2), self.command("reload_routes")) {
+        match (number.is_multiple_of(2), self.told.command("reload_routes")) {
             (true, Ok(_)) => editions.confirmed.store(number, Ordering::Release),
             (false, Err(why)) => assert!(why.contains("test.cfg:"), "{why}"),
             (_, answer) => panic!("edition {number}: {answer:?}"),
         }
-        self.folder.write("test.list", &list(number));
-        match (list_is_good(number), self.command("ds_reload")) {
+        self.told.folder.write("test.list", &list(number));
+        match (list_is_good(number), self.told.command("ds_reload")) {
             (true, Ok(_)) => {}
             (false, Err(why)) => assert!(why.contains("test.list:4:"), "{why}"),
             (_, answer) => panic!("list {number}: {answer:?}"),
@@ -231,7 +205,7 @@ impl Program {
 fn no_message_is_lost_or_mixed_and_memory_does_not_grow() {
     let (program, editions, reloads) = (Program::start(), Editions::default(), reloads());
     let (tally, memory) = std::thread::scope(|scope| {
-        let load = scope.spawn(|| load(program.address, &editions));
+        let load = scope.spawn(|| load(program.told.address, &editions));
         let mut memory = [0, 0];
         for number in 1..=reloads {
             program.reload(number, &editions);

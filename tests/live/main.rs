@@ -31,4 +31,5 @@ mod sip;
 mod sipp;
 mod statistics;
 mod support;
+mod told;
 mod torture;

@@ -6,10 +6,16 @@ use sluice_engine::module::CommandError;
 
 use crate::live::Live;
 use crate::sip::{Agent, Request, first_line};
+use crate::support::Folder;
+use crate::told::{Told, fifo_lines};
 
 /// A script that answers with `reason`.
 fn answering(reason: &str) -> String {
-    format!("loadmodule \"sl.so\"\nroute {{\nsl_send_reply(200, \"{reason}\");\n}}\n")
+    format!("loadmodule \"sl.so\"\n{}", route(reason))
+}
+
+fn route(reason: &str) -> String {
+    format!("route {{\nsl_send_reply(200, \"{reason}\");\n}}\n")
 }
 
 fn reload(live: &Live) -> Result<Value, CommandError> {
@@ -58,4 +64,42 @@ fn warnings_are_told_and_a_missing_file_is_named() {
     let expected = format!("{script}: No such file or directory (os error 2); the old routes stay");
     assert_eq!(why, expected);
     assert_eq!(ask(&live), "SIP/2.0 200 two");
+}
+
+/// What the command line says holds for a reload too, and `-w` changes no file's place.
+#[test]
+fn a_reload_reads_as_the_start_did() {
+    let folder = Folder::new();
+    let main = "loadmodule \"sl.so\"\nloadmodule \"dispatcher.so\"\n\
+        modparam(\"dispatcher\", \"list_file\", \"test.list\")\ninclude_file \"routes.cfg\"\n";
+    folder.write("test.cfg", &(fifo_lines(&folder) + main));
+    folder.write("routes.cfg", &route("$(ci{s.len}) first"));
+    folder.write("test.list", "1 sip:127.0.0.1:5070\n");
+    folder.write("rules.sed", "");
+    let args = ["-f", "test.cfg", "-p", "sed -f rules.sed", "-w", "/", "-v"];
+    let told = Told::start(folder, &args, "");
+    assert_eq!(told.ask(), "SIP/2.0 200 3 first");
+    told.folder.write("routes.cfg", &route("second"));
+    told.folder.write("rules.sed", "s/routes.cfg/other.cfg/\n");
+    let why = told.command("reload_routes").unwrap_err();
+    assert!(why.starts_with("test.cfg:7:14: ") && why.contains("other.cfg"), "{why}");
+    assert_eq!(told.ask(), "SIP/2.0 200 3 first");
+    told.folder.write("other.cfg", &route("third"));
+    assert_eq!(told.command("reload_routes"), Ok(json!("OK")));
+    assert_eq!(told.ask(), "SIP/2.0 200 third");
+    told.folder.write("test.list", "1 sip:127.0.0.1:5070\n1 sip:\n");
+    let why = told.command("ds_reload").unwrap_err();
+    assert!(why.starts_with("test.list:2: "), "{why}");
+    told.folder.write("test.list", "1 sip:127.0.0.1:5071\n");
+    assert_eq!(told.command("ds_reload"), Ok(json!("OK")));
+}
+
+#[test]
+fn a_script_from_standard_input_cannot_be_read_again() {
+    let folder = Folder::new();
+    let script = fifo_lines(&folder) + &answering("piped");
+    let told = Told::start(folder, &["-f", "-"], &script);
+    let expected = "the script was not read from a file; the old routes stay";
+    assert_eq!(told.command("reload_routes"), Err(expected.to_owned()));
+    assert_eq!(told.ask(), "SIP/2.0 200 piped");
 }
