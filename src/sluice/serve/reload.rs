@@ -3,7 +3,7 @@
 //! A script that is refused changes nothing, and the reply says why: the first mistake as text, all
 //! of them as data. Never touches a worker.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use sluice_control::mi::Answer;
 use sluice_engine::module::CommandError;
 use sluice_engine::program::Program;
@@ -42,35 +42,30 @@ fn refusal(why: String) -> CommandError {
 
 fn mistakes(compiled: &Compiled) -> CommandError {
     let first = compiled.diagnostics.iter().find(|d| d.severity == Severity::Error);
-    let first = first.map_or_else(String::new, |d| {
-        format!("{}:{}:{}: {}", file(compiled, d), d.at.line, d.at.column, d.message)
-    });
+    let first =
+        first.map_or_else(String::new, |d| format!("{}: {}", place(compiled, d), d.message));
     CommandError { data: Some(findings(compiled, |_| true).into()), ..refusal(first) }
 }
 
-fn findings(compiled: &Compiled, wanted: impl Fn(Severity) -> bool) -> Vec<Value> {
+/// A line for each finding that is wanted.
+fn findings(compiled: &Compiled, wanted: impl Fn(Severity) -> bool) -> Vec<String> {
     let wanted = compiled.diagnostics.iter().filter(|d| wanted(d.severity));
     wanted.map(|d| finding(compiled, d)).collect()
 }
 
-fn finding(compiled: &Compiled, diagnostic: &Diagnostic) -> Value {
-    let Diagnostic { severity, code, at, message, hint, .. } = diagnostic;
+fn finding(compiled: &Compiled, diagnostic: &Diagnostic) -> String {
+    let Diagnostic { severity, code, message, hint, .. } = diagnostic;
     let severity = match severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
         Severity::Note => "note",
     };
-    let mut finding = json!({
-        "severity": severity, "code": code, "file": file(compiled, diagnostic),
-        "line": at.line, "column": at.column, "message": message,
-    });
-    if let Some(hint) = hint {
-        finding["hint"] = json!(hint);
-    }
-    finding
+    let hint = hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
+    format!("{}: {severity}: {message} [{code}]{hint}", place(compiled, diagnostic))
 }
 
-fn file<'a>(compiled: &'a Compiled, diagnostic: &Diagnostic) -> &'a str {
-    let source = compiled.sources.get(usize::from(diagnostic.at.file));
-    source.map_or("", |source| &source.name)
+fn place(compiled: &Compiled, diagnostic: &Diagnostic) -> String {
+    let at = diagnostic.at;
+    let source = compiled.sources.get(usize::from(at.file));
+    format!("{}:{}:{}", source.map_or("", |source| &source.name), at.line, at.column)
 }
