@@ -9,6 +9,8 @@
 
 #[path = "wire/oracle/mod.rs"]
 pub mod oracle;
+#[path = "fuzz/targets/mod.rs"]
+pub mod targets;
 #[path = "wire/torture/mod.rs"]
 pub mod torture;
 pub mod world;

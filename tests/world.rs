@@ -135,15 +135,15 @@ pub fn registry() -> Arc<Registry> {
 
 /// Compiles a script against the real tables; includes come from `files`.
 pub fn compile_text(
-    script: &str,
+    script: impl AsRef<[u8]>,
     registry: &Registry,
     files: HashMap<String, Vec<u8>>,
 ) -> Compiled {
     compile(main(script), &mut Files(files), registry, Options { strict: false })
 }
 
-fn main(script: &str) -> SourceText {
-    SourceText { name: "test.cfg".to_owned(), text: script.as_bytes().to_vec() }
+fn main(script: impl AsRef<[u8]>) -> SourceText {
+    SourceText { name: "test.cfg".to_owned(), text: script.as_ref().to_vec() }
 }
 
 struct Files(HashMap<String, Vec<u8>>);

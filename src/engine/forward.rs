@@ -15,6 +15,7 @@ use sluice_sip::{Kind, Place, StartLine};
 
 use crate::context::{Ctx, bytes_in};
 use crate::counter::Counter;
+use crate::reply::one_line;
 use crate::sockets::Listen;
 use crate::value::Text;
 
@@ -226,7 +227,7 @@ fn put_status(ctx: &mut Ctx<'_>) {
     let mut sent = status;
     if let Some((changed, phrase)) = ctx.run.reply_status {
         let phrase = bytes_in(phrase, ctx.message, &ctx.run.arena, ctx.shared);
-        ctx.run.patches.replace(reason, phrase);
+        ctx.run.patches.replace(reason, one_line(phrase));
         sent = changed;
     }
     if sent == 503 && !ctx.shared.settings.disable_503_translation {

@@ -86,7 +86,7 @@ fn destination(ctx: &Ctx<'_>, via: &Via<'_>, marks: &ViaMarks) -> SocketAddr {
 }
 
 /// A phrase up to its first line end: a script's variable must not write headers.
-fn one_line(phrase: &[u8]) -> &[u8] {
+pub(crate) fn one_line(phrase: &[u8]) -> &[u8] {
     phrase.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default()
 }
 

@@ -3,6 +3,7 @@
 //! The Request-URI and `$du` are fields of the run, not patches: reading them shows changes at
 //! once (spec 2.4). Never looks a name up.
 
+use sluice_sip::text::has_blank;
 use sluice_sip::uri::Uri;
 
 use crate::context::Ctx;
@@ -24,6 +25,15 @@ impl Ctx<'_> {
         let span = self.message.uri()?;
         let len = span.len() as u32;
         Some(Text { source: Source::Message, start: u32::from(span.start), len })
+    }
+
+    /// Whether the present Request-URI can stand in a first line: a script may have made it empty,
+    /// or put blanks or a folded header value into it.
+    pub fn ruri_fits(&self) -> bool {
+        self.run.ruri.is_none_or(|text| {
+            let text = self.bytes(text);
+            !text.is_empty() && !has_blank(text)
+        })
     }
 
     /// Where the request goes: `$du`, else the Request-URI.

@@ -1,8 +1,7 @@
 //! Each bad datagram with its exact reason, and what is only odd but accepted.
 
 use sluice_sip::{Index, Message, Reason};
-
-use crate::index::agree;
+use sluice_tests::targets::message::agree;
 
 const START: &str = "OPTIONS sip:a@b SIP/2.0\r\n";
 const HEADERS: &str = "Via: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\n\

@@ -1,75 +1,10 @@
 //! The index against the oracle, on generated and on mutated messages.
 
 use proptest::prelude::*;
-use sluice_sip::{Index, Kind, Message, Reason};
-
-use sluice_tests::oracle;
+use sluice_sip::{Index, Message};
+use sluice_tests::targets::message::agree;
 
 use crate::generate;
-
-/// The index says of `bytes` what the oracle says.
-pub fn agree(index: &mut Index, bytes: &[u8]) -> Result<(), Reason> {
-    let verdict = index.scan(bytes);
-    let expected = oracle::read(bytes);
-    let shown = String::from_utf8_lossy(bytes);
-    assert_eq!(verdict, expected.as_ref().map(|_| ()).map_err(|reason| *reason), "{shown:?}");
-    let Ok(expected) = expected else { return verdict };
-    let message = Message { bytes, index };
-    let fields: Vec<_> = message
-        .all()
-        .iter()
-        .map(|field| (message.text(field.name).to_vec(), message.text(field.value).to_vec()))
-        .collect();
-    assert_eq!(fields, expected.fields, "{shown:?}");
-    assert_eq!(message.text(message.body()), expected.body, "{shown:?}");
-    check_spans(&message);
-    check_kinds(&message);
-    read_everything(&message);
-    verdict
-}
-
-/// Lines stand end to end between the first line and the empty one.
-fn check_spans(message: &Message<'_>) {
-    let mut at = message.start_line().end;
-    for field in message.all() {
-        assert_eq!((field.line.start, field.name.start), (at, at));
-        assert!(field.name.end < field.line.end && field.value.start <= field.value.end);
-        assert!(field.value.end < field.line.end && field.value.start > field.name.end);
-        at = field.line.end;
-    }
-    assert_eq!(message.headers_end(), at);
-    assert!(matches!(message.bytes[usize::from(at)], b'\r' | b'\n'));
-}
-
-/// The tables by kind agree with the names.
-fn check_kinds(message: &Message<'_>) {
-    for field in message.all() {
-        assert_eq!(field.kind, Kind::of(message.text(field.name)));
-        let same: Vec<_> = message.all().iter().filter(|other| other.kind == field.kind).collect();
-        assert_eq!(message.fields(field.kind).collect::<Vec<_>>(), same);
-        assert_eq!(message.field(field.kind), Some(same[0]));
-    }
-    assert_eq!(message.call_id(), message.value(Kind::CallId).unwrap());
-}
-
-/// No view panics, whatever the values are.
-fn read_everything(message: &Message<'_>) {
-    let _ = (message.method(), message.method_token(), message.uri(), message.status());
-    let _ = (message.cseq(), message.max_forwards(), message.has_good_cseq());
-    for via in message.vias() {
-        let _ = (via.param("branch"), via.reply_to());
-    }
-    for field in message.all() {
-        let value = message.text(field.value);
-        let _ = sluice_sip::credentials::Credentials::parse(value).map(|seen| seen.iter().count());
-        for item in sluice_sip::nameaddr::items(value) {
-            if let Some(item) = sluice_sip::nameaddr::NameAddr::parse(item) {
-                let _ = item.tag();
-                let _ = sluice_sip::uri::Uri::parse(item.uri).map(|uri| uri.port_or_default());
-            }
-        }
-    }
-}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]

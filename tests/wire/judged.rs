@@ -3,10 +3,9 @@
 
 use sluice_engine::counter::{Counter, refusal};
 use sluice_sip::{Index, Message, Reason};
+use sluice_tests::targets::message::agree;
 use sluice_tests::torture::{Here, Row, rows};
 use sluice_tests::world::{Sent, World};
-
-use crate::index::agree;
 
 const PEER: &str = "192.0.2.77:5071";
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
 
 mod bad;
+mod corpus;
 mod generate;
 mod index;
 mod judged;

@@ -111,6 +111,9 @@ fn host_port(text: &[u8]) -> Option<(&[u8], u16)> {
 }
 
 fn send(ctx: &mut Ctx<'_>, _: &[Value], addr: SocketAddr) -> Flow {
+    if !ctx.ruri_fits() {
+        return Flow::Fail("forward() with a Request-URI that is empty or holds a blank");
+    }
     if forward::request(ctx, addr) {
         return Flow::TRUE;
     }

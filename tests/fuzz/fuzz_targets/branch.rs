@@ -1,0 +1,4 @@
+//! Hands libFuzzer's bytes to the target `branch` of `tests/fuzz/targets`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sluice_tests::targets::branch::run(bytes));
