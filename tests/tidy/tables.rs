@@ -1,7 +1,7 @@
 //! The module tables are complete: every entry is documented, and a test of modules names it.
 
-use sluice_engine::module::Transformation;
 use sluice_control::mi;
+use sluice_engine::module::Transformation;
 use sluice_modules::{CORE, MODULES};
 use sluice_script::catalog::Status;
 

@@ -1,9 +1,10 @@
 //! Cuts the stream of a FIFO into requests. Pure: bytes in, requests out.
 //!
-//! Two forms come down the same pipe. JSON-RPC (3.x) is one line, `:REPLY:{"jsonrpc":...}`. The
-//! text of 1.x is `:COMMAND:REPLY`, then a parameter a line, then an empty line. Writers do not
-//! take turns, so what is unfinished ends with the next line that begins with a colon, or when its
-//! writer has been silent ([`Frames::finish`]): nobody's rest is read as the head of another's.
+//! Two forms come down the same pipe. JSON-RPC (3.x) is one line, `:REPLY:{"jsonrpc":...}`, whose
+//! end some writers leave out. The text of 1.x is `:COMMAND:REPLY`, then a parameter a line, then an
+//! empty line. Writers do not take turns, so what is unfinished ends with the next line that begins
+//! with a colon, or when its writer has been silent ([`Frames::finish`]): nobody's rest is read as
+//! the head of another's.
 
 use std::mem;
 
@@ -39,6 +40,8 @@ pub enum Frame {
 pub struct Frames {
     /// A line that has not ended yet.
     line: Vec<u8>,
+    /// Where in its JSON that line is.
+    nest: Option<Nest>,
     /// The rest of the line is dropped.
     skips: bool,
     /// A request of 1.x whose empty line has not come, and its bytes so far.
@@ -48,18 +51,26 @@ pub struct Frames {
 impl Frames {
     /// Takes what was read; appends the requests that are complete now.
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<Frame>) {
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let (text, ended) = match piece.split_last() {
-                Some((b'\n', text)) => (text, true),
-                _ => (piece, false),
-            };
-            if !self.skips {
-                self.line.extend_from_slice(text);
-                self.limit(out);
+        for byte in bytes {
+            match byte {
+                b'\n' if mem::take(&mut self.skips) => {}
+                b'\n' => self.end_line(out),
+                _ if self.skips => {}
+                _ => self.add(*byte, out),
             }
-            if ended && !mem::take(&mut self.skips) {
-                self.end_line(out);
-            }
+        }
+    }
+
+    fn add(&mut self, byte: u8, out: &mut Vec<Frame>) {
+        if self.nest.is_none() && matches!(byte, b'{' | b'[') && begins_json(&self.line) {
+            self.nest = Some(Nest::default());
+        }
+        self.line.push(byte);
+        self.limit(out);
+        if let Some(nest) = &mut self.nest
+            && nest.ends_with(byte)
+        {
+            self.end_line(out);
         }
     }
 
@@ -82,6 +93,7 @@ impl Frames {
             return;
         }
         let line = mem::take(&mut self.line);
+        self.nest = None;
         let begun = match self.open.take() {
             Some((frame, _)) if !line.starts_with(b":") => frame,
             other => {
@@ -95,6 +107,7 @@ impl Frames {
 
     fn end_line(&mut self, out: &mut Vec<Frame>) {
         let line = mem::take(&mut self.line);
+        self.nest = None;
         let line = line.strip_suffix(b"\r").unwrap_or(&line);
         if line.first() == Some(&b':') {
             self.close(out);
@@ -118,6 +131,39 @@ impl Frames {
     fn close(&mut self, out: &mut Vec<Frame>) {
         out.extend(self.open.take().map(|(frame, _)| frame));
     }
+}
+
+/// How deep in arrays and objects a JSON text is.
+#[derive(Default)]
+struct Nest {
+    depth: usize,
+    quoted: bool,
+    escaped: bool,
+}
+
+impl Nest {
+    /// Takes a byte; whether the text is complete with it.
+    fn ends_with(&mut self, byte: u8) -> bool {
+        if mem::take(&mut self.escaped) {
+            return false;
+        }
+        match byte {
+            b'\\' if self.quoted => self.escaped = true,
+            b'"' => self.quoted = !self.quoted,
+            b'{' | b'[' if !self.quoted => self.depth += 1,
+            b'}' | b']' if !self.quoted => self.depth = self.depth.saturating_sub(1),
+            _ => return false,
+        }
+        self.depth == 0
+    }
+}
+
+/// Whether a line is a reply name between colons, so that JSON can follow.
+fn begins_json(line: &[u8]) -> bool {
+    let mut parts = line.splitn(3, |byte| *byte == b':');
+    parts.next() == Some(b"")
+        && parts.next().is_some()
+        && parts.next().is_some_and(|rest| rest.trim_ascii().is_empty())
 }
 
 /// A line that begins a request. What follows the second colon says of which form it is: a name of
@@ -185,6 +231,25 @@ mod tests {
         let listed = text("dispatcher:list", "out", &["full"]);
         assert_eq!(frames(":dispatcher:list:out\nfull\n\n"), [listed]);
         assert_eq!(frames(":a:b\r\none\r\n\r\n"), [text("a", "b", &["one"])]);
+    }
+
+    #[test]
+    fn json_ends_where_it_is_complete() {
+        let tricky = r#"{"a":"}]\"{","b":[{},[1]]}"#;
+        let both = format!(":r1:{tricky}:r2: [1]");
+        assert_eq!(frames(&both), [json("r1", tricky), json("r2", " [1]")]);
+        assert_eq!(
+            frames(":a:r1\nx\n:r2:{}:b:r3\n")[1..],
+            [json("r2", "{}"), text("b", "r3", &[])]
+        );
+        assert_eq!(
+            frames(":r:{} {}\n:ps:r\n"),
+            [json("r", "{}"), Frame::Stray, text("ps", "r", &[])]
+        );
+        assert_eq!(frames(":r:{\"a\n:ps:r\n"), [json("r", "{\"a"), text("ps", "r", &[])]);
+        let (mut frames, mut out) = (Frames::default(), Vec::new());
+        frames.push(b":r:{}", &mut out);
+        assert!(!frames.is_pending() && out == [json("r", "{}")], "nothing more is waited for");
     }
 
     #[test]

@@ -63,12 +63,15 @@ pub fn run(options: &cli::Gateway) -> Result<ExitCode> {
     }
     let _guard = log::start(log_level(&script, options.debug));
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("signals")?;
+    let uid = options.user.as_deref().map(user).transpose()?;
+    let gid = options.group.as_deref().map(group).transpose()?;
     let tuning = Tuning {
         workers: options.workers.or_else(|| workers(&script)),
         receive_buffer: options.buffer,
+        becomes: (uid.map(Uid::as_raw), gid.map(Gid::as_raw)),
     };
     let gateway = Gateway::start(script, registry, sockets, dns, origin.inputs(), tuning)?;
-    confine(options)?;
+    confine(options, uid, gid)?;
     let workers = gateway.workers();
     let plural = if workers == 1 { "" } else { "s" };
     tracing::info!(target: "core", "{workers} worker{plural}, {}", gateway.listening());
@@ -145,9 +148,7 @@ fn workers(script: &Script) -> Option<u8> {
 
 /// Confines the process once sockets are open: chroot, then group, then user. The files with its
 /// ids are written in between, while it still may write them.
-fn confine(options: &cli::Gateway) -> Result<()> {
-    let gid = options.group.as_deref().map(group).transpose()?;
-    let uid = options.user.as_deref().map(user).transpose()?;
+fn confine(options: &cli::Gateway, uid: Option<Uid>, gid: Option<Gid>) -> Result<()> {
     if let Some(dir) = &options.chroot {
         nix::unistd::chroot(dir).with_context(|| format!("-t {}", dir.display()))?;
         std::env::set_current_dir("/").context("-t")?;

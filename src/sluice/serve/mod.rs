@@ -52,6 +52,9 @@ pub struct Tuning {
     pub workers: Option<u8>,
     /// Receive buffer of each socket, bytes.
     pub receive_buffer: Option<usize>,
+    /// User and group that the program will be, when it gives up those it was started with: the
+    /// FIFO of the management is theirs.
+    pub becomes: (Option<u32>, Option<u32>),
 }
 
 /// A running gateway.
@@ -112,8 +115,8 @@ impl Gateway {
         let host =
             Host { program: Arc::clone(&program), script: inputs.script, wakers: wakers.clone() };
         let management = Arc::new(Management::new(&program, counters, Box::new(host)));
-        let service =
-            management_service(&program, &management).map_err(|error| refusal(&files, &[error]))?;
+        let service = management_service(&program, &management, tuning.becomes)
+            .map_err(|error| refusal(&files, &[error]))?;
         let swept = Arc::clone(&program);
         let sweep = Box::new(move || swept.sweep());
         let control = Control::start(dns, wakers.clone(), sweep, service)?;
