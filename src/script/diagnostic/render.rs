@@ -22,10 +22,11 @@ impl Compiled {
     }
 
     fn render_one(&self, out: &mut String, diagnostic: &Diagnostic, color: bool) {
-        let (word, paint) = match diagnostic.severity {
-            Severity::Error => ("error", "\x1b[1;31m"),
-            Severity::Warning => ("warning", "\x1b[1;33m"),
-            Severity::Note => ("note", "\x1b[1;36m"),
+        let word = diagnostic.severity.word();
+        let paint = match diagnostic.severity {
+            Severity::Error => "\x1b[1;31m",
+            Severity::Warning => "\x1b[1;33m",
+            Severity::Note => "\x1b[1;36m",
         };
         let (paint, plain) = if color { (paint, "\x1b[0m") } else { ("", "") };
         let place = self.place(diagnostic.at);

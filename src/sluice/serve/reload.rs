@@ -7,8 +7,9 @@ use serde_json::json;
 use sluice_control::mi::Answer;
 use sluice_engine::module::CommandError;
 use sluice_engine::program::Program;
-use sluice_script::{Compiled, Diagnostic, Severity};
+use sluice_script::{Compiled, Severity};
 
+use super::report;
 use super::script::Origin;
 
 /// Reloads; `script` is where it can be read again.
@@ -27,13 +28,13 @@ pub(super) fn reload(program: &Program, script: Option<&Origin>) -> Answer {
         compiled.script.take().ok_or_else(|| mistakes(&compiled))
     });
     match made {
-        Ok(()) if warnings.is_empty() => Ok(json!("OK")),
-        Ok(()) => Ok(json!({ "warnings": warnings })),
+        Ok(()) => tracing::info!(target: "core", "reload_routes: new routes are in force"),
         Err(error) => {
             tracing::error!(target: "core", "reload_routes: {}", error.text);
-            Err(error)
+            return Err(error);
         }
     }
+    Ok(if warnings.is_empty() { json!("OK") } else { json!({ "warnings": warnings }) })
 }
 
 fn refusal(why: String) -> CommandError {
@@ -42,30 +43,13 @@ fn refusal(why: String) -> CommandError {
 
 fn mistakes(compiled: &Compiled) -> CommandError {
     let first = compiled.diagnostics.iter().find(|d| d.severity == Severity::Error);
-    let first =
-        first.map_or_else(String::new, |d| format!("{}: {}", place(compiled, d), d.message));
+    let first = first
+        .map_or_else(String::new, |d| format!("{}: {}", report::beginning(compiled, d), d.message));
     CommandError { data: Some(findings(compiled, |_| true).into()), ..refusal(first) }
 }
 
 /// A line for each finding that is wanted.
 fn findings(compiled: &Compiled, wanted: impl Fn(Severity) -> bool) -> Vec<String> {
     let wanted = compiled.diagnostics.iter().filter(|d| wanted(d.severity));
-    wanted.map(|d| finding(compiled, d)).collect()
-}
-
-fn finding(compiled: &Compiled, diagnostic: &Diagnostic) -> String {
-    let Diagnostic { severity, code, message, hint, .. } = diagnostic;
-    let severity = match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Note => "note",
-    };
-    let hint = hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
-    format!("{}: {severity}: {message} [{code}]{hint}", place(compiled, diagnostic))
-}
-
-fn place(compiled: &Compiled, diagnostic: &Diagnostic) -> String {
-    let at = diagnostic.at;
-    let source = compiled.sources.get(usize::from(at.file));
-    format!("{}:{}:{}", source.map_or("", |source| &source.name), at.line, at.column)
+    wanted.map(|d| report::line(compiled, d)).collect()
 }

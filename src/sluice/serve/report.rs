@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use serde_json::{Value, json};
 use sluice_script::source::Location;
-use sluice_script::{Compiled, Diagnostic, Severity};
+use sluice_script::{Compiled, Diagnostic};
 
 /// Prints the findings for people, to standard error.
 pub fn print(compiled: &Compiled) {
@@ -15,6 +15,20 @@ pub fn print(compiled: &Compiled) {
 /// the end is one past the last character.
 pub fn json(compiled: &Compiled) -> Value {
     compiled.diagnostics.iter().map(|diagnostic| finding(compiled, diagnostic)).collect()
+}
+
+/// A finding in a line: place, severity, message, code, the mend.
+pub fn line(compiled: &Compiled, diagnostic: &Diagnostic) -> String {
+    let Diagnostic { severity, code, message, hint, .. } = diagnostic;
+    let hint = hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
+    format!("{}: {}: {message} [{code}]{hint}", beginning(compiled, diagnostic), severity.word())
+}
+
+/// Where a finding begins, `FILE:LINE:COLUMN`.
+pub fn beginning(compiled: &Compiled, diagnostic: &Diagnostic) -> String {
+    let at = diagnostic.at;
+    let source = compiled.sources.get(usize::from(at.file));
+    format!("{}:{}:{}", source.map_or("", |source| &source.name), at.line, at.column)
 }
 
 /// The list for a script that could not be read at all.
@@ -35,11 +49,6 @@ pub fn unreadable(path: &str, error: &anyhow::Error) -> Value {
 }
 
 fn finding(compiled: &Compiled, diagnostic: &Diagnostic) -> Value {
-    let severity = match diagnostic.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Note => "note",
-    };
     let notes = diagnostic.labels.iter().map(|label| {
         let mut note = place(compiled, label.at);
         note["message"] = label.text.as_str().into();
@@ -47,7 +56,7 @@ fn finding(compiled: &Compiled, diagnostic: &Diagnostic) -> Value {
     });
     let traceback = compiled.traceback(diagnostic.at.file);
     let mut finding = place(compiled, diagnostic.at);
-    finding["severity"] = severity.into();
+    finding["severity"] = diagnostic.severity.word().into();
     finding["code"] = diagnostic.code.into();
     finding["message"] = diagnostic.message.as_str().into();
     finding["hint"] = diagnostic.hint.as_deref().into();
