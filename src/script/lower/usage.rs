@@ -98,8 +98,12 @@ impl Usage {
         let names: Vec<&str> = self.set.iter().map(String::as_str).collect();
         let mut told = HashSet::new();
         for (sub, shown, at) in &self.read {
+            // Named as `$var(sub)`, or given its first value by `sub=i:1`.
             let param = script.params.iter().any(|param| match &param.value {
-                Setting::Text(text) | Setting::Word(text) => text.contains(&format!("({sub})")),
+                Setting::Text(text) | Setting::Word(text) => {
+                    let first = text.split_once('=').is_some_and(|(name, _)| name.trim() == sub);
+                    first || text.contains(&format!("({sub})"))
+                }
                 Setting::Int(_) => false,
             });
             if self.set.contains(sub) || param || !told.insert(sub) {
