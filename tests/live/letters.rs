@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::sip::{Agent, Request, first_line, headers, reply};
 use crate::support::{Ended, Folder, Running, SLUICE, address, refused, sluice};
@@ -106,14 +107,31 @@ fn workers_are_at_most_one_per_cpu() {
 
 #[test]
 fn more_d_means_more_log() {
+    let script = ANSWERING.replace("route {", "log_level=0\nroute {");
+    let folder = Folder::new();
+    let (path, pid, gateway) = (folder.write("test.cfg", &script), folder.path("pid"), address());
+    let mut command = Command::new(SLUICE);
+    command.args(["-f", &path, "-P", &pid, "-l", &format!("udp:{gateway}")]);
+    let quiet = Running::spawn(&mut command, "");
+    while !fs::exists(&pid).unwrap() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    quiet.signal("TERM");
+    assert_eq!(quiet.wait().err, "");
+    for letters in [&["-dd"][..], &["-d", "-d"]] {
+        Scene::of(&script, letters, Folder::new()).end();
+    }
+}
+
+#[test]
+fn lines_of_the_script_have_a_threshold_of_their_own() {
     let script =
         ANSWERING.replace("route {", "xlog_level=4\nroute { xlog(\"L_DBG\", \"fine\\n\");");
-    let quiet = Scene::of(&script, &[], Folder::new()).end();
+    let told = Scene::of(&script, &[], Folder::new()).end();
+    assert!(told.err.contains("DBG:script: fine"), "{}", told.err);
+    let script = script.replace("=4", "=3");
+    let quiet = Scene::of(&script, &["-dd"], Folder::new()).end();
     assert!(!quiet.err.contains("fine"), "{}", quiet.err);
-    for letters in [&["-dd"][..], &["-d", "-d"]] {
-        let loud = Scene::of(&script, letters, Folder::new()).end();
-        assert!(loud.err.contains("DBG:script: fine"), "{}", loud.err);
-    }
 }
 
 #[test]

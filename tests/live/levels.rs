@@ -1,4 +1,5 @@
-//! `log_level` and `xlog_level` while the program runs: which lines come after each.
+//! `log_level` and `xlog_level` while the program runs: which lines come after each. Lines of the
+//! script obey `xlog_level` alone.
 
 use serde_json::json;
 
@@ -39,10 +40,13 @@ fn lines_come_by_the_levels_in_force() {
         "INFO:script: notice of first",
         "ERROR:script: levels of first: 2 2",
         "INFO:script: notice of second",
+        "DBG:script: debug of second",
         "ERROR:script: levels of second: 2 4",
         "INFO:script: notice of third",
         "DBG:script: debug of third",
         "ERROR:script: levels of third: 4 4",
+        "INFO:script: notice of fourth",
+        "DBG:script: debug of fourth",
         "ERROR:script: levels of fourth: -1 4",
         "ERROR:script: levels of fifth: 4 -3",
     ];

@@ -85,3 +85,20 @@ fn every_entry_is_tested() {
         .collect();
     none(entries().iter().filter_map(|entry| untested(entry, &tests)).collect());
 }
+
+/// What is asked of the language is shown in the program itself (`tests/live/language.rs`).
+#[test]
+fn every_entry_of_the_core_has_a_snippet() {
+    let all = files();
+    let snippets = all.iter().filter(|file| file.path.starts_with("tests/live/language/"));
+    let snippets: String = snippets.map(|file| file.text.as_str()).collect();
+    let mut core = entries();
+    core.retain(|entry| entry.module == CORE.name && is_of_the_language(&entry.name));
+    assert!(core.len() > 200, "the core has more entries than {}", core.len());
+    none(core.iter().filter_map(|entry| untested(entry, &snippets)).collect());
+}
+
+/// Functions, variables, transformations; not what the table has for the outside.
+fn is_of_the_language(name: &str) -> bool {
+    name.ends_with('(') || name.starts_with('$') || name.contains('.')
+}

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI8, Ordering};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
 use tracing_appender::non_blocking::WorkerGuard;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt;
@@ -16,7 +17,7 @@ use tracing_subscriber::{Registry, fmt, reload};
 static LEVEL: AtomicI8 = AtomicI8::new(2);
 
 /// Changes the threshold; there once logging has been started.
-static FILTER: OnceLock<Box<dyn Fn(LevelFilter) + Send + Sync>> = OnceLock::new();
+static FILTER: OnceLock<Box<dyn Fn(Targets) + Send + Sync>> = OnceLock::new();
 
 /// Starts logging to standard error, at OpenSIPS' level -3 to 4. Lines are written until the
 /// guard is dropped; when they come faster than they can be written, they are dropped rather than
@@ -51,14 +52,16 @@ pub fn set_level(level: i8) {
     }
 }
 
-/// OpenSIPS' log level, -3 to 4, as a level of ours.
-fn filter(opensips: i8) -> LevelFilter {
-    match opensips {
+/// OpenSIPS' log level, -3 to 4, for all lines but those of `xlog`, which the script has judged by
+/// its own threshold.
+fn filter(opensips: i8) -> Targets {
+    let level = match opensips {
         ..=-1 => LevelFilter::ERROR,
         0 | 1 => LevelFilter::WARN,
         2 | 3 => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
-    }
+    };
+    Targets::new().with_default(level).with_target("script::xlog", LevelFilter::DEBUG)
 }
 
 struct Line;
@@ -81,7 +84,9 @@ where
             Level::INFO => "INFO",
             Level::DEBUG | Level::TRACE => "DBG",
         };
-        write!(writer, "{level}:{}: ", metadata.target())?;
+        // `script::xlog` is a line of the script.
+        let target = metadata.target().split("::").next().unwrap_or_default();
+        write!(writer, "{level}:{target}: ")?;
         ctx.format_fields(writer.by_ref(), event)?;
         writeln!(writer)
     }

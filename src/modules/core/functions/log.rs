@@ -1,5 +1,5 @@
 //! `xlog`, `xdbg` and `log`: lines of the script's own (spec 1.5), through `tracing` with the
-//! target "script".
+//! target "script::xlog".
 
 use sluice_engine::module::Function;
 use sluice_engine::{Ctx, Flow, Text, Value};
@@ -11,6 +11,9 @@ use crate::table::{function, optional, param};
 const TEXT: &[ParamDef] =
     &[param("level or text", ParamKind::Any), optional("text", ParamKind::Text)];
 const SOLE: &[ParamDef] = &[param("text", ParamKind::Text)];
+
+/// A target of their own, since `log_level` does not filter them: `xlog_level` does (spec 1.3).
+const LINES: &str = "script::xlog";
 
 const NOTICE: i64 = 2;
 const DEBUG: i64 = 4;
@@ -113,9 +116,9 @@ fn emit(ctx: &Ctx<'_>, level: i64, text: Text) {
     let text = String::from_utf8_lossy(ctx.bytes(text));
     let text = text.trim_end_matches('\n');
     match level {
-        ..=-1 => tracing::error!(target: "script", "{text}"),
-        0..=1 => tracing::warn!(target: "script", "{text}"),
-        2..=3 => tracing::info!(target: "script", "{text}"),
-        _ => tracing::debug!(target: "script", "{text}"),
+        ..=-1 => tracing::error!(target: LINES, "{text}"),
+        0..=1 => tracing::warn!(target: LINES, "{text}"),
+        2..=3 => tracing::info!(target: LINES, "{text}"),
+        _ => tracing::debug!(target: LINES, "{text}"),
     }
 }
