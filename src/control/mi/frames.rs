@@ -1,10 +1,10 @@
 //! Cuts the stream of a FIFO into requests. Pure: bytes in, requests out.
 //!
 //! Two forms come down the same pipe. JSON-RPC (3.x) is one line, `:REPLY:{"jsonrpc":...}`, whose
-//! end some writers leave out. The text of 1.x is `:COMMAND:REPLY`, then a parameter a line, then an
-//! empty line. Writers do not take turns, so what is unfinished ends with the next line that begins
-//! with a colon, or when its writer has been silent ([`Frames::finish`]): nobody's rest is read as
-//! the head of another's.
+//! end some writers leave out. The text of 1.x is `:COMMAND:REPLY`, a parameter a line, an empty
+//! line. Writers do not take turns, so what is unfinished ends with the next line that begins with
+//! a colon, or when its writer has been silent ([`Frames::finish`]): nobody's rest is read as the
+//! head of another's.
 
 use std::mem;
 

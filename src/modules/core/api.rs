@@ -1,6 +1,6 @@
 //! What other modules use of the core.
 
-use sluice_engine::{Ctx, Text};
+use sluice_engine::{Ctx, Text, TimeZone};
 
 use super::calendar::Civil;
 use super::uri::Pieces;
@@ -11,10 +11,10 @@ pub fn date_line(seconds: u64, out: &mut Vec<u8>) {
     Civil::of(seconds).format(b"%a, %d %b %Y %H:%M:%S GMT\r\n", out);
 }
 
-/// A moment as C writes it, `Mon Nov 23 13:05:09 2026`, in UTC.
-pub fn date_text(seconds: u64) -> String {
+/// A moment as C writes it, `Mon Nov 23 13:05:09 2026`, in a zone.
+pub fn date_text(seconds: u64, zone: &TimeZone) -> String {
     let mut text = Vec::new();
-    Civil::of(seconds).format(b"%c", &mut text);
+    Civil::local(seconds, zone).format(b"%c", &mut text);
     String::from_utf8_lossy(&text).into_owned()
 }
 

@@ -47,13 +47,14 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Sends the command and prints its answer.
 ///
 /// # Errors
-/// Never; it is printed, for the exit code 1.
+/// When it cannot be printed; a refusal is printed, for the exit code 1.
 pub fn run(options: &Options) -> Result<ExitCode> {
     match ask(options) {
-        Ok(result) => {
-            println!("{result:#}");
-            Ok(ExitCode::SUCCESS)
-        }
+        Ok(result) => match writeln!(std::io::stdout(), "{result:#}") {
+            // Whoever reads it may have seen enough: `| head`.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(ExitCode::SUCCESS),
+        },
         Err(error) => {
             eprintln!("sluice: {error:#}");
             Ok(ExitCode::FAILURE)
@@ -177,23 +178,16 @@ fn refusal(error: &Value) -> String {
     match &error["data"] {
         Value::Null => {}
         Value::String(why) => text.extend([": ", why]),
-        Value::Array(findings) => {
-            findings.iter().for_each(|finding| text.push_str(&format!("\n{}", line(finding))));
+        Value::Array(lines) => {
+            for line in lines {
+                let whole = || line.to_string();
+                text.push('\n');
+                text.push_str(&line.as_str().map_or_else(whole, str::to_owned));
+            }
         }
         other => text.push_str(&format!("\n{other:#}")),
     }
     text
-}
-
-/// A finding of a check as a check prints it; anything else as JSON.
-fn line(finding: &Value) -> String {
-    let part = |name| finding[name].as_str();
-    match (part("file"), &finding["line"], &finding["column"], part("severity"), part("message")) {
-        (Some(file), Value::Number(line), Value::Number(column), Some(severity), Some(message)) => {
-            format!("{file}:{line}:{column}: {severity}: {message}")
-        }
-        _ => finding.to_string(),
-    }
 }
 
 /// Our reply FIFO; removed when dropped.
@@ -257,10 +251,9 @@ mod tests {
 
     #[test]
     fn an_error_is_told_with_its_data() {
-        let finding = json!({ "severity": "error", "code": "x", "file": "a.cfg", "line": 3,
-            "column": 7, "message": "no route" });
-        let error = json!({ "code": 500, "message": "bad script", "data": [finding, { "b": 2 }] });
-        assert_eq!(refusal(&error), "500 bad script\na.cfg:3:7: error: no route\n{\"b\":2}");
+        let error =
+            json!({ "code": 500, "message": "bad script", "data": ["a.cfg:1", { "b": 2 }] });
+        assert_eq!(refusal(&error), "500 bad script\na.cfg:1\n{\"b\":2}");
         let error = json!({ "code": -32601, "message": "Method not found", "data": "no command" });
         assert_eq!(refusal(&error), "-32601 Method not found: no command");
         assert_eq!(refusal(&json!({ "code": 404, "message": "gone" })), "404 gone");

@@ -38,7 +38,7 @@ impl mi::Host for Host {
     }
 
     fn date(&self, seconds: u64) -> String {
-        date_text(seconds)
+        date_text(seconds, &self.program.shared().zone)
     }
 
     fn reload_routes(&self) -> mi::Answer {
