@@ -13,5 +13,8 @@ pub const PATCHES: usize = 1_024;
 /// Most bytes of patch text of a message: more could not be sent anyway.
 pub const PATCH_TEXT: usize = 65_535;
 
-/// Formats of one media stream that are looked at: payload types of RTP have seven bits.
-pub const SDP_FORMATS: usize = 128;
+/// Streams of a session description that are looked at; real ones have fewer than twenty.
+pub const STREAMS: usize = 256;
+
+/// Parts of a body that are looked at: each edit of a part is a patch, of which there is a limit.
+pub const PARTS: usize = 64;

@@ -2,8 +2,8 @@
 //!
 //! Takes a body and its boundary, gives the parts as pieces of it. Never allocates, never panics.
 
-use crate::params;
 use crate::text::{split_once, trim};
+use crate::{limits, params};
 
 /// One part.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,11 +40,11 @@ pub fn is_type(content_type: &[u8], mime: &[u8]) -> bool {
     bare(content_type).eq_ignore_ascii_case(bare(mime))
 }
 
-/// The parts in order. What stands before the first delimiter and behind the last is no part; a
+/// The parts in order, at most [`limits::PARTS`]. What stands before the first delimiter and behind the last is no part; a
 /// part that is not ended goes to the body's end.
 pub fn parts<'a>(body: &'a [u8], boundary: &'a [u8]) -> impl Iterator<Item = Part<'a>> {
     let mut next = delimiter(body, boundary, 0);
-    std::iter::from_fn(move || {
+    let all = std::iter::from_fn(move || {
         let Delimiter { start, end, last: false } = next? else { return None };
         next = delimiter(body, boundary, end);
         let stop = next.map_or(body.len(), |next| next.start);
@@ -53,7 +53,8 @@ pub fn parts<'a>(body: &'a [u8], boundary: &'a [u8]) -> impl Iterator<Item = Par
         let content = content.strip_suffix(b"\n").unwrap_or(content);
         let content = content.strip_suffix(b"\r").unwrap_or(content);
         Some(Part { whole: body.get(start..stop).unwrap_or_default(), headers, content })
-    })
+    });
+    all.take(limits::PARTS)
 }
 
 /// Where the delimiter begins that ends the last part; `None` when there is none.
@@ -140,6 +141,8 @@ mod tests {
         }
         assert_eq!(parts(b"--b1\nA: b\n\nopen end", b"b1").next().unwrap().content, b"open end");
         assert_eq!(closing(b"--b1\r\n", b"b1"), None);
+        let many = "--b1\r\n".repeat(1_000);
+        assert_eq!(parts(many.as_bytes(), b"b1").count(), limits::PARTS);
     }
 
     #[test]

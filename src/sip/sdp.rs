@@ -25,6 +25,13 @@ impl<'a> Line<'a> {
         text.strip_suffix(b"\r").unwrap_or(text)
     }
 
+    /// The payload type that an attribute is about: `rtpmap`, `fmtp`, `rtcp-fb`.
+    pub fn payload(&self) -> Option<&'a [u8]> {
+        let (name, rest) = split_once(self.value, b':')?;
+        let about = self.kind == b'a' && matches!(name, b"rtpmap" | b"fmtp" | b"rtcp-fb");
+        about.then(|| word(rest)).flatten().map(|(payload, _)| payload)
+    }
+
     fn of(text: &'a [u8]) -> Self {
         let whole = Self { text, kind: 0, value: text };
         match whole.bare() {
@@ -91,9 +98,9 @@ impl<'a> Sdp<'a> {
         text.get(..next_media(text, 0)).unwrap_or(text)
     }
 
-    /// The streams in order; one whose `m=` cannot be read is skipped.
+    /// The streams in order, at most [`limits::STREAMS`]; one whose `m=` cannot be read is skipped.
     pub fn streams(&self) -> impl Iterator<Item = Stream<'a>> + use<'a> {
-        self.blocks().filter_map(Stream::of)
+        self.blocks().filter_map(Stream::of).take(limits::STREAMS)
     }
 
     /// The session's `c=` address.
@@ -133,11 +140,12 @@ impl<'a> Sdp<'a> {
         if connections.any(|line| address(line.value).is_none()) {
             return Err(Defect::Address);
         }
+        let common = self.connection();
         for block in self.blocks() {
             let stream = Stream::of(block).ok_or(Defect::Media)?;
             // RFC 3264 6: a stream with port 0 is not used.
             let unused = number(stream.port) == Some(0);
-            if !unused && stream.connection().or(self.connection()).is_none() {
+            if !unused && stream.connection().or(common).is_none() {
                 return Err(Defect::Connection);
             }
         }
@@ -182,11 +190,6 @@ impl<'a> Stream<'a> {
         good.then_some(Self { text, media, port, protocol, formats })
     }
 
-    /// Its formats in order: payload types of RTP, at most as many as there can be.
-    pub fn formats(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        words(self.formats).take(limits::SDP_FORMATS)
-    }
-
     /// Its own `c=` address.
     pub fn connection(&self) -> Option<&'a [u8]> {
         connection(self.text)
@@ -195,18 +198,6 @@ impl<'a> Stream<'a> {
     /// Its own direction.
     pub fn direction(&self) -> Option<Direction> {
         direction(self.text)
-    }
-
-    /// The codec of a payload type: its `a=rtpmap`, else what RFC 3551 gave the number.
-    pub fn codec(&self, format: &[u8]) -> Option<Codec<'a>> {
-        let mapped = self.attributes_of(format).find_map(|line| Codec::of_rtpmap(line.value));
-        mapped.or_else(|| Codec::assigned(format).filter(|_| self.protocol.starts_with(b"RTP/")))
-    }
-
-    /// The attribute lines that belong to a payload type: `rtpmap`, `fmtp`, `rtcp-fb`.
-    pub fn attributes_of(&self, format: &[u8]) -> impl Iterator<Item = Line<'a>> {
-        lines(self.text)
-            .filter(move |line| line.kind == b'a' && payload(line.value) == Some(format))
     }
 }
 
@@ -220,16 +211,17 @@ pub struct Codec<'a> {
 }
 
 impl<'a> Codec<'a> {
-    /// Reads the value of an attribute line, `rtpmap:0 PCMU/8000/1`.
-    fn of_rtpmap(value: &'a [u8]) -> Option<Self> {
-        let (_, encoding) = word(value.strip_prefix(b"rtpmap:")?)?;
+    /// What `a=rtpmap:0 PCMU/8000/1` says; `None` for another line.
+    pub fn of(line: &Line<'a>) -> Option<Self> {
+        let rest = line.value.strip_prefix(b"rtpmap:").filter(|_| line.kind == b'a')?;
+        let (_, encoding) = word(rest)?;
         let mut parts = encoding.trim_ascii().split(|byte| *byte == b'/');
         let name = parts.next().filter(|name| !name.is_empty())?;
         Some(Self { name, clock: parts.next().unwrap_or_default() })
     }
 
-    /// RFC 3551 6: payload types that need no `rtpmap`.
-    fn assigned(format: &[u8]) -> Option<Self> {
+    /// RFC 3551 6: payload types of RTP that need no `rtpmap`.
+    pub fn assigned(format: &[u8]) -> Option<Self> {
         let (_, name, clock) = ASSIGNED.iter().find(|(of, ..)| number(format) == Some(*of))?;
         Some(Self { name: name.as_bytes(), clock: clock.as_bytes() })
     }
@@ -271,13 +263,6 @@ fn address(value: &[u8]) -> Option<&[u8]> {
         None => matches!(kind, b"IP4" | b"IP6"),
     };
     (net == b"IN" && version && words.next().is_none()).then_some(address)
-}
-
-/// The payload type that an attribute's value is about.
-fn payload(value: &[u8]) -> Option<&[u8]> {
-    let (name, rest) = split_once(value, b':')?;
-    let about = matches!(name, b"rtpmap" | b"fmtp" | b"rtcp-fb");
-    about.then(|| word(rest)).flatten().map(|(payload, _)| payload)
 }
 
 /// The first word of a text and the rest.
@@ -359,21 +344,15 @@ mod tests {
         let streams: Vec<_> = sdp.streams().collect();
         let medias: Vec<_> = streams.iter().map(|s| (text(s.media), text(s.port))).collect();
         assert_eq!(medias, [("audio", "49170"), ("video", "0/2"), ("image", "5004")]);
-        let formats: Vec<_> = streams[0].formats().map(text).collect();
-        assert_eq!(
-            (formats.as_slice(), text(streams[0].formats)),
-            (&["0", "8", "96"][..], "0  8 96")
-        );
-        let name = |stream: usize, format: &str| {
-            let codec = streams[stream].codec(format.as_bytes());
-            codec.map(|codec| (text(codec.name), text(codec.clock)))
-        };
-        assert_eq!(name(0, "8"), Some(("PCMA", "8000")));
-        assert_eq!(name(0, "96"), Some(("speex", "16000")));
-        assert_eq!(name(0, "97"), None, "the other stream's");
-        assert_eq!(name(1, "97"), Some(("H264", "90000")));
-        assert_eq!(name(2, "t38"), None);
-        assert_eq!(streams[0].attributes_of(b"96").count(), 2);
+        assert_eq!(text(streams[0].formats), "0  8 96");
+        let seen: Vec<_> = lines(streams[0].text).filter_map(|line| Codec::of(&line)).collect();
+        assert_eq!(seen, [Codec { name: b"speex", clock: b"16000" }]);
+        let about: Vec<_> = lines(streams[0].text).filter_map(|line| line.payload()).collect();
+        assert_eq!(about, [b"96", b"96"]);
+        let video = lines(streams[1].text).find_map(|line| Codec::of(&line));
+        assert_eq!(video, Some(Codec { name: b"H264", clock: b"90000" }));
+        assert_eq!(Codec::assigned(b"8"), Some(Codec { name: b"PCMA", clock: b"8000" }));
+        assert_eq!((Codec::assigned(b"96"), Codec::assigned(b"t38")), (None, None));
         assert_eq!((streams[0].direction(), streams[0].connection()), (None, None));
         assert_eq!(streams[1].direction(), Some(Direction::Inactive));
         assert_eq!(streams[1].connection(), Some(&b"2001:db8::1"[..]));
@@ -403,18 +382,18 @@ mod tests {
 
     #[test]
     fn hostile_descriptions_are_read_to_their_end() {
-        for bad in ["m=", "m=\n", "m=m=m=", "\nm=a 1 b c", "m=audio 1 RTP/AVP 0\r\na=rtpmap:"] {
+        for (bad, count) in [
+            ("m=", 0),
+            ("m=\n", 0),
+            ("m=m=m=", 0),
+            ("\nm=a 1 b c", 1),
+            ("m=audio 1 RTP/AVP 0\r\na=rtpmap:\r\na=rtpmap:0 /8000\r\na=fmtp", 1),
+        ] {
             let sdp = Sdp { text: bad.as_bytes() };
-            for stream in sdp.streams() {
-                assert_eq!(
-                    stream.formats().filter_map(|f| stream.codec(f)).count(),
-                    usize::from(stream.media == b"audio"),
-                    "{bad:?}"
-                );
-            }
+            assert_eq!(sdp.streams().count(), count, "{bad:?}");
+            let many = format!("{bad}\r\n{}", "m=a 1 b c\n".repeat(1_000));
+            assert_eq!(Sdp { text: many.as_bytes() }.streams().count(), limits::STREAMS);
+            assert!(lines(bad.as_bytes()).all(|line| Codec::of(&line).is_none()), "{bad:?}");
         }
-        let many = format!("m=audio 1 RTP/AVP{}", " 0".repeat(5_000));
-        let sdp = Sdp { text: many.as_bytes() };
-        assert_eq!(sdp.streams().next().unwrap().formats().count(), limits::SDP_FORMATS);
     }
 }

@@ -116,6 +116,22 @@ fn streams_are_found_and_deleted() {
 }
 
 #[test]
+fn hostile_descriptions_cost_a_bounded_number_of_edits() {
+    let streams = "m=audio 1 RTP/AVP 0 8\r\n".repeat(2_000);
+    let attributes = format!("m=audio 1 RTP/AVP 0 8\r\n{}", "a=fmtp:0 x\r\n".repeat(4_000));
+    let formats = format!("m=audio 1 RTP/AVP{}\r\n", " 0".repeat(20_000));
+    for sdp in [streams, attributes, formats] {
+        let edits = "codec_delete(\"PCMU\"); codec_move_up_re(\"PCM\"); is_audio_on_hold(); \
+            stream_delete(\"video\"); stream_delete(\"audio\");";
+        let text = edited_in(edits, &with_body("application/sdp", &sdp));
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(
+            head.contains(&format!("Content-Length: {}", body.len())) && body.len() < sdp.len()
+        );
+    }
+}
+
+#[test]
 fn audio_on_hold() {
     let code = |sdp: &str| {
         let script = "is_audio_on_hold(); sl_send_reply(200, \"$rc\");";

@@ -6,11 +6,11 @@
 
 use std::any::Any;
 
+use ahash::{AHashMap, AHashSet};
 use sluice_engine::module::Function;
 use sluice_engine::{Ctx, Flow, Value};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
-use sluice_sip::limits::SDP_FORMATS;
-use sluice_sip::sdp::{Codec, Stream};
+use sluice_sip::sdp::{Codec, Line, Stream, lines};
 
 use super::content::descriptions;
 use crate::regexes::{Read, with_regex};
@@ -110,13 +110,11 @@ fn one_stream(
 ) -> bool {
     let place = ctx.message.span_of(stream.formats);
     let now = ctx.run.patches.replaced(place).unwrap_or(stream.formats).to_vec();
-    let (mut meant, mut others) = (Vec::new(), Vec::new());
-    let formats = now.split(u8::is_ascii_whitespace).filter(|format| !format.is_empty());
-    for (at, format) in formats.enumerate() {
-        // What lies behind the limit is no payload type: it stays as it is.
-        let codec = if at < SDP_FORMATS { stream.codec(format) } else { None };
-        if codec.is_some_and(is_meant) { meant.push(format) } else { others.push(format) }
-    }
+    let codecs = Codecs::of(stream);
+    let (meant, others): (Vec<&[u8]>, Vec<&[u8]>) = now
+        .split(u8::is_ascii_whitespace)
+        .filter(|format| !format.is_empty())
+        .partition(|format| codecs.get(format).is_some_and(is_meant));
     if meant.is_empty() || act == Act::Find {
         return !meant.is_empty();
     }
@@ -127,15 +125,41 @@ fn one_stream(
             meant.get(..1).unwrap_or_default().join(&b' ')
         }
         Act::Delete => others.join(&b' '),
-        Act::MoveDown => [others, meant.clone()].concat().join(&b' '),
-        Act::MoveUp | Act::Find => [meant.clone(), others].concat().join(&b' '),
+        Act::MoveDown => [&others[..], &meant].concat().join(&b' '),
+        Act::MoveUp | Act::Find => [&meant[..], &others].concat().join(&b' '),
     };
     ctx.run.patches.replace_anew(place, &list);
     if act == Act::Delete {
-        for line in meant.iter().flat_map(|format| stream.attributes_of(format)) {
+        let meant: AHashSet<&[u8]> = meant.into_iter().collect();
+        let about = |line: &Line<'_>| line.payload().is_some_and(|format| meant.contains(format));
+        for line in lines(stream.text).filter(about) {
             let line = ctx.message.span_of(line.text);
             ctx.run.patches.remove(line);
         }
     }
     true
+}
+
+/// The codecs of a stream by payload type; read once, since a hostile stream has thousands.
+struct Codecs<'a> {
+    mapped: AHashMap<&'a [u8], Codec<'a>>,
+    /// Payload types that need no `a=rtpmap` count.
+    assigned: bool,
+}
+
+impl<'a> Codecs<'a> {
+    fn of(stream: &Stream<'a>) -> Self {
+        let mut mapped = AHashMap::new();
+        for line in lines(stream.text) {
+            if let (Some(codec), Some(format)) = (Codec::of(&line), line.payload()) {
+                mapped.entry(format).or_insert(codec);
+            }
+        }
+        Self { mapped, assigned: stream.protocol.starts_with(b"RTP/") }
+    }
+
+    fn get(&self, format: &[u8]) -> Option<Codec<'a>> {
+        let mapped = self.mapped.get(format).copied();
+        mapped.or_else(|| Codec::assigned(format).filter(|_| self.assigned))
+    }
 }

@@ -81,14 +81,15 @@ fn select(
 
 fn on_hold(ctx: &mut Ctx<'_>) -> Flow {
     for sdp in descriptions(ctx) {
+        let (common, way) = (sdp.connection(), sdp.direction());
         for stream in sdp.streams().filter(|stream| stream.media.eq_ignore_ascii_case(b"audio")) {
             if !is_left(ctx, &stream) {
                 continue;
             }
-            if stream.connection().or(sdp.connection()) == Some(b"0.0.0.0") {
+            if stream.connection().or(common) == Some(b"0.0.0.0") {
                 return Flow::Code(1);
             }
-            let direction = stream.direction().or(sdp.direction());
+            let direction = stream.direction().or(way);
             if matches!(direction, Some(Direction::SendOnly | Direction::Inactive)) {
                 return Flow::Code(2);
             }
