@@ -22,6 +22,7 @@ use crate::run::{Packet, Run, RunState};
 use crate::settings::{Levels, Settings};
 use crate::sockets::Sockets;
 use crate::value::{Source, Text, Value};
+use crate::vars::Vars;
 
 /// What all workers look at; but for the levels nobody changes it.
 #[derive(Clone, Debug)]
@@ -57,7 +58,7 @@ pub struct Local {
     /// The transmit batch.
     pub output: Output,
     /// `$var` values by slot; they outlive a message (spec 1.11).
-    pub vars: Vec<Kept>,
+    pub vars: Vars,
     /// State of the worker's random numbers.
     pub random: u64,
     /// This worker's own threshold of `xlog()`, `$xlog_level`.
@@ -97,9 +98,9 @@ impl Kept {
 impl Local {
     /// A worker's own things; each `$var` has the first value that the script names.
     pub fn new(id: WorkerId, cells: Cells, script: &Script, random: u64) -> Self {
-        let mut vars = vec![Kept::Null; script.vars.len()];
+        let mut vars = Vars::new(script.vars.len());
         for (slot, value) in &script.first_vars {
-            if let Some(place) = vars.get_mut(*slot as usize) {
+            if let Some(place) = vars.get_mut(*slot) {
                 *place = Kept::of(value);
             }
         }

@@ -26,6 +26,7 @@ pub mod settings;
 pub mod sockets;
 pub mod uses;
 pub mod value;
+pub mod vars;
 pub mod vm;
 pub mod worker;
 

@@ -10,6 +10,13 @@ pub const STEPS_PER_TURN: u32 = 20_000;
 /// Texts that one run may make, in bytes: a loop that only grows a string ends here.
 pub const ARENA_BYTES: usize = 4 << 20;
 
+/// `$var` names that a script makes at run time, in one worker: it may make them of what it
+/// receives, and each is looked up one by one.
+pub const NAMED_VARS: usize = 256;
+
+/// Bytes of such a name: longer ones are not names.
+pub const NAMED_VAR_BYTES: usize = 256;
+
 /// Values on the stack of one run: nesting of calls, arguments and expressions.
 pub const STACK_VALUES: usize = 4096;
 

@@ -7,12 +7,13 @@ use sluice_base::{Now, SocketId};
 use sluice_script::ir::{ReferenceId, RouteKind};
 use sluice_sip::{Index, Patches};
 
-use crate::context::{Kept, Shared};
+use crate::context::Shared;
 use crate::dset::DestinationSet;
 use crate::fault::Fault;
 use crate::module::Subject;
 use crate::own::Origin;
 use crate::value::{Text, Value};
+use crate::vars::Vars;
 use crate::vm::Machine;
 
 /// Where the run's message came from.
@@ -70,7 +71,7 @@ pub struct Run {
     /// The message's bytes while the run is parked.
     pub kept: Vec<u8>,
     /// The `$var` values that belong to the run while it is parked.
-    pub vars: Vec<Kept>,
+    pub vars: Vars,
     /// What it began for.
     pub origin: Origin,
     /// The edition that it began with, while it is parked.
@@ -85,7 +86,7 @@ impl Default for Run {
             state: RunState::new(),
             machine: Machine::new(),
             kept: Vec::new(),
-            vars: Vec::new(),
+            vars: Vars::default(),
             origin: Origin::Message,
             edition: None,
         }

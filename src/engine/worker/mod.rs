@@ -22,7 +22,7 @@ use sluice_sip::{Message, Reason, StartLine};
 
 pub use links::{Links, mesh};
 
-use crate::context::{Ctx, Kept, Local, Shared};
+use crate::context::{Ctx, Local, Shared};
 use crate::counter::{self, Counter};
 use crate::job::Mail;
 use crate::limits;
@@ -194,7 +194,7 @@ impl Worker {
         self.request_route = script.route(RouteKind::Request, b"");
         self.reply_route = script.route(RouteKind::Reply, b"");
         // Names keep their slots, so values outlive the edition that set them.
-        self.local.vars.resize(script.vars.len(), Kept::Null);
+        self.local.vars.adopt(&script.vars);
         self.set_timers(now);
     }
 

@@ -92,7 +92,7 @@ pub(super) const LIST: &[Function] = &[
 
 /// There is nothing to dump: memory is the system's.
 fn memory(ctx: &mut Ctx<'_>, pool: &str) -> Flow {
-    let (texts, variables) = (ctx.run.arena.len(), ctx.local.vars.len());
+    let (texts, variables) = (ctx.run.arena.len(), ctx.local.vars.count());
     tracing::info!(
         target: "script",
         "no {pool} pool: memory comes from the system; this run keeps {texts} bytes of texts, \

@@ -221,7 +221,7 @@ fn assign(ctx: &mut Ctx<'_>, variable: Variable, number: i64) {
     match variable {
         Variable::Avp(slot) => ctx.avp_push(AvpKey::Slot(slot), Value::Int(number)),
         Variable::Var(slot) => {
-            if let Some(place) = ctx.local.vars.get_mut(slot as usize) {
+            if let Some(place) = ctx.local.vars.get_mut(slot) {
                 *place = sluice_engine::context::Kept::Int(number);
             }
         }

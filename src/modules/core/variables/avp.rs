@@ -1,6 +1,6 @@
 //! `$avp` (spec 2.3), `$var` (spec 1.11), `$param` and `$return`.
 
-use sluice_engine::context::Kept;
+use sluice_engine::context::{Kept, bytes_in};
 use sluice_engine::module::{Name, Subject, Variable};
 use sluice_engine::run::AvpKey;
 use sluice_engine::{Ctx, Text, Value};
@@ -116,8 +116,12 @@ fn set(
 }
 
 fn get_var(ctx: &mut Ctx<'_>, subject: Subject) -> Value {
-    let Name::Slot(slot) = subject.name else { return Value::Null };
-    match ctx.local.vars.get(slot as usize) {
+    let kept = match subject.name {
+        Name::Slot(slot) => ctx.local.vars.get(slot),
+        Name::Text(name) => ctx.local.vars.named(ctx.bytes(name)),
+        Name::None => None,
+    };
+    match kept {
         Some(Kept::Int(n)) => Value::Int(*n),
         Some(Kept::Text(bytes)) => {
             let start = ctx.run.arena.len() as u32;
@@ -130,11 +134,7 @@ fn get_var(ctx: &mut Ctx<'_>, subject: Subject) -> Value {
 }
 
 fn set_var(ctx: &mut Ctx<'_>, subject: Subject, value: Value) -> Result<(), &'static str> {
-    let Name::Slot(slot) = subject.name else {
-        return Err("the script names no such $var; a name made at run time needs one");
-    };
-    let kept = ctx.local.vars.get_mut(slot as usize);
-    let mut kept = std::mem::take(kept.ok_or("no such $var")?);
+    let mut kept = std::mem::take(place(ctx, subject.name).ok_or(NO_PLACE)?);
     match (value, value.text()) {
         // A number face wins over the text it was read from only where there is no text.
         (_, Some(text)) => {
@@ -148,10 +148,24 @@ fn set_var(ctx: &mut Ctx<'_>, subject: Subject, value: Value) -> Result<(), &'st
         }
         (value, None) => kept = value.int().map_or(Kept::Null, Kept::Int),
     }
-    if let Some(place) = ctx.local.vars.get_mut(slot as usize) {
+    if let Some(place) = place(ctx, subject.name) {
         *place = kept;
     }
     Ok(())
+}
+
+const NO_PLACE: &str = "too many $var names made at run time, or the name is too long";
+
+/// Where the value of a `$var` is kept.
+fn place<'a>(ctx: &'a mut Ctx<'_>, name: Name) -> Option<&'a mut Kept> {
+    match name {
+        Name::Slot(slot) => ctx.local.vars.get_mut(slot),
+        Name::Text(name) => {
+            let name = bytes_in(name, ctx.message, &ctx.run.arena, ctx.shared);
+            ctx.local.vars.named_mut(name)
+        }
+        Name::None => None,
+    }
 }
 
 /// A parameter of the event whose route runs.
