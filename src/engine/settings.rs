@@ -26,6 +26,8 @@ pub struct Settings {
     pub log_level: i8,
     /// Threshold of `xlog`, -3 to 4.
     pub xlog_level: i8,
+    /// Level of an `xlog` that names none.
+    pub xlog_print_level: i8,
     /// Longest text of one `xlog`, bytes.
     pub xlog_buf_size: usize,
     /// Add `Warning: 392` to local replies.
@@ -102,6 +104,9 @@ impl Settings {
             }
             ("log_level", Setting::Int(n)) => self.log_level = (*n).clamp(-3, 4) as i8,
             ("xlog_level", Setting::Int(n)) => self.xlog_level = (*n).clamp(-3, 4) as i8,
+            ("xlog_print_level", Setting::Int(n)) => {
+                self.xlog_print_level = (*n).clamp(-3, 4) as i8;
+            }
             ("xlog_buf_size", Setting::Int(n)) => {
                 self.xlog_buf_size = usize::try_from(*n).unwrap_or(self.xlog_buf_size);
             }
@@ -123,6 +128,7 @@ impl Default for Settings {
             max_while_loops: 10_000,
             log_level: 2,
             xlog_level: 2,
+            xlog_print_level: 2,
             xlog_buf_size: 4096,
             sip_warning: false,
             reply_to_via: false,

@@ -326,3 +326,13 @@ fn texts_of_times_are_in_the_zone_of_tz() {
     assert_eq!(zone, "SIP/2.0 200 ABC +0430");
     assert!(year.parse::<u32>().unwrap() > 2000, "{year}");
 }
+
+#[test]
+fn xlog_without_a_level_has_that_of_the_script() {
+    let script = ANSWERING.replace("route {", "xlog_print_level=-1\nroute { xlog(\"fine\");");
+    let told = Scene::of(&script, &[], Folder::new()).end();
+    assert!(told.err.contains("ERROR:script: fine"), "{}", told.err);
+    let script = script.replace("=-1", "=3");
+    let quiet = Scene::of(&script, &[], Folder::new()).end();
+    assert!(!quiet.err.contains("fine"), "{}", quiet.err);
+}

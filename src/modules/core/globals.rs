@@ -15,6 +15,7 @@ const NO_TCP: Status = Ignored("only UDP is served, so it changes nothing");
 const NO_TLS: Status = Ignored("TLS is not served, so it changes nothing");
 const STDERR: Status =
     Ignored("the log goes to standard error, where the service manager reads it");
+const COLOURS: Status = Ignored("the log goes to standard error, where colours always work");
 const NO_DEBUG: Status = Ignored("a debugging aid of OpenSIPS' processes");
 const NO_PROCESSES: Status = Ignored("Sluice has one thread per CPU and no other workers");
 
@@ -34,19 +35,25 @@ pub(super) static ALL: &[ParamEntry] = &[
     off("log_msg_buf_size", &[], "Longest line of the log.", Int, STDERR),
     off("stderror_log_format", &["syslog_log_format"], "Format of lines.", Either, STDERR),
     off("stderror_level_filter", &["syslog_level_filter"], "Filter of a target.", Int, STDERR),
-    off("xlog_print_level", &[], "Level of lines made by xlog itself.", Int, STDERR),
-    off("xlog_force_color", &[], "Colours in xlog texts.", Bool, STDERR),
+    off("log_stdout", &[], "Keep standard output.", Bool, STDERR),
+    off("log_json_buf_size", &[], "Longest line in JSON.", Int, STDERR),
+    off("log_event_enabled", &[], "An event for each line.", Bool, Later),
+    off("log_event_level_filter", &[], "Filter of those events.", Int, Later),
+    on("xlog_print_level", &["xlog_default_level"], "Level of xlog() without one; 2.", Int),
+    off("xlog_force_color", &[], "Colours where the log is no terminal's.", Bool, COLOURS),
     // --- workers and process
     on("udp_workers", &["children"], "Number of workers, at most one per CPU; all CPUs.", Int),
     off("tcp_workers", &["tcp_children"], "TCP workers.", Int, NO_PROCESSES),
     off("timer_workers", &[], "Timer workers.", Int, NO_PROCESSES),
     off("auto_scaling_profile", &[], "Growing and shrinking of workers.", Word, NO_PROCESSES),
+    off("auto_scaling_cycle", &[], "How often load is looked at.", Int, NO_PROCESSES),
+    off("tcp_threads", &[], "TCP threads.", Int, NO_PROCESSES),
     off("fork", &[], "Run in the background.", Bool, FOREGROUND),
     off("pidfile", &[], "File of the process number.", Text, FOREGROUND),
     off("user", &["uid"], "User to run as.", Either, PRIVILEGES),
     off("group", &["gid"], "Group to run as.", Either, PRIVILEGES),
-    off("chroot", &[], "Root directory.", Either, PRIVILEGES),
-    off("wdir", &["workdir"], "Working directory.", Either, PRIVILEGES),
+    off("chroot", &[], "Root directory.", Word, PRIVILEGES),
+    off("wdir", &["workdir"], "Working directory.", Word, PRIVILEGES),
     off("disable_core_dump", &[], "No core dumps.", Bool, PRIVILEGES),
     off("open_files_limit", &[], "Limit of open files.", Int, PRIVILEGES),
     off("mpath", &[], "Directory of modules.", Text, Ignored("all modules are built in")),
@@ -100,7 +107,14 @@ pub(super) static ALL: &[ParamEntry] = &[
     off("query_buffer_size", &["query_flush_time"], "Grouping of inserts.", Int, NO_DATABASE),
     off("avp_aliases", &[], "Short names of AVPs (1.x).", Text, Later),
     // --- memory and debugging of OpenSIPS' processes
-    off("memdump", &["memlog", "mem_warming"], "Memory pools.", Either, NO_POOLS),
+    off(
+        "memdump",
+        &["memlog", "mem_dump", "mem_log", "mem_warming"],
+        "Memory pools.",
+        Either,
+        NO_POOLS,
+    ),
+    off("mem_warming_pattern_file", &[], "Memory pools.", Text, NO_POOLS),
     off("shm_hash_split_percentage", &["shm_secondary_hash_size"], "Memory pools.", Int, NO_POOLS),
     off(
         "shm_memlog_size",
@@ -118,6 +132,7 @@ pub(super) static ALL: &[ParamEntry] = &[
         NO_DEBUG,
     ),
     off("restart_persistency_size", &["mem_warming_percentage"], "Memory pools.", Int, NO_POOLS),
+    off("restart_persistency_cache_file", &[], "Memory pools.", Text, NO_POOLS),
     on("enable_asserts", &[], "Whether assert() does anything; 0.", Bool),
     on("abort_on_assert", &[], "Whether a failed assert() ends the program; 0.", Bool),
     // --- TCP and TLS
@@ -125,12 +140,19 @@ pub(super) static ALL: &[ParamEntry] = &[
     off("tcp_connect_timeout", &["tcp_connection_lifetime"], "TCP time-outs.", Int, NO_TCP),
     off("tcp_max_connections", &["tcp_accept_aliases"], "TCP connections.", Int, NO_TCP),
     off("tcp_keepalive", &["tcp_keepcount", "tcp_keepidle"], "TCP keep-alive.", Int, NO_TCP),
-    off("tcp_keepinterval", &["tcp_max_msg_time"], "TCP time-outs.", Int, NO_TCP),
+    off(
+        "tcp_keepinterval",
+        &["tcp_max_msg_time", "tcp_send_timeout", "tcp_write_timeout"],
+        "TCP time-outs.",
+        Int,
+        NO_TCP,
+    ),
+    off("tcp_poll_method", &[], "How TCP connections are waited for.", Word, NO_TCP),
     off(
         "tcp_no_new_conn_bflag",
         &["tcp_no_new_conn_rplflag"],
         "Flags that keep TCP from connecting.",
-        Either,
+        Word,
         NO_TCP,
     ),
     off("tcp_listen_backlog", &["tcp_socket_backlog"], "TCP backlog.", Int, NO_TCP),

@@ -101,6 +101,13 @@ impl Parser<'_, '_> {
             self.blacklist();
             return Ok(());
         }
+        if self.is_word("mem") && self.next.is(Mark::Sum(Arith::Sub)) {
+            let at = self.bump().at;
+            self.skip_rest_of_line();
+            let message = "mem-group is ignored: Sluice has no memory pools";
+            self.report(Diagnostic::note("ignored", at.to(self.last), message));
+            return Ok(());
+        }
         if self.next.is(Mark::Assign) {
             let item = self.global()?;
             program.items.push(item);
@@ -192,14 +199,24 @@ impl Parser<'_, '_> {
         let name = self.name();
         self.bump();
         let mut pieces = Vec::new();
+        // `scale up to 6 on 70% for 4 cycles within 5` and `scale down ..` have lines of their own.
+        let is_profile = name.text == "auto_scaling_profile";
         loop {
-            let begins = self.token.first && (!pieces.is_empty() || self.begins_item());
+            let goes_on = is_profile && self.is_word("scale");
+            let begins = self.token.first && !goes_on && (!pieces.is_empty() || self.begins_item());
             let ends = begins || self.at_end() || self.token.is(Mark::Semicolon);
             // The next `name = value` may follow on the same line.
             let follows = self.token.kind == Kind::Word && self.next.is(Mark::Assign);
             let brace = self.token.is(Mark::LeftBrace) || self.token.is(Mark::RightBrace);
             if ends || brace || (follows && !pieces.is_empty()) {
                 break;
+            }
+            if self.is_word("use_auto_scaling_profile") && name.text.ends_with("_workers") {
+                let at = self.bump().at;
+                self.bump();
+                let message = "the profile is ignored: Sluice has one thread per CPU";
+                self.report(Diagnostic::note("ignored", at.to(self.last), message));
+                continue;
             }
             pieces.push(self.piece()?);
         }

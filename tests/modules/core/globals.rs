@@ -20,12 +20,18 @@ const NAMES: &[&str] = &[
     "log_msg_buf_size",
     "stderror_log_format",
     "stderror_level_filter",
+    "log_stdout",
+    "log_json_buf_size",
+    "log_event_enabled",
+    "log_event_level_filter",
     "xlog_print_level",
     "xlog_force_color",
     "udp_workers",
     "tcp_workers",
     "timer_workers",
     "auto_scaling_profile",
+    "auto_scaling_cycle",
+    "tcp_threads",
     "fork",
     "pidfile",
     "user",
@@ -70,11 +76,13 @@ const NAMES: &[&str] = &[
     "query_buffer_size",
     "avp_aliases",
     "memdump",
+    "mem_warming_pattern_file",
     "shm_hash_split_percentage",
     "shm_memlog_size",
     "pv_print_buf_size",
     "exec_msg_threshold",
     "restart_persistency_size",
+    "restart_persistency_cache_file",
     "enable_asserts",
     "abort_on_assert",
     "disable_tcp",
@@ -82,6 +90,7 @@ const NAMES: &[&str] = &[
     "tcp_max_connections",
     "tcp_keepalive",
     "tcp_keepinterval",
+    "tcp_poll_method",
     "tcp_no_new_conn_bflag",
     "tcp_listen_backlog",
     "tcp_parallel_handling",
@@ -123,5 +132,22 @@ fn every_global_and_alias_is_known() {
                 Status::Later => assert_eq!(seen.errors, 1, "{name}"),
             }
         }
+    }
+}
+
+#[test]
+fn values_of_several_words() {
+    for script in [
+        "auto_scaling_profile = P\n  scale up to 6 on 70% for 4 cycles within 5\n  \
+         scale down to 2 on 18% for 10 cycles\n",
+        "udp_workers = 4 use_auto_scaling_profile P\n",
+        "mem-group = \"a\": \"core\" \"tm\"\n",
+        "wdir = /usr/local\n",
+        "tos = IPTOS_LOWDELAY\n",
+    ] {
+        let seen = compiled(&format!("{script}log_level = 3\nroute {{ exit; }}"));
+        let made = seen.script.unwrap_or_else(|| panic!("{script}: {:?}", seen.diagnostics));
+        assert!(made.globals.iter().any(|global| global.name == "log_level"), "{script}");
+        assert_eq!(seen.diagnostics.len(), 1, "{script}: {:?}", seen.diagnostics);
     }
 }

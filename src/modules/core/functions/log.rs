@@ -15,18 +15,17 @@ const SOLE: &[ParamDef] = &[param("text", ParamKind::Text)];
 /// A target of their own, since `log_level` does not filter them: `xlog_level` does (spec 1.3).
 const LINES: &str = "script::xlog";
 
-const NOTICE: i64 = 2;
 const DEBUG: i64 = 4;
 
 pub(super) const LIST: &[Function] = &[
     Function {
-        guard: Some(|ctx, level| is_heard(ctx, level, NOTICE)),
+        guard: Some(|ctx, level| is_heard(ctx, level, print_level(ctx))),
         ..function(
             "xlog",
-            "Logs a text, at notice or at a given level.",
+            "Logs a text, at xlog_print_level or at a given level.",
             TEXT,
             Routes::ANY,
-            |ctx, _, args| log(ctx, args, NOTICE),
+            |ctx, _, args| log(ctx, args, print_level(ctx)),
         )
     },
     Function {
@@ -58,6 +57,10 @@ pub(super) const LIST: &[Function] = &[
         )
     },
 ];
+
+fn print_level(ctx: &Ctx<'_>) -> i64 {
+    i64::from(ctx.shared.settings.xlog_print_level)
+}
 
 /// Whether a line of this level is written; a level that is none is for [`log`] to complain about.
 fn is_heard(ctx: &Ctx<'_>, level: Value, default: i64) -> bool {
@@ -105,7 +108,7 @@ fn level_of(ctx: &Ctx<'_>, level: Value) -> Option<i64> {
         Some(b'C') => Some(-2),
         Some(b'E') => Some(-1),
         Some(b'W') => Some(1),
-        Some(b'N') => Some(NOTICE),
+        Some(b'N') => Some(2),
         Some(b'I') => Some(3),
         Some(b'D') => Some(DEBUG),
         _ => std::str::from_utf8(text).ok()?.parse().ok(),
