@@ -4,6 +4,7 @@
 mod causes;
 mod damage;
 mod dump;
+mod frequent;
 mod lowered;
 mod real;
 mod refused;

@@ -77,6 +77,8 @@ impl Usage {
                 Diagnostic::warning("no-main-route", at, message)
                     .hint("write route { ... }, which runs for each request"),
             );
+            // That nothing calls the others follows from it.
+            return;
         }
         if self.calls_any {
             return;
@@ -98,15 +100,18 @@ impl Usage {
         let names: Vec<&str> = self.set.iter().map(String::as_str).collect();
         let mut told = HashSet::new();
         for (sub, shown, at) in &self.read {
-            // Named as `$var(sub)`, or given its first value by `sub=i:1`.
-            let param = script.params.iter().any(|param| match &param.value {
+            if self.set.contains(sub) || !told.insert(sub) {
+                continue;
+            }
+            // A parameter names it as `$var(sub)`, or gives its first value by `sub=i:1`.
+            let named = format!("({sub})");
+            if script.params.iter().any(|param| match &param.value {
                 Setting::Text(text) | Setting::Word(text) => {
                     let first = text.split_once('=').is_some_and(|(name, _)| name.trim() == sub);
-                    first || text.contains(&format!("({sub})"))
+                    first || text.contains(&named)
                 }
                 Setting::Int(_) => false,
-            });
-            if self.set.contains(sub) || param || !told.insert(sub) {
+            }) {
                 continue;
             }
             let message = format!("${shown}({sub}) is read and never set");

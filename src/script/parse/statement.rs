@@ -217,7 +217,7 @@ impl Parser<'_, '_> {
     fn bare_word(&mut self, word: &str) -> Skip {
         let at = self.bump().at;
         let assigns = self.token.is(Mark::Assign);
-        let message = format!("bare word `{word}` found, command calls need '()'");
+        let message = format!("bare word {word} found, command calls need '()'");
         let diagnostic = Diagnostic::error("bare-word", at, message);
         self.syntax(if assigns {
             diagnostic.hint(format!("a variable is written $var({word})"))
