@@ -3,7 +3,8 @@
 
 use ahash::AHashMap;
 use sluice_script::catalog::{
-    Catalog, Found, ModuleStatus, SettingSignature, Signature, SubKind, VariableSignature,
+    Catalog, Found, ModuleStatus, Named, Renamed, SettingSignature, Signature, SubKind,
+    VariableSignature,
 };
 use sluice_script::ir::{FunctionId, TransformId, VariableId};
 
@@ -17,6 +18,7 @@ pub struct Registry {
     /// The core first.
     modules: Vec<&'static Module>,
     known: &'static [KnownModule],
+    renamed: &'static [Renamed],
     functions: Vec<(usize, &'static Function)>,
     variables: Vec<(usize, &'static Variable)>,
     transformations: Vec<&'static Transformation>,
@@ -25,6 +27,12 @@ pub struct Registry {
 }
 
 impl Registry {
+    /// With the names that OpenSIPS has changed.
+    #[must_use]
+    pub fn with_renamed(self, renamed: &'static [Renamed]) -> Self {
+        Self { renamed, ..self }
+    }
+
     /// Numbers the tables. The core is module 0 and always loaded.
     pub fn new(
         core: &'static Module,
@@ -34,6 +42,7 @@ impl Registry {
         let mut registry = Self {
             modules: std::iter::once(core).chain(modules.iter().copied()).collect(),
             known,
+            renamed: &[],
             functions: Vec::new(),
             variables: Vec::new(),
             transformations: Vec::new(),
@@ -202,6 +211,10 @@ impl Catalog for Registry {
 
     fn global(&self, name: &str) -> Found<SettingSignature> {
         setting(self.modules[0].params, name)
+    }
+
+    fn renamed(&self, what: Named, name: &str) -> Option<Renamed> {
+        self.renamed.iter().find(|entry| entry.what == what && entry.old == name).copied()
     }
 
     fn transport(&self, name: &str) -> Found<()> {

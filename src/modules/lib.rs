@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 use sluice_engine::module::{KnownModule, Module};
+use sluice_script::catalog::Renamed;
 
 pub mod cfgutils;
 pub mod core;
@@ -18,6 +19,7 @@ pub mod mi_fifo;
 pub mod options;
 pub mod proto_udp;
 mod regexes;
+mod renamed;
 pub mod signaling;
 pub mod sipmsgops;
 pub mod sl;
@@ -44,6 +46,9 @@ pub static MODULES: &[&Module] = &[
     &dispatcher::MODULE,
     &mi_fifo::MODULE,
 ];
+
+/// Names that OpenSIPS has changed between its releases.
+pub static RENAMED: &[Renamed] = renamed::RENAMED;
 
 /// Every other module of OpenSIPS: later, not ours, or merged.
 pub static KNOWN: &[KnownModule] = known::KNOWN;

@@ -212,6 +212,32 @@ pub enum Found<T> {
     No,
 }
 
+/// What a name is the name of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Named {
+    /// A global.
+    Global,
+    /// A function.
+    Function,
+    /// A variable, without its `$`.
+    Variable,
+    /// A word of conditions in 1.x.
+    Word,
+}
+
+/// A name that newer releases of OpenSIPS have changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Renamed {
+    /// What it is the name of.
+    pub what: Named,
+    /// The old name.
+    pub old: &'static str,
+    /// What is written now; of a variable without its `$`.
+    pub new: &'static str,
+    /// The first release with the new name; empty when it is not known.
+    pub since: &'static str,
+}
+
 /// The world outside the language.
 pub trait Catalog {
     /// What a module's base name (no path, no suffix) stands for.
@@ -226,6 +252,8 @@ pub trait Catalog {
     fn param(&self, module: &str, name: &str) -> Found<SettingSignature>;
     /// A global parameter, old or new name.
     fn global(&self, name: &str) -> Found<SettingSignature>;
+    /// What an old name is called now.
+    fn renamed(&self, what: Named, name: &str) -> Option<Renamed>;
     /// A transport by its lower-case name: `udp`.
     fn transport(&self, name: &str) -> Found<()>;
     /// All function names, for did-you-mean.

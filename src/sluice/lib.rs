@@ -14,5 +14,6 @@ use sluice_engine::registry::Registry;
 /// The tables of the core and of all modules.
 pub fn registry() -> Arc<Registry> {
     let (core, modules) = (sluice_modules::CORE, sluice_modules::MODULES);
-    Arc::new(Registry::new(core, modules, sluice_modules::KNOWN))
+    let registry = Registry::new(core, modules, sluice_modules::KNOWN);
+    Arc::new(registry.with_renamed(sluice_modules::RENAMED))
 }

@@ -1,5 +1,12 @@
 //! Modules of OpenSIPS that are not built: loading them is a warning, using them is an error.
 
+use std::collections::HashMap;
+
+use sluice_engine::registry::Registry;
+use sluice_modules::{CORE, KNOWN, MODULES, RENAMED};
+use sluice_script::catalog::{Catalog, Found, Named, Renamed};
+use sluice_tests::world::compile_text;
+
 use crate::world::compiled;
 
 /// Numbers of errors and of other findings.
@@ -24,4 +31,40 @@ fn loading_is_a_warning_and_using_an_error() {
         assert!(text.contains("later"), "{call}: {text}");
     }
     assert_eq!(findings("loadmodule \"nonesuch\"\nroute { exit; }").0, 1);
+}
+
+#[test]
+fn old_names_are_read_and_have_one_new_name() {
+    let registry = Registry::new(CORE, MODULES, KNOWN).with_renamed(RENAMED);
+    let loaded: Vec<&str> = registry.modules().iter().map(|module| module.name).collect();
+    for (at, renamed) in RENAMED.iter().enumerate() {
+        let known = match renamed.what {
+            Named::Global => matches!(registry.global(renamed.old), Found::Yes(_)),
+            Named::Function => !matches!(registry.function(renamed.old, &loaded), Found::No),
+            Named::Variable => !matches!(registry.variable(renamed.old, &loaded), Found::No),
+            Named::Word => false,
+        };
+        assert!(known, "{renamed:?}");
+        let again = |other: &&Renamed| (other.what, other.old) == (renamed.what, renamed.old);
+        assert!(!RENAMED[..at].iter().any(|other| again(&other)), "{renamed:?} twice");
+        if renamed.what == Named::Global {
+            assert!(matches!(registry.global(renamed.new), Found::Yes(_)), "{renamed:?}");
+        }
+    }
+    let text =
+        "children=2\nlog_stderror=yes\nroute { if (method == \"INVITE\") drop; $var(p) = $Rp; }\n";
+    let notes: Vec<String> = compile_text(text, &registry, HashMap::new())
+        .diagnostics
+        .iter()
+        .map(|note| format!("{}: {}", note.code, note.hint.clone().unwrap_or_default()))
+        .collect();
+    assert_eq!(
+        notes,
+        [
+            "old-name: since 3.0 OpenSIPS writes udp_workers",
+            "ignored: since 3.4 OpenSIPS writes stderror_enabled",
+            "old-name: newer OpenSIPS writes $rm",
+            "old-name: since 3.0 OpenSIPS writes $socket_in(port)",
+        ]
+    );
 }

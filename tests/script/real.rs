@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use sluice_engine::registry::Registry;
-use sluice_modules::{CORE, KNOWN, MODULES};
+use sluice_modules::{CORE, KNOWN, MODULES, RENAMED};
 use sluice_script::{Compiled, Loader, Options, SourceText, compile};
 
 /// No example includes another file.
@@ -17,7 +17,7 @@ impl Loader for NoFiles {
 }
 
 fn compile_real(name: &str, text: Vec<u8>) -> Compiled {
-    let registry = Registry::new(CORE, MODULES, KNOWN);
+    let registry = Registry::new(CORE, MODULES, KNOWN).with_renamed(RENAMED);
     let main = SourceText { name: name.to_owned(), text };
     compile(main, &mut NoFiles, &registry, Options::default())
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 
 use sluice_script::catalog::{
-    Catalog, Check, Found, ModuleStatus, ParamDef, ParamKind, Routes, SettingKind,
+    Catalog, Check, Found, ModuleStatus, Named, ParamDef, ParamKind, Renamed, Routes, SettingKind,
     SettingSignature, Signature, Status, SubKind, VariableSignature,
 };
 use sluice_script::ir::{FunctionId, Setting, TransformId, VariableId};
@@ -233,6 +233,15 @@ impl Catalog for World {
             Some(row) => Found::Yes(signature(*row)),
             None => Found::No,
         }
+    }
+
+    fn renamed(&self, what: Named, name: &str) -> Option<Renamed> {
+        let (old, new) = match (what, name) {
+            (Named::Global, "children") => ("children", "udp_workers"),
+            (Named::Variable, "Rp") => ("Rp", "socket_in(port)"),
+            _ => return None,
+        };
+        Some(Renamed { what, old, new, since: "3.0" })
     }
 
     fn transport(&self, name: &str) -> Found<()> {

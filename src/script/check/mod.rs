@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use ::regex::bytes::Regex;
 
-use crate::catalog::{Catalog, Found, ModuleStatus, SettingSignature};
+use crate::catalog::{Catalog, Found, ModuleStatus, Named, SettingSignature};
 use crate::diagnostic::{Diagnostic, Sink, nearest};
 use crate::ir::{Global, Param, Script};
 use crate::lex::Trail;
@@ -260,6 +260,7 @@ impl<'a> World<'a> {
         };
         let given = setting(&signature, &name.text, Owner::Core, pieces, self, sink);
         if let Some(value) = given {
+            sink.renamed(self.catalog.renamed(Named::Global, &name.text), name.at);
             script.globals.push(Global { name: signature.name, value, at: name.at });
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! Takes the pieces as written; gives the value in its type, or reports what is wrong with it.
 
-use crate::catalog::{SettingKind, SettingSignature, Status};
-use crate::diagnostic::{Diagnostic, Sink};
+use crate::catalog::{Named, SettingKind, SettingSignature, Status};
+use crate::diagnostic::{Diagnostic, Sink, now};
 use crate::ir::Setting;
 use crate::parse;
 use crate::parse::ast::{Given, Piece};
@@ -62,7 +62,15 @@ pub(super) fn setting(
     }
     if let Status::Ignored(why) = signature.status {
         let message = format!("{what} is ignored: {why}");
-        sink.report(Diagnostic::note("ignored", first.at, message));
+        let note = Diagnostic::note("ignored", first.at, message);
+        let renamed = match owner {
+            Owner::Core => world.catalog.renamed(Named::Global, name),
+            Owner::Module(_) => None,
+        };
+        sink.report(match renamed {
+            Some(renamed) => note.hint(now(renamed)),
+            None => note,
+        });
         return None;
     }
     Some(value)

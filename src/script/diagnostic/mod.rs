@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use crate::catalog::{Named, Renamed};
 use crate::limits;
 use crate::source::Location;
 
@@ -102,6 +103,24 @@ impl Diagnostic {
     }
 }
 
+/// What is written in place of an old name.
+pub(crate) fn now(renamed: Renamed) -> String {
+    let new = shown(renamed.what, renamed.new);
+    match renamed.since {
+        "" => format!("newer OpenSIPS writes {new}"),
+        since => format!("since {since} OpenSIPS writes {new}"),
+    }
+}
+
+fn shown(what: Named, name: &str) -> String {
+    match what {
+        Named::Global | Named::Word => name.to_owned(),
+        Named::Function if name.starts_with('$') => name.to_owned(),
+        Named::Function => format!("{name}()"),
+        Named::Variable => format!("${name}"),
+    }
+}
+
 /// Collects diagnostics.
 #[derive(Debug, Default)]
 pub(crate) struct Sink {
@@ -112,6 +131,8 @@ pub(crate) struct Sink {
     /// Warnings and notes.
     others: usize,
     seen: HashSet<(&'static str, u16, u32)>,
+    /// Old names that have been told.
+    told: HashSet<(Named, String)>,
     torn: HashSet<(u16, u32)>,
     silent: bool,
 }
@@ -163,6 +184,15 @@ impl Sink {
     pub fn lenient(&mut self, diagnostic: Diagnostic) {
         let severity = if self.strict { Severity::Error } else { Severity::Warning };
         self.report(Diagnostic { severity, ..diagnostic });
+    }
+
+    /// Notes the new name of an old one, once for each.
+    pub fn renamed(&mut self, renamed: Option<Renamed>, at: Location) {
+        let Some(renamed) = renamed else { return };
+        if self.told.insert((renamed.what, renamed.old.to_owned())) {
+            let message = format!("{} is an old name", shown(renamed.what, renamed.old));
+            self.report(Diagnostic::note("old-name", at, message).hint(now(renamed)));
+        }
     }
 
     /// Takes no more syntax errors: the parser has given up.

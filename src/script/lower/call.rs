@@ -1,6 +1,6 @@
 //! Calls of functions and routes: arguments by the kinds that the signature names (spec 1.8).
 
-use crate::catalog::{Found, ParamDef, ParamKind, Signature};
+use crate::catalog::{Found, Named, ParamDef, ParamKind, Signature};
 use crate::check::{later, not_ours};
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Op, Setting};
@@ -132,7 +132,11 @@ impl Lowering<'_> {
     fn function(&mut self, name: &Name) -> Result<Signature, Refused> {
         let what = format!("{}()", name.text);
         match self.world.catalog.function(&name.text, &self.loaded) {
-            Found::Yes(signature) => Ok(signature),
+            Found::Yes(signature) => {
+                let renamed = self.world.catalog.renamed(Named::Function, &name.text);
+                self.sink.renamed(renamed, name.at);
+                Ok(signature)
+            }
             // One missing loadmodule is one cause.
             Found::NeedsModule(module)
                 if self.world.is_assumed(module) || !self.missing.insert(module) =>

@@ -1,5 +1,6 @@
 //! Conditions: jumps around a truth register (spec 1.6), and the words of 1.x.
 
+use crate::catalog::{Named, Renamed};
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Compare, Net, Op};
 use crate::lex::Trail;
@@ -9,21 +10,21 @@ use crate::source::Location;
 
 use super::{Lowering, Refused};
 
-/// The test words of 1.x and the variables they stand for.
-const WORDS: &[(&str, &str)] = &[
-    ("method", "rm"),
-    ("uri", "ru"),
-    ("from_uri", "fu"),
-    ("to_uri", "tu"),
-    ("status", "rs"),
-    ("src_ip", "si"),
-    ("src_port", "sp"),
-    ("dst_ip", "Ri"),
-    ("dst_port", "Rp"),
-    ("proto", "pr"),
-    ("af", "af"),
-    ("msg:len", "ml"),
-    ("retcode", "rc"),
+/// The test words of 1.x, the variables that they stand for, and what newer scripts write.
+const WORDS: &[(&str, &str, &str)] = &[
+    ("method", "rm", "$rm"),
+    ("uri", "ru", "$ru"),
+    ("from_uri", "fu", "$fu"),
+    ("to_uri", "tu", "$tu"),
+    ("status", "rs", "$rs"),
+    ("src_ip", "si", "$si"),
+    ("src_port", "sp", "$sp"),
+    ("dst_ip", "Ri", "$socket_in(ip)"),
+    ("dst_port", "Rp", "$socket_in(port)"),
+    ("proto", "pr", "$socket_in(proto)"),
+    ("af", "af", "$socket_in(af)"),
+    ("msg:len", "ml", "$ml"),
+    ("retcode", "rc", "$rc"),
 ];
 /// The host that `WORD == myself` asks about; of the Request-URI also the port.
 const HOSTS: &[(&str, &str, Option<&str>)] = &[
@@ -155,11 +156,12 @@ impl Lowering<'_> {
             }
             OperandKind::Null => self.emit(Op::Null, at),
             OperandKind::Word(word) => {
-                let Some((_, name)) = WORDS.iter().find(|(known, _)| known == word) else {
+                let Some((old, name, new)) = WORDS.iter().find(|(known, ..)| known == word) else {
                     let message = format!("bare word `{word}` found");
                     let hint = format!("write \"{word}\" for a text, $var({word}) for a variable");
                     return self.refuse(Diagnostic::error("bare-operand", at, message).hint(hint));
                 };
+                self.old_word(old, new, at);
                 return self.load(&named(name, at));
             }
             OperandKind::Ip(_) | OperandKind::Net(_) => {
@@ -170,15 +172,22 @@ impl Lowering<'_> {
         Ok(())
     }
 
+    fn old_word(&mut self, old: &'static str, new: &'static str, at: Location) {
+        let renamed = Renamed { what: Named::Word, old, new, since: "" };
+        self.sink.renamed(Some(renamed), at);
+    }
+
     /// `uri == myself`: calls `is_myself` of the catalog.
     fn myself(&mut self, left: &Operand, at: Location) -> Result<(), Refused> {
         let (host, port) = match &left.kind {
             OperandKind::Variable(variable) => (Variable::clone(variable), None),
             OperandKind::Word(word) => {
-                let Some((_, host, port)) = HOSTS.iter().find(|(known, ..)| known == word) else {
+                let Some((known, host, port)) = HOSTS.iter().find(|(known, ..)| known == word)
+                else {
                     let message = format!("{word} cannot be compared with myself");
                     return self.refuse(Diagnostic::error("not-myself", left.at, message));
                 };
+                self.old_word(known, "is_myself(...)", left.at);
                 (named(host, left.at), port.map(|port| named(port, left.at)))
             }
             _ => {

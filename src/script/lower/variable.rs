@@ -1,6 +1,6 @@
 //! Variables and formats become loads, references and joins.
 
-use crate::catalog::{Found, SubKind, VariableSignature};
+use crate::catalog::{Found, Named, SubKind, VariableSignature};
 use crate::check::{later, not_ours};
 use crate::diagnostic::Diagnostic;
 use crate::format;
@@ -105,7 +105,15 @@ impl Lowering<'_> {
     pub(super) fn variable(&mut self, name: &Name) -> Result<VariableSignature, Refused> {
         let what = format!("${}", name.text);
         match self.world.catalog.variable(&name.text, &self.loaded) {
-            Found::Yes(signature) => Ok(signature),
+            Found::Yes(signature) => {
+                let renamed = self.world.catalog.renamed(Named::Variable, &name.text);
+                // A word of 1.x stands for a variable, and has a note of its own.
+                if renamed.is_some() && self.source(name.at).slice(name.at) == name.text.as_bytes()
+                {
+                    self.sink.renamed(renamed, name.at);
+                }
+                Ok(signature)
+            }
             // One missing loadmodule is one cause.
             Found::NeedsModule(module)
                 if self.world.is_assumed(module) || !self.missing.insert(module) =>
