@@ -69,6 +69,8 @@ pub struct Local {
     pub(crate) starting: VecDeque<Box<Run>>,
     /// An assert() failed that shall end the program.
     pub(crate) aborted: bool,
+    /// Workers that were given a lock and sleep, as bits by number.
+    pub(crate) woken: u64,
     /// Whether the turn left something to do beyond its messages.
     pub(crate) stirred: bool,
 }
@@ -114,6 +116,7 @@ impl Local {
             log_level: None,
             starting: VecDeque::new(),
             aborted: false,
+            woken: 0,
             stirred: false,
         }
     }

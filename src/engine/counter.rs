@@ -31,7 +31,7 @@ pub enum Counter {
     ParkRefused,
     /// Answers whose run is gone.
     StaleAnswers,
-    /// Runs of events that could not begin because too many waited to.
+    /// Runs of events and launch() that could not begin because too many waited to.
     StartRefused,
     /// Moments at which a timer_route did not run because its run before was not over.
     TimersSkipped,
@@ -47,13 +47,15 @@ pub enum Counter {
     Absorbed,
     /// Of those that found the hop ring full, requests.
     HopFullRequests,
+    /// Waits that ended by their time-out: of `async()`, or for a script lock.
+    WaitsExpired,
     /// Messages dropped because handling them panicked: a defect of ours.
     Panics,
 }
 
 impl Counter {
     /// All, by number.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Received,
         Self::Handled,
         Self::Requests,
@@ -74,6 +76,7 @@ impl Counter {
         Self::ReplyErrors,
         Self::Absorbed,
         Self::HopFullRequests,
+        Self::WaitsExpired,
         Self::Panics,
     ];
 
@@ -106,6 +109,7 @@ impl Counter {
             Self::ReplyErrors => "reply_errors",
             Self::Absorbed => "absorbed",
             Self::HopFullRequests => "hop_full_requests",
+            Self::WaitsExpired => "waits_expired",
             Self::Panics => "panics",
         }
     }

@@ -32,6 +32,8 @@ pub struct Request {
 pub enum Answer {
     /// The time is up (`Wait::Until`).
     Elapsed,
+    /// The script lock is the run's own.
+    Granted,
     /// Addresses of a name; never empty.
     Addresses(Arc<[IpAddr]>),
     /// It could not be found out: the reason, for the log.

@@ -14,6 +14,7 @@ pub mod forward;
 pub mod headers;
 pub mod job;
 pub mod limits;
+pub mod lock;
 pub mod module;
 pub mod output;
 pub mod own;

@@ -27,6 +27,10 @@ pub const PARKED_RUNS: usize = 16_384;
 /// Runs that wait in one worker to begin (events): more than a full batch of messages raises.
 pub const STARTING_RUNS: usize = 1_024;
 
+/// How long a run waits for a script lock: two runs that each hold what the other wants would
+/// wait for ever. Callers repeat a request for 32 s (RFC 3261 17.1.1.2), so a while is left.
+pub const LOCK_WAIT_MS: u64 = 10_000;
+
 /// Bytes of messages that parked runs keep in one worker: 4 KiB for each of them. Only unusually
 /// large messages reach this before the number does.
 pub const PARKED_BYTES: usize = 64 << 20;

@@ -13,6 +13,7 @@ use sluice_script::source::Location;
 
 use crate::context::Ctx;
 use crate::job::{Answer, Job};
+use crate::lock::Lock;
 use crate::settings::Settings;
 use crate::sockets::Sockets;
 use crate::uses::Uses;
@@ -52,6 +53,8 @@ pub enum Wait {
     Millis(u64),
     /// An answer of the control plane.
     Job(Job),
+    /// A script lock, until [`crate::limits::LOCK_WAIT_MS`] is over.
+    Lock(Arc<Lock>),
     /// Its next chance, after the worker's other messages (a long loop).
     Turn,
 }
@@ -76,6 +79,8 @@ pub struct Function {
     pub routes: Routes,
     /// Whether it may park the run.
     pub suspends: bool,
+    /// Whether it may take a script lock, which the run gives back at the latest when it ends.
+    pub locks: bool,
     /// The return code for [`Flow::Fail`].
     pub unknown: i32,
     /// Says before the arguments are made whether a call would do anything. Gets the first of

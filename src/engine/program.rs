@@ -99,7 +99,7 @@ impl Program {
         let error_route = script.route(RouteKind::Error, b"");
         let editions = Snapshot::new(Shared {
             error_route,
-            watched: error_route.is_some(),
+            watched: error_route.is_some() || takes_locks(&script, &registry),
             constants: vm::fold(&mut script, &registry),
             script: Arc::new(script),
             variables: registry.variable_names_by_id(),
@@ -132,7 +132,7 @@ impl Program {
         let error_route = script.route(RouteKind::Error, b"");
         let edition = Shared {
             error_route,
-            watched: error_route.is_some(),
+            watched: error_route.is_some() || takes_locks(&script, &self.registry),
             settings: running.settings.of_edition(&script, &self.registry),
             constants: vm::fold(&mut script, &self.registry),
             script: Arc::new(script),
@@ -190,6 +190,12 @@ impl Program {
         };
         links.into_iter().enumerate().map(make).collect()
     }
+}
+
+/// Whether runs of a script may hold script locks.
+fn takes_locks(script: &Script, registry: &Registry) -> bool {
+    let mut called = script.code.iter().filter_map(|op| op.called());
+    called.any(|id| registry.function_by_id(id).is_some_and(|(_, f)| f.locks))
 }
 
 /// Shows an edition to all running modules.

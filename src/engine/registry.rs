@@ -173,6 +173,7 @@ impl Catalog for Registry {
                 hidden: f.hidden,
                 routes: f.routes,
                 guarded: f.guard.is_some(),
+                suspends: f.suspends,
             }),
             Some((false, at, _)) => Found::NeedsModule(self.modules[at].name),
             None => self.not_built(|known| known.functions.contains(&name)),

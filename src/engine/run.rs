@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use sluice_base::wheel::TimerId;
 use sluice_base::{Now, SocketId};
 use sluice_script::ir::{ReferenceId, RouteKind};
 use sluice_sip::{Index, Patches};
@@ -10,6 +11,7 @@ use sluice_sip::{Index, Patches};
 use crate::context::Shared;
 use crate::dset::DestinationSet;
 use crate::fault::Fault;
+use crate::lock::Lock;
 use crate::module::Subject;
 use crate::own::Origin;
 use crate::value::{Text, Value};
@@ -72,6 +74,8 @@ pub struct Run {
     pub kept: Vec<u8>,
     /// The `$var` values that belong to the run while it is parked.
     pub vars: Vars,
+    /// What it waits for while it is parked.
+    pub(crate) waiting: Waiting,
     /// What it began for.
     pub origin: Origin,
     /// The edition that it began with, while it is parked.
@@ -87,10 +91,22 @@ impl Default for Run {
             machine: Machine::new(),
             kept: Vec::new(),
             vars: Vars::default(),
+            waiting: Waiting::default(),
             origin: Origin::Message,
             edition: None,
         }
     }
+}
+
+/// What a parked run waits for.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    /// The timer that wakes it.
+    pub timer: Option<TimerId>,
+    /// The timer is a time-out rather than the end of the wait.
+    pub expires: bool,
+    /// The lock in whose queue it is.
+    pub lock: Option<Arc<Lock>>,
 }
 
 /// What a run changes and remembers besides its program state.
@@ -158,6 +174,8 @@ pub struct RunState {
     pub fault: Option<Fault>,
     /// Nobody has looked at it yet.
     pub(crate) fault_is_new: bool,
+    /// Script locks that the run holds. Empty between two runs.
+    pub(crate) locks: Vec<Arc<Lock>>,
     /// `drop` was called.
     pub dropped: bool,
     /// `forward()` or a reply has been sent.
@@ -198,6 +216,7 @@ impl RunState {
             code: 0,
             fault: None,
             fault_is_new: false,
+            locks: Vec::new(),
             dropped: false,
             answered: false,
         }

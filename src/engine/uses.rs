@@ -22,12 +22,8 @@ impl<'a> Uses<'a> {
 
     /// Whether they call a function, by its name in the table.
     pub fn calls(&self, name: &str) -> bool {
-        self.script.code.iter().any(|op| match op {
-            Op::Call { function, .. } => {
-                self.registry.function_by_id(*function).is_some_and(|(_, f)| f.name == name)
-            }
-            _ => false,
-        })
+        let mut called = self.script.code.iter().filter_map(|op| op.called());
+        called.any(|id| self.registry.function_by_id(id).is_some_and(|(_, f)| f.name == name))
     }
 
     /// Whether they may touch the AVP of a slot: by its name, or by one made at run time.

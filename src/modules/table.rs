@@ -35,6 +35,7 @@ pub(crate) const fn function(
         hidden: &[],
         routes,
         suspends: false,
+        locks: false,
         unknown: -1,
         guard: None,
         call,

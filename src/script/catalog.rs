@@ -99,6 +99,8 @@ pub struct Signature {
     /// Whether it can say before its arguments are made that a call would do nothing
     /// ([`crate::ir::Op::Guard`]).
     pub guarded: bool,
+    /// Whether it may wait, so that `async()` and `launch()` take it.
+    pub suspends: bool,
 }
 
 /// What a variable accepts in parentheses.

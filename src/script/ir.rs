@@ -153,6 +153,26 @@ pub enum Op {
         /// The first one's place in the table.
         first: u32,
     },
+    /// Pops `args` values and a time-out in seconds below them, and calls the function. The script
+    /// ends here; the route goes on with the function's code.
+    Async {
+        /// Which.
+        function: FunctionId,
+        /// How many arguments lie on the stack.
+        args: u8,
+        /// Where it goes on.
+        route: RouteId,
+    },
+    /// Pops `args` values and a parameter of the route below them. A run of its own calls the
+    /// function, and enters the route with its code.
+    Launch {
+        /// Which.
+        function: FunctionId,
+        /// How many arguments lie on the stack.
+        args: u8,
+        /// Where it goes on, if anywhere.
+        route: Option<RouteId>,
+    },
     /// Pops `args` values, enters a route with them as `$param(1)`...; its last code becomes `rc`.
     Route {
         /// Which.
@@ -191,6 +211,19 @@ pub enum Op {
     Pop,
     /// Pushes a copy of the value so far below the topmost (0: the `switch` subject).
     Pick(u8),
+}
+
+impl Op {
+    /// The function that it calls.
+    pub const fn called(self) -> Option<FunctionId> {
+        match self {
+            Self::Call { function, .. }
+            | Self::CallConstant { function, .. }
+            | Self::Async { function, .. }
+            | Self::Launch { function, .. } => Some(function),
+            _ => None,
+        }
+    }
 }
 
 /// Arithmetic and bit operators (spec 1.7).
@@ -488,6 +521,6 @@ impl Script {
 
     /// Whether any instruction calls the function.
     pub fn calls(&self, function: FunctionId) -> bool {
-        self.code.iter().any(|op| matches!(op, Op::Call { function: f, .. } if *f == function))
+        self.code.iter().any(|op| op.called() == Some(function))
     }
 }

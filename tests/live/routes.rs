@@ -70,3 +70,38 @@ fn abort_on_assert_ends_the_program() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.err.contains("ASSERTION FAILED - who is this"), "{}", ended.err);
 }
+
+#[test]
+fn functions_wait_aside() {
+    let folder = Folder::new();
+    let script = "route { launch(usleep(20000), report, \"for $rU\");\n\
+          async(usleep(10000), resume, 5); xlog(\"(not reached)\"); }\n\
+        route[resume] { sl_send_reply(200, \"resumed $rc\"); }\n\
+        route[report] { xlog(\"(launched $param(1) $rc)\"); }\n";
+    let (running, listen) = start(&folder, script, &["-n", "2"]);
+    assert_eq!(ask(listen, "bob"), "resumed 1");
+    running.await_error("(launched for bob 1)");
+    assert!(!running.error_text().contains("script: (not reached)"));
+}
+
+#[test]
+fn a_lock_keeps_the_runs_of_all_workers_apart() {
+    const CALLS: usize = 100;
+    let folder = Folder::new();
+    let script = "modparam(\"cfgutils\", \"shvset\", \"in=i:0\")\n\
+        route { get_static_lock(\"one\"); $shv(in) = $shv(in) + 1; usleep(1000);\n\
+          $var(most) = $shv(in); $shv(in) = $shv(in) - 1; release_static_lock(\"one\");\n\
+          sl_send_reply(200, \"$var(most)\"); }\n";
+    let (_running, listen) = start(&folder, script, &["-n", "2"]);
+    let caller = Agent::new();
+    for call in 0..CALLS {
+        let call_id = format!("call-{call}");
+        caller.send(
+            listen,
+            Request { call_id: &call_id, ..Request::default() }.text(caller.address()),
+        );
+    }
+    for _ in 0..CALLS {
+        assert_eq!(first_line(&caller.receive()), "SIP/2.0 200 1");
+    }
+}

@@ -254,5 +254,4 @@ fn parameters_are_checked() {
     assert_eq!(errors("shvset", "\"a=i:x\""), 1);
     assert_eq!(errors("varset", "\"a\""), 1);
     assert_eq!(errors("shv_hash_size", "64"), 0);
-    assert_eq!(errors("lock_pool_size", "5"), 1);
 }

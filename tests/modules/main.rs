@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
+mod aside;
 mod cfgutils;
 mod core;
 mod dispatcher;
@@ -12,6 +13,7 @@ mod edition;
 mod errors;
 mod known;
 mod language;
+mod locks;
 mod mathops;
 mod maxfwd;
 mod options;

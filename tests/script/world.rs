@@ -194,7 +194,14 @@ impl Catalog for World {
         if module != "core" && !loaded.contains(&module) {
             return Found::NeedsModule(module);
         }
-        Found::Yes(Signature { id: FunctionId(at as u16), params, hidden, routes, guarded: false })
+        Found::Yes(Signature {
+            id: FunctionId(at as u16),
+            params,
+            hidden,
+            routes,
+            guarded: false,
+            suspends: name == "forward",
+        })
     }
 
     fn variable(&self, name: &str, _: &[&'static str]) -> Found<VariableSignature> {

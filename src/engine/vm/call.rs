@@ -132,7 +132,7 @@ fn conclude(
 
 /// A command's code: 0 stops the whole script, whatever the command (spec 1.5).
 #[inline]
-fn settle(machine: &mut Machine, ctx: &mut Ctx<'_>, code: i32) -> Step {
+pub(super) fn settle(machine: &mut Machine, ctx: &mut Ctx<'_>, code: i32) -> Step {
     ctx.run.code = code;
     machine.truth = code > 0;
     if code == 0 { Step::End } else { Step::Next }

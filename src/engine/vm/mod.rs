@@ -8,6 +8,7 @@ mod arith;
 mod call;
 mod compare;
 mod constant;
+mod detach;
 mod eval;
 mod watch;
 
@@ -26,6 +27,7 @@ use crate::run::Frame;
 use crate::value::{Source, Text, Value};
 
 pub use constant::fold;
+pub use detach::begin;
 
 /// The states of all modules of one worker, by number of module.
 pub type States = Vec<Box<dyn Any + Send>>;
@@ -59,6 +61,12 @@ pub struct Machine {
     /// What the run is about to wait for.
     wait: Option<Wait>,
     steps: u32,
+    /// What a run that was launched begins with.
+    first: Option<(FunctionId, u8)>,
+    /// The call that waits stands by itself: its 0 ends nothing.
+    detached: bool,
+    /// When the call that waits fails, in monotonic milliseconds.
+    deadline_ms: Option<u64>,
     /// While error_route{} runs.
     interrupted: Option<watch::Interrupted>,
 }
@@ -80,7 +88,15 @@ impl Machine {
 
     /// The run is over, whatever it was doing.
     pub(crate) fn stop(&mut self) {
+        self.first = None;
+        self.detached = false;
+        self.deadline_ms = None;
         self.interrupted = None;
+    }
+
+    /// When what it waits for must have come, in monotonic milliseconds.
+    pub(crate) const fn deadline_ms(&self) -> Option<u64> {
+        self.deadline_ms
     }
 
     fn parked(&mut self) -> Outcome {
@@ -138,14 +154,20 @@ pub fn resume(
 ) -> Outcome {
     machine.steps = limits::STEPS_PER_TURN;
     if let Some(pending) = machine.pending.take() {
+        let detached = std::mem::take(&mut machine.detached);
         match call::finish(machine, ctx, registry, states, pending, answer) {
             Step::Next => {}
+            Step::Park => {
+                machine.detached = detached;
+                return machine.parked();
+            }
+            Step::End if detached => {}
             Step::End if !ctx.shared.watched || watch::is_over(machine, ctx) => {
                 return Outcome::Done;
             }
             Step::End => {}
-            Step::Park => return machine.parked(),
         }
+        machine.deadline_ms = None;
     }
     run(machine, ctx, registry, states)
 }
@@ -245,6 +267,12 @@ fn step(
             ctx.run.at += u32::from(args);
             machine.pc += u32::from(args);
             return call::call_constant(machine, ctx, registry, states, function, args, first);
+        }
+        Op::Async { function, args, route } => {
+            return detach::detach(machine, ctx, registry, states, (function, args), route);
+        }
+        Op::Launch { function, args, route } => {
+            return detach::launch(machine, ctx, (function, args), route);
         }
         Op::Route { route, args } => return enter(machine, ctx, Some(route), args),
         Op::RouteDynamic { args } => return enter_named(machine, ctx, args),

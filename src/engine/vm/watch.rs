@@ -66,10 +66,17 @@ pub(super) fn is_over(machine: &mut Machine, ctx: &mut Ctx<'_>) -> bool {
         machine.interrupted = Some(Interrupted { depth: None, truth, code, kind });
         return false;
     }
+    give_back(machine, ctx);
+    let mut locks = std::mem::take(&mut ctx.run.locks);
+    ctx.local.release_locks(&mut locks);
+    true
+}
+
+/// What is left of error_route{} when its run goes on elsewhere.
+pub(super) fn give_back(machine: &mut Machine, ctx: &mut Ctx<'_>) {
     if let Some(interrupted) = machine.interrupted.take() {
         ctx.run.kind = interrupted.kind;
     }
-    true
 }
 
 /// The route to be entered, when an error has shown since the last look.

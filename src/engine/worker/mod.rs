@@ -154,12 +154,13 @@ impl Worker {
             self.local.add(Counter::Received, 1);
             self.receive(now, *datagram, datagram.bytes(batch.region));
         }
-        let woken = self.links.flush();
+        let mut woken = self.links.flush();
         if !self.links.is_alone() {
             self.take_hops(now);
         }
         if self.local.stirred {
             self.begin_runs(now);
+            woken |= std::mem::take(&mut self.local.woken);
         }
         std::mem::swap(&mut self.local.output, output);
         self.local.add(Counter::Sent, output.sends.len() as u64);
@@ -249,6 +250,7 @@ impl Worker {
             }
             Err(_) => {
                 self.local.add(Counter::Panics, 1);
+                self.local.release_locks(&mut self.run.state.locks);
                 *self.run = Run::default();
             }
         }

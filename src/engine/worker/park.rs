@@ -16,9 +16,10 @@ use crate::context::{Ctx, Shared};
 use crate::counter::Counter;
 use crate::job::{Answer, Request};
 use crate::limits;
+use crate::lock::Place;
 use crate::module::Wait;
 use crate::own::Origin;
-use crate::run::Run;
+use crate::run::{Run, Waiting};
 use crate::vm::{self, Outcome};
 
 impl Worker {
@@ -31,34 +32,36 @@ impl Worker {
 
     /// Keeps the run, unless a limit is reached: then it is over and counted, since a caller that
     /// hears nothing asks again.
-    fn put_aside(&mut self, now: Now, run: Box<Run>, wait: Wait) {
+    fn put_aside(&mut self, now: Now, mut run: Box<Run>, wait: Wait) {
         let bytes = self.parked_bytes + run.kept.len();
-        let place = match &wait {
-            Wait::Job(_) => self.mailbox.reserve(),
-            Wait::Turn | Wait::Millis(_) => None,
-        };
-        let homeless = matches!(wait, Wait::Job(_)) && place.is_none();
-        if homeless || bytes > limits::PARKED_BYTES {
+        let asks = matches!(wait, Wait::Job(_) | Wait::Lock(_));
+        let place = if asks { self.mailbox.reserve() } else { None };
+        if asks && place.is_none() || bytes > limits::PARKED_BYTES {
             return self.refuse(run);
         }
+        let due = run.waiting.until(&wait, now.mono_ms(), run.machine.deadline_ms());
         let key = match self.parked.insert(run) {
             Ok(key) => key,
             Err(run) => return self.refuse(run),
         };
         self.parked_bytes = bytes;
         self.local.add(Counter::Parked, 1);
+        let timer = due.map(|due| self.wheel.schedule(due, pack(key)));
+        if let Some(run) = self.parked.get_mut(key) {
+            run.waiting.timer = timer;
+        }
+        let worker = self.local.id;
         match (wait, place) {
             (Wait::Job(job), Some(reply)) => {
-                let worker = self.local.id;
                 self.local.output.jobs.push(Request { worker, key, job, reply });
             }
-            (Wait::Millis(ms), _) => {
-                self.wheel.schedule(now.mono_ms().saturating_add(ms), pack(key));
+            (Wait::Lock(lock), Some(reply)) => {
+                if let Some(place) = lock.join(Place { worker, key, reply }) {
+                    // It is this worker, which does not sleep.
+                    let _asleep = place.grant();
+                }
             }
-            // A tick later, so that a long loop lets everything else of this turn go first.
-            _ => {
-                self.wheel.schedule(now.mono_ms() + 1, pack(key));
-            }
+            _ => {}
         }
     }
 
@@ -67,7 +70,7 @@ impl Worker {
         for taken in 1..=limits::BATCH {
             let Some(mail) = self.mailbox.take() else { break };
             self.more |= taken == limits::BATCH;
-            self.resume(now, mail.key, &mail.answer);
+            self.resume(now, mail.key, Some(mail.answer));
         }
     }
 
@@ -77,21 +80,45 @@ impl Worker {
             let Some(key) = self.wheel.pop_due(now.mono_ms()) else { break };
             let key = unpack(key);
             if !self.is_timer(now, key) {
-                self.resume(now, key, &Answer::Elapsed);
+                self.resume(now, key, None);
             }
         }
     }
 
-    fn resume(&mut self, now: Now, key: Key, answer: &Answer) {
+    /// Goes on with an answer, or since the time is over.
+    fn resume(&mut self, now: Now, key: Key, answer: Option<Answer>) {
         let Some(mut run) = self.parked.remove(key) else {
             self.local.add(Counter::StaleAnswers, 1);
             return;
         };
         self.parked_bytes -= run.kept.len();
+        let answer = self.answer(key, &mut run, answer);
         std::mem::swap(&mut self.local.vars, &mut run.vars);
-        let outcome = self.stretch(now, &mut run, Some(answer));
+        let outcome = self.stretch(now, &mut run, Some(&answer));
         std::mem::swap(&mut self.local.vars, &mut run.vars);
         self.conclude(now, run, outcome);
+    }
+
+    /// What a run is told of the end of its wait.
+    fn answer(&mut self, key: Key, run: &mut Run, answer: Option<Answer>) -> Answer {
+        let Waiting { timer, expires, lock } = std::mem::take(&mut run.waiting);
+        if let (Some(timer), true) = (timer, answer.is_some()) {
+            self.wheel.cancel(timer);
+        }
+        let answer = match (answer, &lock) {
+            (Some(answer), _) => answer,
+            // Else it was handed over just now; the mail that says so will find nobody.
+            (None, Some(lock)) if !lock.leave(self.local.id, key) => Answer::Granted,
+            (None, _) if expires => {
+                self.local.add(Counter::WaitsExpired, 1);
+                Answer::Failed("the time is over".into())
+            }
+            (None, _) => Answer::Elapsed,
+        };
+        if answer == Answer::Granted {
+            run.state.locks.extend(lock);
+        }
+        answer
     }
 
     /// Runs until the script ends or waits: on from the answer, else from the beginning. `None`:
@@ -137,7 +164,7 @@ impl Worker {
         let (machine, states) = (&mut run.machine, &mut self.states);
         let outcome = match answer {
             Some(answer) => vm::resume(machine, &mut ctx, &self.registry, states, answer),
-            None => vm::run(machine, &mut ctx, &self.registry, states),
+            None => vm::begin(machine, &mut ctx, &self.registry, states),
         };
         if outcome == Outcome::Done && matches!(run.origin, Origin::Message) {
             finish(&mut ctx);
@@ -146,19 +173,19 @@ impl Worker {
     }
 
     /// What becomes of a run after a stretch.
-    pub(super) fn conclude(&mut self, now: Now, run: Box<Run>, outcome: Option<Outcome>) {
+    pub(super) fn conclude(&mut self, now: Now, mut run: Box<Run>, outcome: Option<Outcome>) {
         match outcome {
             Some(Outcome::Parked(wait)) => self.put_aside(now, run, wait),
             Some(Outcome::Done) => self.retire(run),
             None => {
                 self.local.add(Counter::Panics, 1);
-                // What a panic left of it is of no more use.
-                self.retire(run);
-                self.spare.pop();
+                // What a panic has left of it serves no other run.
+                self.end(&mut run);
             }
         }
     }
 
+    /// There is no room for a run that waits.
     fn refuse(&mut self, run: Box<Run>) {
         self.local.add(Counter::ParkRefused, 1);
         self.retire(run);
@@ -166,15 +193,41 @@ impl Worker {
 
     /// The run is over; its memory may serve another one.
     fn retire(&mut self, mut run: Box<Run>) {
+        self.end(&mut run);
+        if self.spare.len() < limits::BATCH {
+            self.spare.push(run);
+        }
+    }
+
+    /// Takes from a run that is over what others wait for.
+    fn end(&mut self, run: &mut Run) {
+        self.local.release_locks(&mut run.state.locks);
         if let Origin::Own(busy) = std::mem::take(&mut run.origin) {
             busy.end();
             run.state.names.clear();
         }
+        run.waiting = Waiting::default();
         run.edition = None;
         run.machine.stop();
-        if self.spare.len() < limits::BATCH {
-            self.spare.push(run);
-        }
+    }
+}
+
+impl Waiting {
+    /// Notes what a run is about to wait for; when its timer is due, in monotonic milliseconds.
+    fn until(&mut self, wait: &Wait, now_ms: u64, deadline_ms: Option<u64>) -> Option<u64> {
+        let (over, limit) = match wait {
+            Wait::Millis(ms) => (Some(now_ms.saturating_add(*ms)), None),
+            // A tick later, so that a long loop lets everything else of this turn go first.
+            Wait::Turn => (Some(now_ms + 1), None),
+            Wait::Job(_) => (None, None),
+            Wait::Lock(lock) => {
+                self.lock = Some(Arc::clone(lock));
+                (None, Some(now_ms + limits::LOCK_WAIT_MS))
+            }
+        };
+        let due = [over, limit, deadline_ms].into_iter().flatten().min();
+        self.expires = over.is_none() || over > due;
+        due
     }
 }
 

@@ -110,6 +110,9 @@ fn wait(args: &[Value], unit_us: u64) -> Flow {
     Flow::Suspend(Wait::Millis(millis), woken)
 }
 
-fn woken(_: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], _: &Answer) -> Flow {
-    Flow::TRUE
+fn woken(_: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], answer: &Answer) -> Flow {
+    match answer {
+        Answer::Elapsed => Flow::TRUE,
+        _ => Flow::Fail("the time-out came before the end of the sleep"),
+    }
 }

@@ -8,3 +8,9 @@ pub(super) const INTERVAL: i64 = 10_000;
 
 /// Deepest nesting of parentheses around time recurrences: they are read by recursion.
 pub(super) const NESTING: usize = 32;
+
+/// Most dynamic script locks: one for each call that a process handles in a second.
+pub(super) const LOCK_POOL: usize = 1 << 16;
+
+/// Most static script locks. Scripts write their names out; only many reloads could reach it.
+pub(super) const STATIC_LOCKS: usize = 4_096;

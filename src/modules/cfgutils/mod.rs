@@ -5,6 +5,7 @@
 mod commands;
 mod functions;
 mod limits;
+mod locks;
 mod recurrence;
 mod schedule;
 mod state;
@@ -14,7 +15,7 @@ mod variables;
 
 use sluice_engine::module::{Function, Hooks, Module, ParamEntry};
 use sluice_script::catalog::SettingKind::{Int, Text};
-use sluice_script::catalog::Status::{Honoured, Ignored, Later};
+use sluice_script::catalog::Status::{Honoured, Ignored};
 
 use crate::table::{concat, setting, total};
 
@@ -22,7 +23,7 @@ use crate::table::{concat, setting, total};
 pub static MODULE: Module = Module {
     name: "cfgutils",
     aliases: &[],
-    doc: "Waiting, chance, shared variables, time recurrences.",
+    doc: "Waiting, chance, script locks, shared variables, time recurrences.",
     includes: &[],
     params: PARAMS,
     functions: &FUNCTIONS,
@@ -34,7 +35,8 @@ pub static MODULE: Module = Module {
     start: state::start,
 };
 
-const LISTS: &[&[Function]] = &[functions::LIST, times::LIST, values::LIST];
+const LISTS: &[&[Function]] = &[functions::LIST, locks::LIST, times::LIST, values::LIST];
+
 static FUNCTIONS: [Function; total(LISTS)] = concat(LISTS);
 
 const PARAMS: &[ParamEntry] = &[
@@ -68,7 +70,16 @@ const PARAMS: &[ParamEntry] = &[
             Honoured,
         )
     },
-    setting("lock_pool_size", &[], "Number of script locks.", Int, Later),
+    ParamEntry {
+        check: Some(locks::check_pool_size),
+        ..setting(
+            "lock_pool_size",
+            &[],
+            "Number of dynamic locks, a power of 2; 32.",
+            Int,
+            Honoured,
+        )
+    },
     setting("hash_file", &[], "File whose MD5 check_config_hash compares.", Text, Honoured),
     setting(
         "shv_hash_size",

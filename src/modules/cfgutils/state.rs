@@ -12,6 +12,7 @@ use sluice_engine::context::Kept;
 use sluice_engine::module::{ReadFile, Setup, SetupError, SharedState};
 use sluice_script::ir::Setting;
 
+use super::locks::{self, Locks};
 use crate::limits;
 
 const SHARDS: usize = 16;
@@ -26,6 +27,8 @@ pub(super) struct State {
     pub(super) hashed: Option<Hashed>,
     hasher: RandomState,
     shards: [Mutex<AHashMap<Box<[u8]>, Kept>>; SHARDS],
+    /// The script locks.
+    pub(super) locks: Locks,
 }
 
 /// A file and its hash as it was at start.
@@ -144,6 +147,7 @@ pub(super) fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, Setup
         hashed,
         hasher: RandomState::new(),
         shards: Default::default(),
+        locks: Locks::new(setup.int("lock_pool_size", locks::POOL_SIZE)),
     };
     for (name, value) in variables(setup, "shvset") {
         state.write(name.as_bytes(), Kept::of(&value));

@@ -69,6 +69,7 @@ pub(super) const REQUEST_FUNCTION: Function = Function {
     hidden: &[],
     routes: Routes::REQUESTS,
     suspends: false,
+    locks: false,
     unknown: -1,
     guard: None,
     call: |_, _, _| Flow::FALSE,

@@ -214,6 +214,7 @@ fn ends(statement: &Statement) -> bool {
     let block = |block: &Block| block.iter().any(ends);
     match &statement.action {
         Action::Exit | Action::Drop | Action::Break | Action::Return { .. } => true,
+        Action::Call(call) => call.name.text == "async",
         Action::If { arms, otherwise: Some(otherwise) } => {
             block(otherwise) && arms.iter().all(|(_, body)| block(body))
         }

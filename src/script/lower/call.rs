@@ -12,7 +12,7 @@ use crate::regex::Lines;
 use crate::source::Location;
 
 use super::emit::{Jump, intern};
-use super::{Lowering, Refused};
+use super::{Lowering, Refused, special};
 
 /// What an argument should have been: the finding's code, and words for people.
 const NUMBER: (&str, &str) = ("param-number", "a number or a variable");
@@ -29,6 +29,25 @@ impl Lowering<'_> {
         if call.name.text == "fetch_event_params" {
             return self.fetch_event_params(call);
         }
+        if special::LAUNCHERS.contains(&call.name.text.as_str()) {
+            let message = format!("{}() is a statement", call.name.text);
+            let diagnostic = Diagnostic::error("async-statement", call.name.at, message);
+            return self.refuse(diagnostic.hint("it gives no value: let it stand by itself"));
+        }
+        let (signature, args, guard) = self.arguments(call)?;
+        self.emit(Op::Call { function: signature.id, args }, call.at);
+        if let Some(guard) = guard {
+            self.emitter.land(guard);
+        }
+        Ok(())
+    }
+
+    /// Pushes the arguments of a function: its signature, how many they are, and the jump of a
+    /// guarded one to behind its call.
+    pub(super) fn arguments(
+        &mut self,
+        call: &Call,
+    ) -> Result<(Signature, u8, Option<Jump>), Refused> {
         let signature = self.function(&call.name)?;
         // 1.x: forward(uri:host, uri:port) is what forward() does.
         let is_uri = |arg: &Option<Expression>| match arg.as_ref().map(|arg| &arg.kind) {
@@ -70,11 +89,8 @@ impl Lowering<'_> {
             }
         }
         whole?;
-        self.finish_call(&signature, &call.name, call.at)?;
-        if let Some(guard) = guard {
-            self.emitter.land(guard);
-        }
-        Ok(())
+        let args = self.hidden_arguments(&signature, &call.name, call.at)?;
+        Ok((signature, args, guard))
     }
 
     /// Asks a guarded function first, where its level is a constant or left out.
@@ -109,24 +125,24 @@ impl Lowering<'_> {
                 None => self.emit(Op::Omitted, name.at),
             }
         }
-        self.finish_call(&signature, name, name.at)
+        let args = self.hidden_arguments(&signature, name, name.at)?;
+        self.emit(Op::Call { function: signature.id, args }, name.at);
+        Ok(())
     }
 
-    /// Pushes the hidden arguments and calls.
-    fn finish_call(
+    /// Pushes the hidden arguments; how many there are in all.
+    fn hidden_arguments(
         &mut self,
         signature: &Signature,
         name: &Name,
         at: Location,
-    ) -> Result<(), Refused> {
+    ) -> Result<u8, Refused> {
         for (module, param) in signature.hidden {
             self.hidden(module, param, at)?;
         }
         self.walk.function(self.route, name, signature.routes);
         let args = signature.params.len() + signature.hidden.len();
-        let args = self.few(args, "parameters", at)?;
-        self.emit(Op::Call { function: signature.id, args }, at);
-        Ok(())
+        self.few(args, "parameters", at)
     }
 
     fn function(&mut self, name: &Name) -> Result<Signature, Refused> {
@@ -186,7 +202,7 @@ impl Lowering<'_> {
     }
 
     /// Pushes one argument.
-    fn argument(
+    pub(super) fn argument(
         &mut self,
         function: &str,
         param: &ParamDef,
@@ -362,23 +378,16 @@ impl Lowering<'_> {
         };
         let values = &call.args[1..];
         let args = self.few(values.len(), "parameters of route()", call.at)?;
-        let fixed = match &target.kind {
-            ExpressionKind::Operand(OperandKind::Word(word)) => Some(word.clone()),
-            ExpressionKind::Operand(OperandKind::Int(_)) => {
-                let source = self.source(target.at);
-                Some(String::from_utf8_lossy(source.slice(target.at)).into_owned())
-            }
-            ExpressionKind::Operand(OperandKind::Text(text)) if !text.contains(&b'$') => {
-                Some(String::from_utf8_lossy(text).into_owned())
-            }
-            ExpressionKind::Operand(OperandKind::Text(text)) => {
+        let route = match (self.fixed_route(target), &target.kind) {
+            (Some(name), _) => Some(self.route_named(&name, target.at)?),
+            (None, ExpressionKind::Operand(OperandKind::Text(text))) => {
                 let source = self.source(target.at);
                 let trail = Trail::quoted(&source, target.at);
                 let format = self.read_format(Span::new(text, &trail))?;
                 self.format(&format)?;
                 None
             }
-            ExpressionKind::Operand(OperandKind::Variable(variable)) => {
+            (None, ExpressionKind::Operand(OperandKind::Variable(variable))) => {
                 self.load(variable)?;
                 None
             }
@@ -386,10 +395,6 @@ impl Lowering<'_> {
                 let message = "the name of a route is a word, a text or a variable";
                 return self.refuse(Diagnostic::error("route-operand", target.at, message));
             }
-        };
-        let route = match fixed {
-            Some(name) => Some(self.route_named(&name, target.at)?),
-            None => None,
         };
         for value in values {
             match value {
@@ -410,7 +415,26 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    fn route_named(&mut self, name: &str, at: Location) -> Result<crate::ir::RouteId, Refused> {
+    /// The name of a route that is written out.
+    pub(super) fn fixed_route(&self, target: &Expression) -> Option<String> {
+        let text = match &target.kind {
+            ExpressionKind::Operand(OperandKind::Word(word)) => return Some(word.clone()),
+            ExpressionKind::Operand(OperandKind::Int(_)) => {
+                self.source(target.at).slice(target.at).to_vec()
+            }
+            ExpressionKind::Operand(OperandKind::Text(text)) if !text.contains(&b'$') => {
+                text.clone()
+            }
+            _ => return None,
+        };
+        Some(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    pub(super) fn route_named(
+        &mut self,
+        name: &str,
+        at: Location,
+    ) -> Result<crate::ir::RouteId, Refused> {
         // The numeric 0 is the main route (spec 1.4).
         let key = if name == "0" { "" } else { name };
         if let Some(route) = self.callable.get(key) {

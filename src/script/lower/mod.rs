@@ -161,6 +161,9 @@ impl Lowering<'_> {
             Action::For { item, list, body } => self.for_loop(item, list, body, at)?,
             Action::Switch { subject, cases } => self.switch(subject, cases, at)?,
             Action::Assign { target, how, value } => self.assign(target, *how, value, at)?,
+            Action::Call(call) if special::LAUNCHERS.contains(&call.name.text.as_str()) => {
+                self.launcher(call)?;
+            }
             Action::Call(call) => self.call(call)?,
             Action::Assert { test, text } => self.assert(test, text)?,
             Action::Return { code, values } => self.give_back(code.as_ref(), values, at)?,

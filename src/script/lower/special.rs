@@ -1,7 +1,8 @@
-//! Calls that the language itself understands: `fetch_event_params()`.
+//! Calls that the language itself understands: `async()`, `launch()`, `fetch_event_params()`.
 
+use crate::catalog::{ParamDef, ParamKind, Routes};
 use crate::diagnostic::Diagnostic;
-use crate::ir::{Assign, Op};
+use crate::ir::{Assign, Op, RouteId, RouteKind};
 use crate::lex::Trail;
 use crate::parse::ast::{
     Call, Expression, ExpressionKind, Format, Name, OperandKind, Part, Variable,
@@ -11,7 +12,78 @@ use crate::source::Location;
 
 use super::{Lowering, Refused};
 
+/// Statements that have a function called aside.
+pub(super) const LAUNCHERS: &[&str] = &["async", "launch"];
+
+const SECONDS: ParamDef = ParamDef { name: "seconds", kind: ParamKind::Int, optional: true };
+const PARAMETER: ParamDef = ParamDef { name: "parameter", kind: ParamKind::Text, optional: true };
+
+/// `async()` is for messages that somebody waits for.
+const ASYNC_ROUTES: Routes = Routes::of(&[RouteKind::Request, RouteKind::Reply]);
+
 impl Lowering<'_> {
+    /// `async(function(..), route[, seconds])`, `launch(function(..)[, route[, parameter]])`.
+    pub(super) fn launcher(&mut self, call: &Call) -> Result<(), Refused> {
+        let (name, at) = (&call.name.text, call.at);
+        let is_async = name == "async";
+        let usage = if is_async {
+            "it is called async(function(..), route, [seconds])"
+        } else {
+            "it is called launch(function(..), [route, [parameter]])"
+        };
+        let Some(Some(Expression { kind: ExpressionKind::Call(called), .. })) = call.args.first()
+        else {
+            let message = format!("the first parameter of {name}() is the call of a function");
+            return self.refuse(Diagnostic::error("async-call", at, message).hint(usage));
+        };
+        if let Some(Some(more)) = call.args.get(3) {
+            let message = format!("too many parameters for command {name}");
+            let diagnostic = Diagnostic::error("too-many-params", more.at, message);
+            return self.refuse(diagnostic.hint(usage));
+        }
+        match call.args.get(2) {
+            Some(Some(value)) => {
+                self.argument(name, if is_async { &SECONDS } else { &PARAMETER }, value)?;
+            }
+            _ => self.emit(Op::Omitted, at),
+        }
+        let (signature, args, _) = self.arguments(called)?;
+        if !signature.suspends {
+            let message = format!("{} never waits", called.name.text);
+            let hint = format!("call it without {name}()");
+            let diagnostic = Diagnostic::error("not-async", called.name.at, message);
+            return self.refuse(diagnostic.hint(hint));
+        }
+        let route = match call.args.get(1) {
+            Some(Some(target)) => Some(self.continuation(target)?),
+            _ => None,
+        };
+        let function = signature.id;
+        match route {
+            _ if !is_async => self.emit(Op::Launch { function, args, route }, at),
+            Some(route) => {
+                self.walk.function(self.route, &call.name, ASYNC_ROUTES);
+                self.emit(Op::Async { function, args, route }, at);
+            }
+            None => {
+                let message = "async() needs the route that goes on";
+                return self.refuse(Diagnostic::error("too-few-params", at, message).hint(usage));
+            }
+        }
+        Ok(())
+    }
+
+    /// The route that goes on when a function is done.
+    fn continuation(&mut self, target: &Expression) -> Result<RouteId, Refused> {
+        let Some(name) = self.fixed_route(target) else {
+            let message = "the route that goes on is a word or a text without variables";
+            return self.refuse(Diagnostic::error("route-operand", target.at, message));
+        };
+        let route = self.route_named(&name, target.at)?;
+        self.walk.route(self.route, usize::from(route.0), target.at);
+        Ok(route)
+    }
+
     /// `fetch_event_params("$avp(a);name=$avp(b)")` of 1.8 to 2.4: the parameters of an event by
     /// place or by name. Each becomes an assignment of `$param(..)`.
     pub(super) fn fetch_event_params(&mut self, call: &Call) -> Result<(), Refused> {

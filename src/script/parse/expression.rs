@@ -9,9 +9,6 @@ use super::ast::{
 };
 use super::{Parsed, Parser};
 
-/// Words of the language that look like functions and do not run in this release.
-const LATER: &[&str] = &["async", "launch"];
-
 impl Parser<'_, '_> {
     /// Reads a condition.
     pub(super) fn test(&mut self) -> Parsed<Test> {
@@ -333,10 +330,6 @@ impl Parser<'_, '_> {
     /// Reads `name(arguments)`; an argument may be left empty.
     pub(super) fn call(&mut self) -> Parsed<Call> {
         let name = self.name();
-        if LATER.contains(&name.text.as_str()) {
-            let message = format!("{}() comes with a later release", name.text);
-            return Err(self.syntax(Diagnostic::error("later", name.at, message)));
-        }
         self.bump();
         let mut args = Vec::new();
         loop {
