@@ -290,3 +290,64 @@ fn an_edition_goes_when_its_last_run_has_gone() {
     world.program.sweep();
     assert!(first.upgrade().is_none());
 }
+
+/// The next of a row of numbers that looks random (splitmix64).
+fn random(state: &mut u64, below: u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let z = (*state ^ (*state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    (z ^ (z >> 27)) % below
+}
+
+/// Messages, time and reloads in any order: each run stays in the edition that was in force when
+/// it began, and an edition stays as long as a run is parked in it, no longer.
+#[test]
+fn editions_live_as_long_as_their_runs() {
+    let text = |edition: usize| {
+        script(&format!(
+            "$var(e) = \"{edition}\";\nif ($rU == \"slow\") usleep(4000);\nroute(r{edition});\n}}\n\
+             route[r{edition}] {{\nif ($rU == \"slow\") usleep(4000);\n\
+             sl_send_reply(200, \"$var(e) {edition}\");"
+        ))
+    };
+    let mut world = Plan { workers: 3, ..Plan::default() }.run(&text(0));
+    let mut editions = vec![(Arc::downgrade(&world.program.shared()), 0)];
+    let (mut seed, mut replies) = (7, 0);
+    for step in 0..3_000u64 {
+        let current = editions.len() - 1;
+        let sent = match random(&mut seed, 8) {
+            0 => {
+                world.reload(&text(current + 1)).unwrap();
+                editions.push((Arc::downgrade(&world.program.shared()), 0));
+                Vec::new()
+            }
+            1 => {
+                world.reload(&text(current + 1).replacen(';', "", 1)).unwrap_err();
+                Vec::new()
+            }
+            2 => world.pass(random(&mut seed, 6)),
+            n => {
+                let user = if n < 6 { "slow" } else { "quick" };
+                let message = options(user).replacen("1-2345", &format!("call-{step}"), 1);
+                editions[current].1 += 1;
+                world.receive_at(random(&mut seed, 3) as usize, PEER, message)
+            }
+        };
+        for reason in reasons(&sent) {
+            let (first, second) = reason.split_once(' ').unwrap();
+            assert_eq!(first, second, "one run, two editions");
+            editions[first.parse::<usize>().unwrap()].1 -= 1;
+            replies += 1;
+        }
+        (0..3).for_each(|worker| assert_eq!(world.take_turn(worker), []));
+        world.program.sweep();
+        for (at, (edition, runs)) in editions.iter().enumerate() {
+            let needed = *runs > 0 || at + 1 == editions.len();
+            assert_eq!(
+                edition.strong_count() > 0,
+                needed,
+                "step {step}: edition {at}, {runs} runs"
+            );
+        }
+    }
+    assert!(replies > 1_000 && editions.len() > 300);
+}
