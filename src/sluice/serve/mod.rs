@@ -4,6 +4,7 @@ pub mod command;
 mod host;
 pub mod listen;
 pub mod log;
+mod preprocess;
 mod reload;
 pub mod report;
 pub mod script;

@@ -1,14 +1,15 @@
 //! Reading a script: file or standard input, preprocessor, includes, compilation.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use sluice_engine::module::ReadFile;
 use sluice_engine::registry::Registry;
 use sluice_script::{Compiled, Loader, Options, Script, SourceText, compile, recompile};
+
+use super::preprocess::{PATIENCE, preprocess};
 
 /// What a gateway reads while it runs.
 pub struct Inputs {
@@ -95,31 +96,10 @@ impl Origin {
             text = std::fs::read(self.home.join(&self.path)).with_context(|| self.path.clone())?;
         }
         match &self.preprocessor {
-            Some(command) => preprocess(command, &self.home, text),
+            Some(command) => preprocess(command, &self.home, text, PATIENCE),
             None => Ok(text),
         }
     }
-}
-
-/// Pipes the text through a shell command (spec 1.1, `-p`).
-fn preprocess(command: &str, home: &Path, text: Vec<u8>) -> Result<Vec<u8>> {
-    let mut child = Command::new("sh")
-        .args(["-c", command])
-        .current_dir(home)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("preprocessor `{command}`"))?;
-    let mut input = child.stdin.take().context("preprocessor's standard input")?;
-    // Written from a thread of its own: the command may print before it has read everything.
-    let output = std::thread::scope(|scope| {
-        scope.spawn(move || input.write_all(&text));
-        child.wait_with_output()
-    })?;
-    if !output.status.success() {
-        bail!("preprocessor `{command}` failed: {}", output.status);
-    }
-    Ok(output.stdout)
 }
 
 /// Files by path: from the current folder, else relative to the one that names them (spec 1.1).
