@@ -37,7 +37,7 @@ pub struct Jobs(mpsc::Sender<Request>);
 
 impl Control {
     /// Starts the thread. `wakers` are those of the workers, by number; `sweep` is called every
-    /// [`limits::SWEEP`], to drop what no worker reads any more; `service` takes management
+    /// [`limits::SWEEP`], for what is to be looked after now and then; `service` takes management
     /// commands.
     ///
     /// # Errors

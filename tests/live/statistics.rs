@@ -1,10 +1,13 @@
 //! Statistics after known traffic: what the management commands say of it.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Map, Value, json};
 use sluice_control::mi::{BAD_PARAMS, CORE_STATISTICS, Management, Params};
 
 use crate::live::Live;
 use crate::sip::{Agent, Request, first_line, headers};
+use crate::support::PATIENCE;
 
 fn run(management: &Management, command: &str, words: &[&str]) -> Map<String, Value> {
     let answer = management.run(command, &Params::words(words));
@@ -101,7 +104,8 @@ fn by_name_group_and_all() {
     }
     assert!(!all.iter().any(|key| key.starts_with("shmem:")), "there is no such memory");
     let kinds = run(&management, "list_statistics", &[]);
-    assert_eq!(kinds.keys().cloned().collect::<Vec<_>>(), all);
+    let listed = kinds.keys().filter(|key| !key.starts_with("load:"));
+    assert!(listed.eq(all.iter().filter(|key| !key.starts_with("load:"))));
     assert_eq!(kinds["core:rcv_requests"], "incremental");
     assert_eq!(run(&management, "statistics:list", &["timestamp"]), {
         json!({ "core:timestamp": "non-incremental" }).as_object().unwrap().clone()
@@ -114,6 +118,27 @@ fn by_name_group_and_all() {
     }
     let nothing = management.run("get_statistics", &Params::NONE).unwrap_err();
     assert_eq!(nothing.code, BAD_PARAMS);
+}
+
+#[test]
+fn the_load_is_a_share_of_the_workers_time() {
+    let live = gateway(&Agent::new());
+    let management = live.management();
+    let end = Instant::now() + PATIENCE;
+    // There is none before the first second is over.
+    let loads = loop {
+        let loads = run(&management, "get_statistics", &["load:"]);
+        if loads.len() == 3 {
+            break loads;
+        }
+        assert!(Instant::now() < end, "{loads:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    for name in ["load:load", "load:load1m", "load:load10m"] {
+        assert!(loads[name].as_u64().is_some_and(|percent| percent <= 100), "{loads:?}");
+    }
+    let kinds = run(&management, "list_statistics", &["load"]);
+    assert_eq!(kinds["load:load"], "non-incremental");
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! The core's own commands (spec 9.7): a table, and what its rows do.
 
-use std::fs;
-
 use serde_json::{Value, json};
 use sluice_engine::module::CommandError;
 
+use super::threads::{Thread, threads};
 use super::{Answer, Management, refuse, unix_seconds};
 
 /// A command of the core; shown by `which`, `help` and `sluice doc core`.
@@ -166,41 +165,5 @@ fn level_of(text: &str) -> Result<i8, CommandError> {
     match text.parse() {
         Ok(level @ -3..=4) => Ok(level),
         _ => refuse(400, format!("`{text}` is no level; -3 to 4 are")),
-    }
-}
-
-/// A thread of this process.
-struct Thread {
-    /// Its number in the system; the main thread's is the process'.
-    id: u32,
-    /// What it does.
-    kind: String,
-}
-
-/// The threads by number, the main one first.
-fn threads() -> Result<Vec<Thread>, CommandError> {
-    let listed = fs::read_dir("/proc/self/task").or_else(|error| {
-        refuse(500, format!("the system does not list threads: /proc/self/task: {error}"))
-    })?;
-    let mut threads: Vec<Thread> = listed
-        .flatten()
-        .filter_map(|entry| {
-            let id = entry.file_name().to_str()?.parse().ok()?;
-            // A thread that has just ended has no name any more.
-            let name = fs::read_to_string(entry.path().join("comm")).ok()?;
-            Some(Thread { id, kind: kind(id, name.trim_end()) })
-        })
-        .collect();
-    threads.sort_by_key(|thread| (thread.id != std::process::id(), thread.id));
-    Ok(threads)
-}
-
-/// What a thread does, from the name that the program gave it.
-fn kind(id: u32, name: &str) -> String {
-    match name.strip_prefix("worker-") {
-        _ if id == std::process::id() => "attendant".to_owned(),
-        Some(number) => format!("SIP worker {number}"),
-        None if name.starts_with("tracing") => "log writer".to_owned(),
-        None => name.to_owned(),
     }
 }

@@ -153,3 +153,91 @@ pub fn is_unread(error: &io::Error) -> bool {
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    /// A folder of one test.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new() -> Self {
+            static NEXT: AtomicU32 = AtomicU32::new(0);
+            let next = NEXT.fetch_add(1, Ordering::Relaxed);
+            let path = std::env::temp_dir().join(format!("mi-fifo-{}-{next}", std::process::id()));
+            fs::create_dir(&path).unwrap();
+            Self(path)
+        }
+
+        fn create(&self, name: &str) -> Result<(Fifo, File), FifoError> {
+            Fifo::create(Options {
+                path: self.0.join(name),
+                mode: 0o640,
+                user: None,
+                group: None,
+                reply_dir: self.0.clone(),
+                pretty: false,
+                indent: String::new(),
+            })
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn it_is_there_until_it_is_dropped() {
+        let folder = Folder::new();
+        let (fifo, _pipe) = folder.create("fifo").unwrap();
+        let made = fs::symlink_metadata(&fifo.options.path).unwrap();
+        assert!(made.file_type().is_fifo() && fifo.is_there());
+        assert_eq!(made.permissions().mode() & 0o777, 0o640);
+        let path = fifo.options.path.clone();
+        drop(fifo);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn one_that_is_read_is_left_alone_and_one_that_is_not_is_replaced() {
+        let folder = Folder::new();
+        let (fifo, pipe) = folder.create("fifo").unwrap();
+        assert!(matches!(folder.create("fifo"), Err(FifoError::InUse(_))));
+        assert!(fifo.is_there());
+        // As a process that was killed would leave it.
+        drop(pipe);
+        let (second, _pipe) = folder.create("fifo").unwrap();
+        assert!(second.is_there() && !fifo.is_there());
+        drop(fifo);
+        assert!(second.is_there(), "the first does not remove the second's");
+    }
+
+    #[test]
+    fn what_is_no_fifo_is_never_replaced() {
+        let folder = Folder::new();
+        fs::write(folder.0.join("file"), "kept").unwrap();
+        symlink(folder.0.join("file"), folder.0.join("link")).unwrap();
+        for name in ["file", "link", "."] {
+            assert!(matches!(folder.create(name), Err(FifoError::NoFifo(_))), "{name}");
+        }
+        assert_eq!(fs::read(folder.0.join("link")).unwrap(), b"kept");
+        assert!(matches!(folder.create("none/fifo"), Err(FifoError::System(..))));
+    }
+
+    #[test]
+    fn one_that_was_removed_is_made_again() {
+        let folder = Folder::new();
+        let (mut fifo, _old) = folder.create("fifo").unwrap();
+        fs::remove_file(&fifo.options.path).unwrap();
+        assert!(!fifo.is_there());
+        let _pipe = fifo.create_again().unwrap();
+        assert!(fifo.is_there());
+        assert!(matches!(folder.create("fifo"), Err(FifoError::InUse(_))), "it is read again");
+    }
+}

@@ -9,10 +9,12 @@ mod core;
 pub mod fifo;
 pub mod frames;
 pub mod jsonrpc;
+mod load;
 mod reply;
 mod server;
 mod statistics;
 pub mod text;
+mod threads;
 
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -109,6 +111,11 @@ impl Management {
             Run::Core(run) => run(self, &params),
             Run::Module(command, state) => (command.run)(state.as_ref(), &params),
         }
+    }
+
+    /// Looks how busy the workers are; to be called about once a second.
+    pub fn sample(&self) {
+        self.statistics.sample();
     }
 
     /// How long the program runs.

@@ -5,12 +5,14 @@
 //! not counted, there are no memory pools, no transactions yet.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use sluice_base::counters::CellsReader;
 use sluice_engine::counter::{Counter, HEADER_REFUSALS, refusals};
 use sluice_engine::program::Program;
 
+use super::load::Load;
 use super::{Answer, refuse};
 
 /// A statistic of the core: sums of counters, less others.
@@ -48,6 +50,9 @@ const DROPPED_REPLIES: &[usize] = &[Counter::ReplyDropped.cell(), Counter::HopFu
 /// Uptime in seconds, as OpenSIPS names it.
 const TIMESTAMP: &str = "timestamp";
 
+/// The statistics of the group `load`: percent of the workers' time, over so many seconds.
+const LOADS: &[(&str, u64)] = &[("load", 1), ("load1m", 60), ("load10m", 600)];
+
 const fn core(
     name: &'static str,
     doc: &'static str,
@@ -61,6 +66,7 @@ const fn core(
 pub(super) struct Statistics {
     rows: Vec<Row>,
     workers: Vec<CellsReader>,
+    load: Load,
 }
 
 struct Row {
@@ -76,6 +82,8 @@ enum Source {
     Counters(Vec<usize>, Vec<usize>),
     /// Seconds that the program runs.
     Seconds,
+    /// How busy the workers were over this time.
+    Load(Duration),
 }
 
 impl Statistics {
@@ -93,6 +101,9 @@ impl Statistics {
             rows.push(row("core", core.name, counters));
         }
         rows.push(row("core", TIMESTAMP, Source::Seconds));
+        for (name, seconds) in LOADS {
+            rows.push(row("load", name, Source::Load(Duration::from_secs(*seconds))));
+        }
         for module in program.registry().modules() {
             let running = program.state(module.name).is_some();
             let Some(base) = program.statistics(module.name).filter(|_| running) else { continue };
@@ -109,20 +120,25 @@ impl Statistics {
             let name = format!("refused {reason}").replace([' ', '-'], "_");
             rows.push(row("sluice", &name, Source::Counters(vec![cell], vec![])));
         }
-        Self { rows, workers }
+        Self { rows, workers, load: Load::default() }
+    }
+
+    /// Takes a sample of the load.
+    pub(super) fn sample(&self) {
+        self.load.sample();
     }
 
     /// Names and values. `up` is how many seconds the program runs.
     pub(super) fn get(&self, wanted: &[Option<&str>], up: u64) -> Answer {
-        self.each(wanted, |row| json!(self.value(row, up)))
+        self.each(wanted, |row| self.value(row, up).map(Value::from))
     }
 
     /// Names and kinds; without names all.
     pub(super) fn list(&self, wanted: &[Option<&str>]) -> Answer {
         let wanted = if wanted.is_empty() { &[Some("all")] } else { wanted };
         self.each(wanted, |row| match row.value {
-            Source::Counters(..) => json!("incremental"),
-            Source::Seconds => json!("non-incremental"),
+            Source::Counters(..) => Some(json!("incremental")),
+            Source::Seconds | Source::Load(_) => Some(json!("non-incremental")),
         })
     }
 
@@ -130,35 +146,39 @@ impl Statistics {
     pub(super) fn reset(&self, wanted: &[Option<&str>]) -> Answer {
         self.each(wanted, |row| {
             row.reset_at.store(self.counted(row), Ordering::Relaxed);
-            Value::Null
+            Some(Value::Null)
         })?;
         Ok(json!("OK"))
     }
 
-    /// The rows of `all`, of `group:`, or of a name, in the order asked for.
-    fn each(&self, wanted: &[Option<&str>], make: impl Fn(&Row) -> Value) -> Answer {
+    /// The rows of `all`, of `group:`, or of a name, in the order asked for; without those that
+    /// have no value just now.
+    fn each(&self, wanted: &[Option<&str>], make: impl Fn(&Row) -> Option<Value>) -> Answer {
         let mut found = Map::new();
         for name in wanted.iter().copied().flatten() {
-            let before = found.len();
+            let mut known = false;
             for row in self.rows.iter().filter(|row| row.is(name)) {
-                found.insert(format!("{}:{}", row.group, row.name), make(row));
+                known = true;
+                if let Some(value) = make(row) {
+                    found.insert(format!("{}:{}", row.group, row.name), value);
+                }
             }
-            // Asked for twice, it is there already.
-            if found.len() == before && !self.rows.iter().any(|row| row.is(name)) {
+            if !known {
                 return refuse(404, format!("no statistic {name}"));
             }
         }
-        if found.is_empty() {
+        if wanted.is_empty() {
             return refuse(super::BAD_PARAMS, "name statistics, `group:` or `all`");
         }
         Ok(Value::Object(found))
     }
 
-    fn value(&self, row: &Row, up: u64) -> u64 {
+    fn value(&self, row: &Row, up: u64) -> Option<u64> {
         match row.value {
-            Source::Seconds => up,
+            Source::Seconds => Some(up),
+            Source::Load(window) => self.load.percent(window),
             Source::Counters(..) => {
-                self.counted(row).saturating_sub(row.reset_at.load(Ordering::Relaxed))
+                Some(self.counted(row).saturating_sub(row.reset_at.load(Ordering::Relaxed)))
             }
         }
     }

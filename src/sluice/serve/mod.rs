@@ -119,7 +119,11 @@ impl Gateway {
         let service = management_service(&program, &management, tuning.becomes)
             .map_err(|error| refusal(&files, &[error]))?;
         let swept = Arc::clone(&program);
-        let sweep = Box::new(move || swept.sweep());
+        let sampled = Arc::clone(&management);
+        let sweep = Box::new(move || {
+            swept.sweep();
+            sampled.sample();
+        });
         let control = Control::start(dns, wakers.clone(), sweep, service)?;
         let stop = Arc::new(AtomicBool::new(false));
         let aborted = Arc::new(AtomicBool::new(false));
