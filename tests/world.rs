@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use sluice_base::counters::CellsReader;
 use sluice_base::{Datagram, Now, OwnerSeed, SocketId};
@@ -129,8 +129,11 @@ impl Plan {
 
 /// All tables as the program has them.
 pub fn registry() -> Arc<Registry> {
-    let (core, modules) = (sluice_modules::CORE, sluice_modules::MODULES);
-    Arc::new(Registry::new(core, modules, sluice_modules::KNOWN))
+    static REGISTRY: LazyLock<Arc<Registry>> = LazyLock::new(|| {
+        let (core, modules) = (sluice_modules::CORE, sluice_modules::MODULES);
+        Arc::new(Registry::new(core, modules, sluice_modules::KNOWN))
+    });
+    Arc::clone(&REGISTRY)
 }
 
 /// Compiles a script against the real tables; includes come from `files`.

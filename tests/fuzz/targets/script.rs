@@ -1,7 +1,6 @@
 //! Any text as a script against the real tables; what compiles is started and shown messages.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
 
 use sluice_engine::counter::Counter;
 use sluice_script::{Compiled, Severity};
@@ -11,9 +10,7 @@ use crate::world::{Plan, compile_text, registry, request};
 
 /// The target.
 pub fn run(bytes: &[u8]) {
-    static REGISTRY: OnceLock<std::sync::Arc<sluice_engine::registry::Registry>> = OnceLock::new();
-    let registry = REGISTRY.get_or_init(registry);
-    let compiled = compile_text(bytes, registry, HashMap::new());
+    let compiled = compile_text(bytes, &registry(), HashMap::new());
     check(&compiled);
     if compiled.script.is_some()
         && let Ok(text) = std::str::from_utf8(bytes)
