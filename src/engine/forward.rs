@@ -153,7 +153,7 @@ fn try_reply(ctx: &mut Ctx<'_>) -> Option<()> {
     if settings.disable_stateless_fwd || ctx.run.dropped && status < 200 {
         return None;
     }
-    let next = message.items(Kind::Via).nth(1).and_then(Via::parse)?;
+    let next = message.next_via()?;
     if settings.check_via && !is_own(ctx, &ctx.via.0) {
         return None;
     }

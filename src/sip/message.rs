@@ -105,6 +105,14 @@ impl<'a> Message<'a> {
     pub fn top_via_known(&self) -> Option<(Via<'a>, Known<'a>)> {
         Via::first(self.value(Kind::Via)?)
     }
+    /// The Via value behind the topmost, whose sender gets a reply; `None` also when the field that
+    /// it should stand in is empty or cannot be read.
+    pub fn next_via(&self) -> Option<Via<'a>> {
+        let mut fields = self.fields(Kind::Via).map(|field| items(self.text(field.value)));
+        let mut values = fields.next()?;
+        values.next()?;
+        Via::parse(values.next().or_else(|| fields.next()?.next())?)
+    }
     /// Every Via value that can be read, over all fields and commas, topmost first.
     pub fn vias(&self) -> impl Iterator<Item = Via<'a>> + use<'a> {
         self.items(Kind::Via).filter_map(Via::parse)

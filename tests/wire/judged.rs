@@ -99,7 +99,8 @@ fn a_reply_whose_next_via_cannot_be_read_goes_nowhere() {
              CSeq: 1 OPTIONS\r\n\r\n"
         )
     };
-    for (next, to) in [("SIP/2.0/UDP 192.0.2.8", Some("192.0.2.8:5060")), ("SIP/2.0 x", None)] {
+    let good = ("SIP/2.0/UDP 192.0.2.8", Some("192.0.2.8:5060"));
+    for (next, to) in [good, ("SIP/2.0 x", None), ("", None), (",", None)] {
         let mut world = World::of(&script(""));
         let sent = world.receive(PEER, reply(next));
         let went = sent.first().map(|sent| sent.to.to_string());
