@@ -84,15 +84,15 @@ impl Patches {
         self.add(span, Place::Instead, write);
     }
 
-    /// The text that stands in place of exactly these bytes; `None` when they were not cut.
+    /// The text that stands in place of exactly these bytes; `None` when they were not replaced.
     pub fn replaced(&self, span: Span) -> Option<&[u8]> {
-        let (start, end) = self.patches.iter().find(|patch| patch.cuts(span))?.text;
+        let (start, end) = self.patches.iter().find(|patch| patch.stands_for(span))?.text;
         self.texts.get(start as usize..end as usize)
     }
 
     /// As [`Patches::replace`]; an earlier replacement of exactly these bytes is forgotten.
     pub fn replace_anew(&mut self, span: Span, text: &[u8]) {
-        self.patches.retain(|patch| !patch.cuts(span));
+        self.patches.retain(|patch| !patch.stands_for(span));
         self.replace(span, text);
     }
 
@@ -229,11 +229,10 @@ impl Patches {
 }
 
 impl Patch {
-    /// Whether it cuts exactly these bytes.
-    fn cuts(&self, span: Span) -> bool {
-        self.place == Place::Instead
-            && (self.at, usize::from(self.cut)) == (span.start, span.len())
-            && self.cut > 0
+    /// Whether it stands in place of exactly these bytes, or of none at that offset.
+    fn stands_for(&self, span: Span) -> bool {
+        let cut = Span::new(self.at, self.at.saturating_add(self.cut));
+        self.place == Place::Instead && cut == span
     }
 }
 
@@ -311,9 +310,12 @@ mod tests {
         patches.replace_anew(Span::new(2, 4), b"C");
         assert_eq!(patches.replaced(Span::new(2, 4)), Some(&b"C"[..]));
         assert_eq!(patches.replaced(Span::new(3, 4)), None);
-        assert_eq!(write(&patches, b"012345"), ("|01CB45".into(), 0));
+        patches.replace_anew(Span::new(6, 6), b"lost");
+        patches.replace_anew(Span::new(6, 6), b"D");
+        assert_eq!(patches.replaced(Span::new(6, 6)), Some(&b"D"[..]));
+        assert_eq!(write(&patches, b"012345"), ("|01CB45D".into(), 0));
         patches.replace(Span::new(2, 5), b"");
-        assert_eq!(write(&patches, b"012345"), ("|01C5".into(), 1), "B lies inside");
+        assert_eq!(write(&patches, b"012345"), ("|01C5D".into(), 1), "B lies inside");
     }
 
     #[test]

@@ -212,6 +212,12 @@ fn bodies_are_added_and_replaced() {
     assert!(text.contains("Content-Length: 2\r\nContent-Type: text/plain\r\n\r\nHi"), "{text}");
     assert_eq!(body_of("add_body(\"Hi\", \"text/plain\");", &offer()), "Hi");
     assert_eq!(body_of("add_body(\"v=0\");", &offer()), "v=0");
+    let twice = "add_body(\"Hi\", \"text/plain\"); add_body(\"Ho\", \"text/html\");";
+    assert_eq!(body_of(twice, &offer()), "Ho");
+    assert_eq!(body_of(twice, &empty), "Ho");
+    let mixed_up =
+        "codec_delete(\"PCMU\"); add_body(\"Hi\"); if (add_body_part(\"x\", \"a/b\")) exit;";
+    assert_eq!(body_of(mixed_up, &offer()), "Hi");
     assert!(!holds_in("add_body(\"Hi\")", &bare), "what type?");
     let strange = mixed().replace("--b--", "--b-=");
     assert!(!holds_in("add_body_part(\"Hi\", \"text/plain\")", &strange), "it is not ended");

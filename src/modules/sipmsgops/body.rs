@@ -1,7 +1,8 @@
 //! Functions on the body and its parts (spec 9.2): asking, removing, adding.
 //!
-//! Content-Type follows what is left; Content-Length follows when the message is sent. One body
-//! added to a message without a body cannot be followed by another.
+//! Content-Type follows what is left; Content-Length follows when the message is sent. Asking
+//! shows the received body without what was removed: what was added is not seen, and to a body
+//! that was added nothing can be added.
 
 use std::any::Any;
 
@@ -73,11 +74,12 @@ fn has(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value]) -> Flow {
 
 fn filter(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value]) -> Flow {
     let Some(mime) = text(ctx, args, 0) else { return Flow::FALSE };
-    let found = contents(ctx).into_iter().find(|c| c.part.is_some() && c.is(&mime));
+    let all = contents(ctx);
+    let found = all.iter().find(|content| content.part.is_some() && content.is(&mime));
     let Some(kept) = found else { return Flow::FALSE };
-    let others = contents(ctx).into_iter().filter(|other| other.part != kept.part);
+    let others = all.iter().filter(|other| other.part != kept.part);
     others.filter_map(|other| other.part).for_each(|part| cut(ctx, part));
-    cut_around(ctx, &kept);
+    cut_around(ctx, kept);
     Flow::TRUE
 }
 
@@ -109,7 +111,7 @@ fn replace(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value]) -> Flow {
     }
     let place = ctx.message.body();
     ctx.run.patches.remove(place);
-    ctx.run.patches.insert(place.end, Place::After, &body);
+    ctx.run.patches.replace_anew(place, &body);
     if let Some(mime) = mime {
         set_type(ctx, &mime);
     }

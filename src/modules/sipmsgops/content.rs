@@ -1,5 +1,5 @@
-//! What a body holds: one content, or the parts of a multipart body; those that the script has
-//! removed are left out.
+//! What the received body holds: one content, or the parts of a multipart body; those that the
+//! script has removed or replaced are left out.
 
 use sluice_engine::Ctx;
 use sluice_sip::Kind;
@@ -40,13 +40,13 @@ pub(super) fn contents<'a>(ctx: &Ctx<'a>) -> Vec<Content<'a>> {
     let message = ctx.message;
     let text = message.text(message.body());
     let mime = message.value(Kind::ContentType).unwrap_or_default();
-    let is_left = |piece: &[u8]| ctx.run.patches.replaced(message.span_of(piece)) != Some(b"");
-    if text.is_empty() || !is_left(text) {
+    let replaced = |piece: &[u8]| ctx.run.patches.replaced(message.span_of(piece)).is_some();
+    if text.is_empty() || replaced(text) {
         return Vec::new();
     }
     match received_boundary(ctx) {
         Some(boundary) => {
-            parts(text, boundary).filter(|part| is_left(part.whole)).map(Content::of).collect()
+            parts(text, boundary).filter(|part| !replaced(part.whole)).map(Content::of).collect()
         }
         None => vec![Content { mime, text, part: None }],
     }

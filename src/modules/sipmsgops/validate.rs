@@ -83,8 +83,7 @@ fn check(ctx: &Ctx<'_>, flags: &[u8]) -> Verdict {
 
 /// Content-Length and Content-Type against the body.
 fn check_body(message: &Message<'_>) -> Verdict {
-    let behind = message.bytes.len() - usize::from(message.body().end);
-    if behind > 0 {
+    if message.bytes.len() > usize::from(message.body().end) {
         return Err((-5, "invalid body - content-length different than actual body"));
     }
     if !message.body().is_empty() && message.value(Kind::ContentType).is_none() {
