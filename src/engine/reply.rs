@@ -52,6 +52,7 @@ pub fn send(ctx: &mut Ctx<'_>, code: u16, reason: Text) -> Sent {
         via: marks,
         lines: &run.reply_lines,
         server: b"",
+        body: run.reply_body.map_or(b"", |body| bytes_in(body, *message, &run.arena, shared)),
     };
     local.output.send(Target { socket, addr }, |out| reply.write(message, out));
     run.reply_lines.truncate(own_lines);

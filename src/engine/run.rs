@@ -145,6 +145,8 @@ pub struct RunState {
     pub reply_status: Option<(u16, Text)>,
     /// Lines for local replies (`append_to_reply`).
     pub reply_lines: Vec<u8>,
+    /// Body of local replies (`append_body_to_reply`).
+    pub reply_body: Option<Text>,
     /// AVPs, newest last.
     pub avps: Vec<(AvpKey, Value)>,
     /// The destination set.
@@ -202,6 +204,7 @@ impl RunState {
             max_forwards: None,
             reply_status: None,
             reply_lines: Vec::with_capacity(256),
+            reply_body: None,
             avps: Vec::with_capacity(32),
             set: DestinationSet::new(),
             arena: Vec::with_capacity(4096),
@@ -240,6 +243,7 @@ impl RunState {
         self.max_forwards = None;
         self.reply_status = None;
         self.reply_lines.clear();
+        self.reply_body = None;
         self.avps.clear();
         self.set.clear();
         self.arena.clear();

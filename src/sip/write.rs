@@ -174,6 +174,8 @@ pub struct Reply<'a> {
     pub lines: &'a [u8],
     /// The Server line with its line end, or nothing.
     pub server: &'a [u8],
+    /// The body, often none; its Content-Type is among the lines.
+    pub body: &'a [u8],
 }
 
 impl Reply<'_> {
@@ -199,7 +201,10 @@ impl Reply<'_> {
         }
         out.extend_from_slice(self.lines);
         out.extend_from_slice(self.server);
-        out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
+        out.extend_from_slice(b"Content-Length: ");
+        push_u64(out, self.body.len() as u64);
+        out.extend_from_slice(b"\r\n\r\n");
+        out.extend_from_slice(self.body);
     }
 
     fn write_vias(&self, request: &Message<'_>, out: &mut Vec<u8>) {

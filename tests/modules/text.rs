@@ -111,6 +111,13 @@ fn replies_get_lines() {
         INVITE,
     );
     assert_eq!(sent[0].header("A"), Some("1928"));
+    let sent_body = run_on(
+        "append_body_to_reply(\"first\"); append_body_to_reply(\"$rU\"); \
+         append_to_reply(\"Content-Type: text/plain\r\n\"); sl_send_reply(200, \"OK\");",
+        INVITE,
+    );
+    assert!(sent_body[0].text.ends_with("Content-Length: 3\r\n\r\nbob"));
+    assert_eq!(sent_body[0].header("Content-Type"), Some("text/plain"));
     assert_eq!(sent[0].header("Date"), Some("Mon, 23 Nov 2026 00:00:00 GMT"));
 }
 

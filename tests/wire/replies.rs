@@ -30,6 +30,7 @@ fn reply(bytes: &[u8], status: u16, to_tag: Option<&[u8]>) -> String {
             via: marks(&message, "127.0.0.1:5070", false),
             lines: b"X-More: 1\r\n",
             server: b"Server: Sluice\r\n",
+            body: b"",
         };
         let mut out = Vec::new();
         reply.write(&message, &mut out);

@@ -64,6 +64,16 @@ pub(super) const LIST: &[Function] = &[
         },
     ),
     function(
+        "append_body_to_reply",
+        "Gives local replies a body, without a Content-Type; the last one counts.",
+        &[param("body", ParamKind::Text)],
+        Routes::ANY,
+        |ctx, _, args| {
+            ctx.run.reply_body = text(args, 0);
+            Flow::of(ctx.run.reply_body.is_some())
+        },
+    ),
+    function(
         "append_urihf",
         "Adds a header behind the last one: prefix, received Request-URI, suffix.",
         &[param("prefix", ParamKind::Text), param("suffix", ParamKind::Text)],

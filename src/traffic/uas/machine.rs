@@ -135,6 +135,7 @@ impl Destination {
             via: marks,
             lines: if invite { &self.contact } else { b"" },
             server: b"Server: Sluice load\r\n",
+            body: b"",
         };
         // RFC 3261 18.2.2, RFC 3581 4: back to the source address, to its port only with rport.
         let port = if marks.has_rport() { peer.port() } else { via.reply_to().1 };
