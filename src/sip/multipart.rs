@@ -40,8 +40,8 @@ pub fn is_type(content_type: &[u8], mime: &[u8]) -> bool {
     bare(content_type).eq_ignore_ascii_case(bare(mime))
 }
 
-/// The parts in order, at most [`limits::PARTS`]. What stands before the first delimiter and behind the last is no part; a
-/// part that is not ended goes to the body's end.
+/// The parts in order, at most [`limits::PARTS`]. What stands before the first delimiter and behind
+/// the last is no part; a part that is not ended goes to the body's end.
 pub fn parts<'a>(body: &'a [u8], boundary: &'a [u8]) -> impl Iterator<Item = Part<'a>> {
     let mut next = delimiter(body, boundary, 0);
     let all = std::iter::from_fn(move || {
