@@ -106,6 +106,16 @@ impl<T> Slab<T> {
         }
     }
 
+    /// The key of the value in a slot.
+    pub fn key_at(&self, slot: u32) -> Option<Key> {
+        match self.entries.get(slot as usize) {
+            Some(Entry { generation, content: Content::Full(_) }) => {
+                Some(Key { slot, generation: *generation })
+            }
+            _ => None,
+        }
+    }
+
     /// Takes a value out; its key is stale from now on.
     pub fn remove(&mut self, key: Key) -> Option<T> {
         let entry = self.entries.get_mut(key.slot as usize)?;

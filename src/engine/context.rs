@@ -21,6 +21,7 @@ use crate::output::Output;
 use crate::run::{Packet, Run, RunState};
 use crate::settings::{Levels, Settings};
 use crate::sockets::Sockets;
+use crate::tm::Tm;
 use crate::value::{Source, Text, Value};
 use crate::vars::Vars;
 
@@ -57,6 +58,8 @@ pub struct Local {
     pub cells: Cells,
     /// The transmit batch.
     pub output: Output,
+    /// The transactions.
+    pub tm: Tm,
     /// `$var` values by slot; they outlive a message (spec 1.11).
     pub vars: Vars,
     /// State of the worker's random numbers.
@@ -99,7 +102,7 @@ impl Kept {
 
 impl Local {
     /// A worker's own things; each `$var` has the first value that the script names.
-    pub fn new(id: WorkerId, cells: Cells, script: &Script, random: u64) -> Self {
+    pub fn new(id: WorkerId, cells: Cells, script: &Script, random: u64, tm: Tm) -> Self {
         let mut vars = Vars::new(script.vars.len());
         for (slot, value) in &script.first_vars {
             if let Some(place) = vars.get_mut(*slot) {
@@ -110,6 +113,7 @@ impl Local {
             id,
             cells,
             output: Output::default(),
+            tm,
             vars,
             random,
             xlog_level: None,

@@ -11,7 +11,7 @@ use sluice_sip::digits::push_u64;
 use sluice_sip::uri::literal_addr;
 use sluice_sip::via::Via;
 use sluice_sip::write::{ViaMarks, remove_top_via};
-use sluice_sip::{Kind, Place, StartLine};
+use sluice_sip::{Kind, Patches, Place, StartLine};
 
 use crate::context::{Ctx, bytes_in};
 use crate::counter::Counter;
@@ -23,7 +23,7 @@ use crate::value::Text;
 const BRANCH_SEED: OwnerSeed = OwnerSeed(0x5AC1_7E5B_0C4F_93D7);
 
 /// The magic cookie of RFC 3261 8.1.1.7.
-const COOKIE: &[u8] = b"z9hG4bK";
+pub(crate) const COOKIE: &[u8] = b"z9hG4bK";
 
 /// Sends the request to an address; false when no socket of ours can reach it.
 pub fn request(ctx: &mut Ctx<'_>, addr: SocketAddr) -> bool {
@@ -36,7 +36,8 @@ pub fn request(ctx: &mut Ctx<'_>, addr: SocketAddr) -> bool {
     };
     let advertised = advertised_head(ctx, socket);
     let head = advertised.as_deref().unwrap_or(head);
-    let own = OwnVia { head, branch: branch(ctx), rport: ctx.run.local_rport };
+    let digits = hex(branch(ctx));
+    let own = OwnVia { head, branch: &digits, rport: ctx.run.local_rport };
     let target = Target { socket, addr };
     match hops(ctx) {
         Some(hops) => write_usual(ctx, target, field.line.start, own, hops),
@@ -68,7 +69,8 @@ pub fn unchanged(ctx: &mut Ctx<'_>, addr: SocketAddr, lines: Option<Text>) -> bo
 struct OwnVia<'a> {
     /// What [`via_head`] made.
     head: &'a [u8],
-    branch: u64,
+    /// What stands behind the cookie.
+    branch: &'a [u8],
     rport: bool,
 }
 
@@ -76,7 +78,7 @@ impl OwnVia<'_> {
     #[inline(always)]
     fn write(self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.head);
-        out.extend_from_slice(&hex(self.branch));
+        out.extend_from_slice(self.branch);
         if self.rport {
             out.extend_from_slice(b";rport");
         }
@@ -126,16 +128,40 @@ fn write_usual(
 
 /// Writes a request that the script has changed.
 fn write_patched(ctx: &mut Ctx<'_>, target: Target, at: u16, own: OwnVia<'_>) {
-    let marks = via_marks(ctx);
     let mark = ctx.run.patches.mark();
+    put_all(ctx, at, own);
+    write(ctx, target);
+    ctx.run.patches.rewind(mark);
+}
+
+/// All that tells the request that is sent by a socket from the received one, when our Via has
+/// the branch parameter `branch`.
+pub(crate) fn branch_patches(
+    ctx: &mut Ctx<'_>,
+    socket: SocketId,
+    branch: &[u8],
+) -> Option<Patches> {
+    let at = ctx.message.field(Kind::Via)?.line.start;
+    let advertised = advertised_head(ctx, socket);
+    let shared = ctx.shared;
+    let head = advertised.as_deref().or(shared.via_heads.get(usize::from(socket.0)).map(|h| &**h));
+    let branch = branch.strip_prefix(COOKIE)?;
+    let own = OwnVia { head: head?, branch, rport: ctx.run.local_rport };
+    let mark = ctx.run.patches.mark();
+    put_all(ctx, at, own);
+    let patches = ctx.run.patches.clone();
+    ctx.run.patches.rewind(mark);
+    Some(patches)
+}
+
+fn put_all(ctx: &mut Ctx<'_>, at: u16, own: OwnVia<'_>) {
+    let marks = via_marks(ctx);
     put_ruri(ctx);
     put_path(ctx);
     put_max_forwards(ctx);
     ctx.run.patches.insert_with(at, Place::Before, |out| own.write(out));
     marks.patch(&mut ctx.run.patches);
     put_length(ctx);
-    write(ctx, target);
-    ctx.run.patches.rewind(mark);
 }
 
 /// Sends the reply to the next Via, or drops it (spec 1.3, 8.9).
@@ -161,7 +187,7 @@ fn try_reply(ctx: &mut Ctx<'_>) -> Option<()> {
     let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
     let socket = ctx.shared.sockets.towards(addr, preferred)?;
     remove_top_via(&message, &mut ctx.run.patches);
-    put_status(ctx);
+    put_status(ctx, true);
     put_length(ctx);
     write(ctx, Target { socket, addr });
     ctx.local.add(Counter::RepliesForwarded, 1);
@@ -221,8 +247,9 @@ fn put_max_forwards(ctx: &mut Ctx<'_>) {
     }
 }
 
-/// Status and reason, when the script has changed them; a 503 goes on as 500 (spec 1.3).
-fn put_status(ctx: &mut Ctx<'_>) {
+/// Status and reason, when the script has changed them. `translated`: a 503 goes on as 500 (spec
+/// 1.3); a transaction decides for itself which refusal goes on.
+pub(crate) fn put_status(ctx: &mut Ctx<'_>, translated: bool) {
     let StartLine::Reply { status, code, reason } = ctx.message.start() else { return };
     let mut sent = status;
     if let Some((changed, phrase)) = ctx.run.reply_status {
@@ -230,7 +257,7 @@ fn put_status(ctx: &mut Ctx<'_>) {
         ctx.run.patches.replace(reason, one_line(phrase));
         sent = changed;
     }
-    if sent == 503 && !ctx.shared.settings.disable_503_translation {
+    if translated && sent == 503 && !ctx.shared.settings.disable_503_translation {
         sent = 500;
     }
     if sent != status {
@@ -239,7 +266,7 @@ fn put_status(ctx: &mut Ctx<'_>) {
 }
 
 /// Content-Length, when the script has changed the body's length.
-fn put_length(ctx: &mut Ctx<'_>) {
+pub(crate) fn put_length(ctx: &mut Ctx<'_>) {
     let body = ctx.message.body();
     let Some(field) = ctx.message.field(Kind::ContentLength) else { return };
     let length = ctx.run.patches.part_len(ctx.message.bytes, body);

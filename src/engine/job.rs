@@ -30,6 +30,8 @@ pub struct Request {
 /// What a parked run is resumed with.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Answer {
+    /// The route that was entered is over; whether by `drop`.
+    Returned(bool),
     /// The time is up (`Wait::Until`).
     Elapsed,
     /// The script lock is the run's own.

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod avp;
+pub mod carry;
 pub mod context;
 pub mod counter;
 pub mod digits;
@@ -16,15 +17,18 @@ pub mod job;
 pub mod limits;
 pub mod lock;
 pub mod module;
+pub mod next_hop;
 pub mod output;
 pub mod own;
 pub mod program;
 pub mod registry;
+pub mod relay;
 pub mod reply;
 pub mod run;
 pub mod ruri;
 pub mod settings;
 pub mod sockets;
+pub mod tm;
 pub mod uses;
 pub mod value;
 pub mod vars;

@@ -39,6 +39,9 @@ pub const PARKED_BYTES: usize = 64 << 20;
 /// starves the others.
 pub const BATCH: usize = 64;
 
+/// Timers of transactions handled in one turn, so that messages do not wait for them.
+pub const TICKS: usize = 256;
+
 /// Room of the transmit batch that is touched at start: a full batch of usual messages.
 pub const OUTPUT_BYTES: usize = 256 << 10;
 
@@ -51,3 +54,13 @@ pub const EVALUATIONS: u8 = 8;
 
 /// Extra destinations of one request: with the Request-URI's the 12 of OpenSIPS (spec 8.8).
 pub const BRANCHES: usize = 11;
+
+/// Transactions of one worker: 100,000 calls a second for the 30 seconds that `fr_timeout` is, at
+/// most 3 KiB each.
+pub const TRANSACTIONS: u32 = 3_000_000;
+
+/// Transactions of one Call-ID and CSeq number: as many as a forked request can make, by far.
+pub const TRANSACTIONS_OF_CALL: usize = 64;
+
+/// Branches of one transaction over all its rounds: its branch parameter has two digits for them.
+pub const BRANCHES_EVER: usize = 255;

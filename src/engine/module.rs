@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sluice_script::Script;
 use sluice_script::catalog::{ParamDef, Routes, SettingKind, Status, SubKind};
-use sluice_script::ir::{Assign, Index, Setting};
+use sluice_script::ir::{Assign, Index, RouteId, Setting};
 use sluice_script::source::Location;
 
 use crate::context::Ctx;
@@ -28,6 +28,9 @@ pub enum Flow {
     Number(i32),
     /// The run parks until the wait is over; then the step is called with the same arguments.
     Suspend(Wait, Then),
+    /// A route is run, then the step is called with the same arguments. `exit`, `drop` and a code
+    /// of 0 end that route and no more.
+    Enter(RouteId, Then),
     /// It could not find out; the log line. The code is the one the function's table names.
     Fail(&'static str),
 }
@@ -301,8 +304,8 @@ pub type Resolve = Arc<dyn Fn(&str) -> Result<Vec<std::net::IpAddr>, String> + S
 pub struct Setup<'a> {
     /// The script; names may be interned.
     pub script: &'a mut Script,
-    /// The globals, digested.
-    pub settings: &'a Settings,
+    /// The globals, digested; a module may set those that are its own.
+    pub settings: &'a mut Settings,
     /// Our sockets.
     pub sockets: &'a Sockets,
     /// The module's name.

@@ -16,6 +16,7 @@ use crate::context::{Ctx, Local};
 use crate::counter::Counter;
 use crate::limits;
 use crate::run::{Run, RunState};
+use crate::tm::replies::Failed;
 use crate::value::{Source, Text, Value};
 
 /// The request of runs without a message. Its method is none of SIP's, so no test of a script
@@ -36,6 +37,8 @@ pub enum Origin {
     Message,
     /// Nothing that was received; nothing follows from it.
     Own(Busy),
+    /// A transaction whose branches have all failed.
+    Failure(Failed),
 }
 
 /// Whether the run of a route is not over yet; the route and its run share it.

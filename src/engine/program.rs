@@ -71,7 +71,7 @@ impl Program {
         environment: &Environment,
         warnings: &mut Vec<String>,
     ) -> Result<Self, Vec<(&'static str, SetupError)>> {
-        let settings = Settings::of(&script, &registry);
+        let mut settings = Settings::of(&script, &registry);
         let (statistics, cells) = number_statistics(&registry);
         let mut states: Vec<Option<Arc<dyn SharedState>>> = vec![None; registry.modules().len()];
         let mut errors = Vec::new();
@@ -79,7 +79,7 @@ impl Program {
             let module = registry.modules()[at];
             let started = (module.start)(&mut Setup {
                 script: &mut script,
-                settings: &settings,
+                settings: &mut settings,
                 sockets: &sockets,
                 module: module.name,
                 statistics: statistics[at],

@@ -36,14 +36,10 @@ pub fn send(ctx: &mut Ctx<'_>, code: u16, reason: Text) -> Sent {
         return Sent::Ack;
     }
     let marks = via_marks(ctx);
-    let addr = destination(ctx, &ctx.via.0, &marks);
-    let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
-    let Some(socket) = ctx.shared.sockets.towards(addr, preferred) else {
-        return Sent::Failed("no socket for the reply");
-    };
+    let Some(target) = target(ctx) else { return Sent::Failed("no socket for the reply") };
     let tag = own_tag(ctx);
     let own_lines = ctx.run.reply_lines.len();
-    push_lines(ctx, code, socket);
+    push_lines(ctx, code, target.socket);
     let Ctx { message, run, local, shared, .. } = ctx;
     let reply = Reply {
         status: code,
@@ -54,10 +50,18 @@ pub fn send(ctx: &mut Ctx<'_>, code: u16, reason: Text) -> Sent {
         server: b"",
         body: run.reply_body.map_or(b"", |body| bytes_in(body, *message, &run.arena, shared)),
     };
-    local.output.send(Target { socket, addr }, |out| reply.write(message, out));
+    local.output.send(target, |out| reply.write(message, out));
     run.reply_lines.truncate(own_lines);
     run.answered = true;
     Sent::Sent
+}
+
+/// Where replies to the request go, and by which socket; `None` when no socket reaches it.
+pub(crate) fn target(ctx: &Ctx<'_>) -> Option<Target> {
+    let addr = destination(ctx, &ctx.via.0, &via_marks(ctx));
+    let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
+    let socket = ctx.shared.sockets.towards(addr, preferred)?;
+    Some(Target { socket, addr })
 }
 
 /// Whether the request carries the To-tag that this process gave when it answered statelessly.
@@ -67,7 +71,7 @@ pub fn has_own_tag(ctx: &Ctx<'_>) -> bool {
 }
 
 /// The To-tag of a call: the same for each of its stateless replies.
-fn own_tag(ctx: &Ctx<'_>) -> [u8; 16] {
+pub(crate) fn own_tag(ctx: &Ctx<'_>) -> [u8; 16] {
     let key = OwnerSeed(ctx.shared.settings.tag_key);
     hex(key.hash(ctx.message.call_id()))
 }
@@ -92,7 +96,7 @@ pub(crate) fn one_line(phrase: &[u8]) -> &[u8] {
 }
 
 /// Contact of a 3xx, Server and Warning, behind the script's own lines.
-fn push_lines(ctx: &mut Ctx<'_>, code: u16, socket: SocketId) {
+pub(crate) fn push_lines(ctx: &mut Ctx<'_>, code: u16, socket: SocketId) {
     if (300..400).contains(&code) {
         push_contact(ctx);
     }

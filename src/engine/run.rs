@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use sluice_base::slab::Key;
 use sluice_base::wheel::TimerId;
 use sluice_base::{Now, SocketId};
-use sluice_script::ir::{ReferenceId, RouteKind};
+use sluice_script::ir::{ReferenceId, RouteId, RouteKind};
+use sluice_sip::patch::Mark;
 use sluice_sip::{Index, Patches};
 
 use crate::context::Shared;
@@ -14,6 +16,8 @@ use crate::fault::Fault;
 use crate::lock::Lock;
 use crate::module::Subject;
 use crate::own::Origin;
+use crate::tm::cookie::BranchId;
+use crate::tm::transaction::Armed;
 use crate::value::{Text, Value};
 use crate::vars::Vars;
 use crate::vm::Machine;
@@ -56,6 +60,21 @@ pub enum AvpKey {
     Slot(u32),
     /// A text in the arena.
     Text(Text),
+}
+
+/// A request on its way to all destinations of its set.
+#[derive(Clone, Copy, Debug)]
+pub struct Relaying {
+    /// Which destination is being dealt with; 0 is the Request-URI.
+    pub at: usize,
+    /// To how many it was sent.
+    pub sent: usize,
+    /// The Request-URI's own, put back in the end.
+    pub main: crate::dset::Branch,
+    /// The transaction was there before.
+    pub opened: bool,
+    /// Where the changes for one branch begin.
+    pub mark: Mark,
 }
 
 /// One script run: where its message came from, the message's index, what the script changed, and
@@ -178,6 +197,20 @@ pub struct RunState {
     pub(crate) fault_is_new: bool,
     /// Script locks that the run holds. Empty between two runs.
     pub(crate) locks: Vec<Arc<Lock>>,
+    /// The transaction of the request, once there is one.
+    pub transaction: Option<Key>,
+    /// What the script has armed before there is a transaction.
+    pub armed: Armed,
+    /// The reply route that the branch route has armed for its branch.
+    pub branch_on_reply: Option<RouteId>,
+    /// The branch whose reply won, in a failure route.
+    pub winner: Option<u8>,
+    /// The reply route of the branch or the transaction has been begun.
+    pub second: bool,
+    /// How far relaying is, while it waits for a name or a branch route.
+    pub relaying: Option<Relaying>,
+    /// The branch that the reply belongs to.
+    pub branch: Option<BranchId>,
     /// `drop` was called.
     pub dropped: bool,
     /// `forward()` or a reply has been sent.
@@ -220,6 +253,13 @@ impl RunState {
             fault: None,
             fault_is_new: false,
             locks: Vec::new(),
+            transaction: None,
+            relaying: None,
+            armed: Armed::default(),
+            branch_on_reply: None,
+            winner: None,
+            second: false,
+            branch: None,
             dropped: false,
             answered: false,
         }
@@ -256,6 +296,13 @@ impl RunState {
         self.at = 0;
         self.code = 0;
         self.fault = None;
+        self.transaction = None;
+        self.relaying = None;
+        self.armed = Armed::default();
+        self.branch_on_reply = None;
+        self.winner = None;
+        self.second = false;
+        self.branch = None;
         self.dropped = false;
         self.answered = false;
     }

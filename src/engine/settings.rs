@@ -6,6 +6,7 @@ use sluice_script::Script;
 use sluice_script::ir::Setting;
 
 use crate::registry::Registry;
+use crate::tm::times::Times;
 
 /// Globals that something reads at run time, with OpenSIPS' defaults (spec 1.3).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,6 +37,14 @@ pub struct Settings {
     pub reply_to_via: bool,
     /// Key of the To-tags of stateless replies; a new one for each process.
     pub tag_key: u64,
+    /// How long what takes in transactions; module tm sets it.
+    pub times: Times,
+    /// A 6xx is but one of several refusals; module tm sets it.
+    pub disable_6xx_block: bool,
+    /// Reply routes have the AVPs of the transaction; module tm sets it.
+    pub onreply_avp_mode: bool,
+    /// An INVITE is answered by 100 when its transaction begins; module tm sets it.
+    pub auto_100: bool,
 }
 
 /// Thresholds that management may change while the program runs; all editions share them.
@@ -133,6 +142,10 @@ impl Default for Settings {
             sip_warning: false,
             reply_to_via: false,
             tag_key: ahash::RandomState::new().hash_one(0u8),
+            times: Times::default(),
+            disable_6xx_block: false,
+            onreply_avp_mode: false,
+            auto_100: true,
         }
     }
 }

@@ -10,7 +10,7 @@ type Names = &'static [&'static str];
 pub static KNOWN: &[KnownModule] = &[
     // --- the core
     later("core", CORE_FUNCTIONS, &["proxy_protocol"]),
-    // --- transactions and dialogs
+    // --- transactions and dialogs; of tm what is not built yet
     later("tm", TM, TM_VARIABLES),
     later("rr", RR, &["rr_params"]),
     later("dialog", DIALOG, DIALOG_VARIABLES),
@@ -243,16 +243,7 @@ const CORE_FUNCTIONS: Names = &[
     "socket_belongs_to_bond",
 ];
 const TM: Names = &[
-    "t_relay",
-    "t_newtran",
-    "t_check_trans",
-    "t_check_status",
-    "t_on_failure",
-    "t_on_reply",
-    "t_on_branch",
-    "t_reply",
     "t_reply_with_body",
-    "t_was_cancelled",
     "t_cancel_branch",
     "t_local_replied",
     "t_new_request",
@@ -268,10 +259,7 @@ const TM: Names = &[
     "t_reply_by_callid",
 ];
 const TM_VARIABLES: Names = &[
-    "T_branch_idx",
-    "T_reply_code",
     "T_ruri",
-    "T_id",
     "T_fr_timeout",
     "T_fr_inv_timeout",
     "T_branch_last_reply_code",
@@ -487,13 +475,16 @@ const fn not_ours(name: &'static str, why: &'static str) -> KnownModule {
 mod tests {
     use std::collections::HashSet;
 
-    use super::KNOWN;
+    use super::{KNOWN, KnownModule};
     use crate::{CORE, MODULES};
 
     #[test]
     fn every_module_has_one_name() {
         let built = MODULES.iter().flat_map(|m| std::iter::once(&m.name).chain(m.aliases));
-        let known = KNOWN.iter().flat_map(|k| std::iter::once(&k.name).chain(k.aliases));
+        // A module that is built in part stands in both lists.
+        let in_part = |k: &&KnownModule| MODULES.iter().any(|module| module.name == k.name);
+        let known = KNOWN.iter().filter(|k| !in_part(k));
+        let known = known.flat_map(|k| std::iter::once(&k.name).chain(k.aliases));
         let mut seen = HashSet::new();
         for name in built.chain(known) {
             assert!(seen.insert(name), "{name} stands for two modules");

@@ -26,6 +26,7 @@ pub mod sl;
 mod subst;
 mod table;
 pub mod textops;
+pub mod tm;
 pub mod uri;
 
 /// The core: globals, core functions, core variables, transformations. Always loaded.
@@ -36,6 +37,7 @@ pub static MODULES: &[&Module] = &[
     &proto_udp::MODULE,
     &sl::MODULE,
     &signaling::MODULE,
+    &tm::MODULE,
     &maxfwd::MODULE,
     &sipmsgops::MODULE,
     &textops::MODULE,

@@ -21,6 +21,7 @@ mod routes;
 mod sipmsgops;
 mod sl;
 mod text;
+mod tm;
 mod turn;
 mod uri;
 mod world;

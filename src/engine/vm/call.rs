@@ -2,13 +2,13 @@
 
 use sluice_script::catalog::ParamKind;
 use sluice_script::ir::{
-    Assign, Constant, Context, FunctionId, Index, ReferenceId, Sub, TransformId,
+    Assign, Constant, Context, FunctionId, Index, ReferenceId, RouteId, Sub, TransformId,
 };
 
-use super::{Machine, Pending, States, Step, eval, reference};
+use super::{Barrier, Machine, Pending, States, Step, eval, reference};
 use crate::context::Ctx;
 use crate::job::Answer;
-use crate::module::{Apply, Asked, Flow, Function, Name, Subject};
+use crate::module::{Apply, Asked, Flow, Function, Name, Subject, Then};
 use crate::registry::Registry;
 use crate::value::{Source, Text, Value};
 
@@ -58,7 +58,7 @@ pub(super) fn call_constant(
     if let Flow::Code(code) = flow {
         return settle(machine, ctx, code);
     }
-    if let Flow::Suspend(..) = flow {
+    if let Flow::Suspend(..) | Flow::Enter(..) = flow {
         // The step that goes on finds them on the stack, as those of any call.
         machine.stack.extend_from_slice(values);
         return conclude(machine, ctx, function, id, args, flow);
@@ -124,10 +124,61 @@ fn conclude(
             machine.wait = Some(wait);
             return Step::Park;
         }
+        Flow::Enter(route, then) => {
+            let barrier = (id, args, then);
+            return enter_for(machine, ctx, route, barrier);
+        }
     };
     let base = machine.stack.len().saturating_sub(args as usize);
     machine.stack.truncate(base);
     settle(machine, ctx, code)
+}
+
+/// Enters a route for a function, which goes on when the route is over.
+fn enter_for(
+    machine: &mut Machine,
+    ctx: &mut Ctx<'_>,
+    route: RouteId,
+    (function, args, then): (FunctionId, u8, Then),
+) -> Step {
+    let Some(route) = ctx.shared.script.routes.get(usize::from(route.0)) else { return Step::End };
+    machine.barriers.push(Barrier {
+        function,
+        args,
+        then,
+        pc: machine.pc,
+        kind: ctx.run.kind,
+        dropped: ctx.run.dropped,
+        param_base: ctx.run.param_base,
+        frames: ctx.run.frames.len(),
+        loops: machine.loops.len(),
+        stack: machine.stack.len(),
+        params: ctx.run.params.len(),
+    });
+    (ctx.run.kind, ctx.run.dropped) = (route.kind, false);
+    ctx.run.param_base = ctx.run.params.len() as u32;
+    machine.pc = route.entry;
+    Step::Next
+}
+
+/// The route that a function entered is over: all is as it was, and the function goes on.
+pub(super) fn return_to_barrier(
+    machine: &mut Machine,
+    ctx: &mut Ctx<'_>,
+    registry: &Registry,
+    states: &mut States,
+) -> Step {
+    let Some(barrier) = machine.barriers.pop() else { return Step::End };
+    ctx.run.frames.truncate(barrier.frames);
+    ctx.run.params.truncate(barrier.params);
+    (ctx.run.kind, ctx.run.param_base) = (barrier.kind, barrier.param_base);
+    machine.loops.truncate(barrier.loops);
+    machine.stack.truncate(barrier.stack);
+    machine.pc = barrier.pc;
+    let Barrier { function, args, then, .. } = barrier;
+    let pending = Pending::Call { function, args, then };
+    let answer = Answer::Returned(std::mem::replace(&mut ctx.run.dropped, barrier.dropped));
+    finish(machine, ctx, registry, states, pending, &answer)
 }
 
 /// A command's code: 0 stops the whole script, whatever the command (spec 1.5).

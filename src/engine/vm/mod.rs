@@ -50,6 +50,24 @@ enum Pending {
     Transform { transform: TransformId, params: u8 },
 }
 
+/// Where a function goes on that has entered a route: no `exit` of that route gets past it.
+#[derive(Clone, Copy, Debug)]
+struct Barrier {
+    function: FunctionId,
+    args: u8,
+    then: Then,
+    /// As they were.
+    pc: u32,
+    kind: RouteKind,
+    dropped: bool,
+    param_base: u32,
+    /// How many there were.
+    frames: usize,
+    loops: usize,
+    stack: usize,
+    params: usize,
+}
+
 /// The program state of a run.
 #[derive(Debug, Default)]
 pub struct Machine {
@@ -58,6 +76,8 @@ pub struct Machine {
     stack: Vec<Value>,
     loops: Vec<u32>,
     pending: Option<Pending>,
+    /// Functions that entered a route, outermost first.
+    barriers: Vec<Barrier>,
     /// What the run is about to wait for.
     wait: Option<Wait>,
     steps: u32,
@@ -84,6 +104,7 @@ impl Machine {
         self.stack.clear();
         self.loops.clear();
         self.pending = None;
+        self.barriers.clear();
     }
 
     /// The run is over, whatever it was doing.
@@ -110,6 +131,10 @@ impl Machine {
 
     /// Leaves the current route; `false` when it was the outermost.
     fn leave(&mut self, ctx: &mut Ctx<'_>) -> bool {
+        let floor = self.barriers.last().map_or(0, |barrier| barrier.frames);
+        if ctx.run.frames.len() <= floor {
+            return false;
+        }
         let Some(frame) = ctx.run.frames.pop() else { return false };
         ctx.run.params.truncate(ctx.run.param_base as usize);
         ctx.run.param_base = frame.param_base;
@@ -137,11 +162,34 @@ pub fn run(
         machine.pc += 1;
         match step(machine, ctx, registry, states, *op) {
             Step::Next => {}
-            Step::End => return Outcome::Done,
+            Step::End if machine.barriers.is_empty() => return Outcome::Done,
+            Step::End => match unwind(machine, ctx, registry, states) {
+                Step::Next => {}
+                Step::Park => return machine.parked(),
+                Step::End => return Outcome::Done,
+            },
             Step::Park => return machine.parked(),
         }
     }
     Outcome::Done
+}
+
+/// The script has ended, within a route that a function entered: the function goes on, and so on
+/// outwards while these end the script, too.
+#[cold]
+fn unwind(
+    machine: &mut Machine,
+    ctx: &mut Ctx<'_>,
+    registry: &Registry,
+    states: &mut States,
+) -> Step {
+    while !machine.barriers.is_empty() {
+        let step = call::return_to_barrier(machine, ctx, registry, states);
+        if step != Step::End {
+            return step;
+        }
+    }
+    Step::End
 }
 
 /// Goes on after a wait.
@@ -162,10 +210,14 @@ pub fn resume(
                 return machine.parked();
             }
             Step::End if detached => {}
-            Step::End if !ctx.shared.watched || watch::is_over(machine, ctx) => {
-                return Outcome::Done;
-            }
-            Step::End => {}
+            Step::End => match unwind(machine, ctx, registry, states) {
+                Step::Next => {}
+                Step::Park => return machine.parked(),
+                Step::End if !ctx.shared.watched || watch::is_over(machine, ctx) => {
+                    return Outcome::Done;
+                }
+                Step::End => {}
+            },
         }
         machine.deadline_ms = None;
     }

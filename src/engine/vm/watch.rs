@@ -45,6 +45,10 @@ pub(super) fn run(
             }
             None => Step::End,
         };
+        let step = match step {
+            Step::End => super::unwind(machine, ctx, registry, states),
+            step => step,
+        };
         match step {
             Step::Next => come_back(machine, ctx),
             Step::Park => return machine.parked(),

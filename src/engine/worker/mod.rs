@@ -7,6 +7,7 @@ mod entry;
 mod links;
 mod park;
 mod steer;
+mod transactions;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -30,8 +31,11 @@ use crate::module::{Hook, Seen};
 use crate::output::Output;
 use crate::own::Busy;
 use crate::registry::Registry;
+use crate::relay::{self, Absorbed};
 use crate::run::{Packet, Run};
-use crate::vm::{self, Outcome, States};
+use crate::tm::Tm;
+use crate::tm::cookie::BranchId;
+use crate::vm::{self, Machine, Outcome, States};
 
 /// Datagrams of one turn and the region they lie in.
 #[derive(Clone, Copy, Debug)]
@@ -111,13 +115,15 @@ impl Worker {
             let hook = parts.registry.modules()[*at].hooks.request_in;
             hook.map(|hook| (*at, hook))
         });
+        let settings = &parts.editions.value().settings;
+        let tm = Tm::new(parts.id, settings.tag_key, settings.times, parts.now);
         let mut worker = Self {
             workers: parts.links.workers(),
             seed: parts.seed,
             hooks: hooks.collect(),
             request_route: script.route(RouteKind::Request, b""),
             reply_route: script.route(RouteKind::Reply, b""),
-            local: Local::new(parts.id, parts.counters, script, parts.random),
+            local: Local::new(parts.id, parts.counters, script, parts.random, tm),
             editions: parts.editions,
             registry: parts.registry,
             states: parts.states,
@@ -150,6 +156,7 @@ impl Worker {
         }
         self.take_mail(now);
         self.take_timers(now);
+        self.take_ticks(now);
         for datagram in batch.datagrams {
             self.local.add(Counter::Received, 1);
             self.receive(now, *datagram, datagram.bytes(batch.region));
@@ -169,7 +176,8 @@ impl Worker {
 
     /// When the next timer is due, in monotonic milliseconds.
     pub fn next_due_ms(&self) -> Option<u64> {
-        self.wheel.next_due_ms()
+        let dues = [self.wheel.next_due_ms(), self.local.tm.next_due_ms()];
+        dues.into_iter().flatten().min()
     }
 
     /// Whether a hop ring or the mailbox may hold more than the last turn took; then the shell
@@ -240,12 +248,13 @@ impl Worker {
             Packet { socket: datagram.socket, peer: datagram.peer, at: now, id: self.messages };
         let outcome = catch_unwind(AssertUnwindSafe(|| self.route(packet, bytes)));
         match outcome {
-            Ok(Outcome::Done) => {}
+            Ok(Outcome::Done) => self.keep_edition(self.run.transaction(), None),
             Ok(Outcome::Parked(wait)) => {
                 self.run.kept.clear();
                 self.run.kept.extend_from_slice(bytes);
                 let fresh = self.spare.pop().unwrap_or_default();
                 let run = std::mem::replace(&mut self.run, fresh);
+                self.keep_edition(run.transaction(), run.edition.as_ref());
                 self.park(now, run, wait);
             }
             Err(_) => {
@@ -275,7 +284,17 @@ impl Worker {
         };
         self.local.add(counter, 1);
         run.state.reset(kind);
-        let shared = self.editions.value();
+        let branch = match kind {
+            RouteKind::Reply if !self.local.tm.is_empty() => self.local.tm.branch_of(&via.1),
+            _ => None,
+        };
+        run.state.branch = branch;
+        let older = older_edition(&self.local.tm, &self.editions, branch);
+        let route = match &older {
+            Some(older) => older.script.route(kind, b""),
+            None => route,
+        };
+        let shared = older.as_deref().unwrap_or(self.editions.value());
         let mut ctx = Ctx {
             message,
             via,
@@ -286,6 +305,9 @@ impl Worker {
             now: packet.at,
         };
         if kind == RouteKind::Request {
+            if !ctx.local.tm.is_empty() && relay::absorb(&mut ctx) == Absorbed::Yes {
+                return Outcome::Done;
+            }
             for (module, hook) in &self.hooks {
                 if let Some(state) = self.states.get_mut(*module)
                     && hook(&mut ctx, state.as_mut()) == Seen::Absorbed
@@ -295,16 +317,23 @@ impl Worker {
                 }
             }
         }
-        let outcome = match route {
+        if branch.is_some() {
+            relay::begin_reply(&mut ctx);
+        }
+        let mut outcome = match route {
             Some(route) => {
                 run.machine.enter(&shared.script, route);
                 vm::run(&mut run.machine, &mut ctx, &self.registry, &mut self.states)
             }
             None => Outcome::Done,
         };
+        if outcome == Outcome::Done && branch.is_some() {
+            outcome = second(&mut run.machine, &mut ctx, &self.registry, &mut self.states);
+        }
         if outcome == Outcome::Done {
             finish(&mut ctx);
         }
+        run.edition = older;
         outcome
     }
 }
@@ -322,10 +351,42 @@ fn refuse(local: &mut Local, reason: Reason, bytes: &[u8]) {
     local.add(kind, 1);
 }
 
+/// The edition that a reply's transaction keeps, when it is not the one in force.
+fn older_edition(
+    tm: &Tm,
+    editions: &Reader<Shared>,
+    branch: Option<BranchId>,
+) -> Option<Arc<Shared>> {
+    let edition = tm.edition(branch?.key)?;
+    (!Arc::ptr_eq(edition, editions.value())).then(|| Arc::clone(edition))
+}
+
+/// The reply route of a reply's branch or transaction, behind the global one (spec 8.5).
+fn second(
+    machine: &mut Machine,
+    ctx: &mut Ctx<'_>,
+    registry: &Registry,
+    states: &mut States,
+) -> Outcome {
+    let provisional = ctx.message.status().is_some_and(|status| status < 200);
+    if std::mem::replace(&mut ctx.run.second, true) || ctx.run.dropped && provisional {
+        return Outcome::Done;
+    }
+    match relay::reply_route(ctx) {
+        Some(route) => {
+            machine.enter(&ctx.shared.script, route);
+            vm::run(machine, ctx, registry, states)
+        }
+        None => Outcome::Done,
+    }
+}
+
 /// What follows the script: a reply goes on its way, a request without any action is counted.
 fn finish(ctx: &mut Ctx<'_>) {
-    match ctx.run.kind {
-        RouteKind::Reply => crate::forward::reply(ctx),
+    relay::settle(ctx);
+    match (ctx.run.kind, ctx.run.branch) {
+        (RouteKind::Reply, Some(branch)) => relay::reply(ctx, branch),
+        (RouteKind::Reply, None) => crate::forward::reply(ctx),
         _ if !ctx.run.answered => ctx.local.add(Counter::Unanswered, 1),
         _ => {}
     }

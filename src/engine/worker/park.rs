@@ -11,7 +11,7 @@ use sluice_base::Now;
 use sluice_base::slab::Key;
 use sluice_sip::Message;
 
-use super::{Worker, finish};
+use super::{Worker, finish, second};
 use crate::context::{Ctx, Shared};
 use crate::counter::Counter;
 use crate::job::{Answer, Request};
@@ -19,6 +19,7 @@ use crate::limits;
 use crate::lock::Place;
 use crate::module::Wait;
 use crate::own::Origin;
+use crate::relay;
 use crate::run::{Run, Waiting};
 use crate::vm::{self, Outcome};
 
@@ -26,7 +27,8 @@ impl Worker {
     /// Puts a run aside until its wait is over.
     pub(super) fn park(&mut self, now: Now, mut run: Box<Run>, wait: Wait) {
         run.vars.clone_from(&self.local.vars);
-        run.edition = Some(Arc::clone(self.editions.value()));
+        let edition = self.editions.value();
+        run.edition.get_or_insert_with(|| Arc::clone(edition));
         self.put_aside(now, run, wait);
     }
 
@@ -166,14 +168,28 @@ impl Worker {
             Some(answer) => vm::resume(machine, &mut ctx, &self.registry, states, answer),
             None => vm::begin(machine, &mut ctx, &self.registry, states),
         };
-        if outcome == Outcome::Done && matches!(run.origin, Origin::Message) {
-            finish(&mut ctx);
+        let mut outcome = outcome;
+        if outcome == Outcome::Done && ctx.run.branch.is_some() {
+            outcome = second(machine, &mut ctx, &self.registry, states);
+        }
+        if outcome == Outcome::Done {
+            match run.origin {
+                Origin::Message => finish(&mut ctx),
+                Origin::Failure(_) => relay::settle(&mut ctx),
+                Origin::Own(_) => {}
+            }
         }
         outcome
     }
 
     /// What becomes of a run after a stretch.
     pub(super) fn conclude(&mut self, now: Now, mut run: Box<Run>, outcome: Option<Outcome>) {
+        self.keep_edition(run.transaction(), run.edition.as_ref());
+        let ended = !matches!(outcome, Some(Outcome::Parked(_)));
+        let failed = match run.origin {
+            Origin::Failure(failed) if ended => Some(failed),
+            _ => None,
+        };
         match outcome {
             Some(Outcome::Parked(wait)) => self.put_aside(now, run, wait),
             Some(Outcome::Done) => self.retire(run),
@@ -183,10 +199,18 @@ impl Worker {
                 self.end(&mut run);
             }
         }
+        if let Some(failed) = failed {
+            self.end_failure_route(now, failed);
+        }
     }
 
     /// There is no room for a run that waits.
     fn refuse(&mut self, run: Box<Run>) {
+        if let Origin::Failure(failed) = run.origin {
+            // Its route is disarmed: the best reply goes up instead.
+            self.local.tm.fail(failed);
+            self.local.stirred = true;
+        }
         self.local.add(Counter::ParkRefused, 1);
         self.retire(run);
     }

@@ -2,9 +2,12 @@
 //! (spec 9.3). Without transactions that is a stateless reply of `sl`.
 
 use sluice_engine::module::{Function, Hooks, Module, Stateless};
+use sluice_script::catalog::Routes;
+use sluice_script::ir::RouteKind;
 
 use crate::sl::api;
 use crate::table::function;
+use crate::tm;
 
 /// The definition table.
 pub static MODULE: Module = Module {
@@ -26,6 +29,9 @@ const FUNCTIONS: &[Function] = &[function(
     "send_reply",
     "Answers the request; an ACK is never answered.",
     api::REPLY,
-    api::ROUTES,
-    |ctx, _, args| api::answer(ctx, args).1,
+    Routes::of(&[RouteKind::Request, RouteKind::Failure, RouteKind::Error]),
+    |ctx, _, args| match ctx.run.transaction {
+        Some(_) => tm::api::answer(ctx, args),
+        None => api::answer(ctx, args).1,
+    },
 )];

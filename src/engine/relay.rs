@@ -1,0 +1,209 @@
+//! From a run to transactions: what functions of the script and the worker do with them (spec
+//! 8.1, RFC 3261 16).
+
+use std::net::SocketAddr;
+
+use sluice_base::Target;
+use sluice_base::slab::Key;
+use sluice_script::ir::{RouteId, RouteKind};
+use sluice_sip::Method;
+use sluice_sip::write::remove_top_via;
+
+use crate::carry;
+use crate::context::{Ctx, Local};
+use crate::forward;
+use crate::reply;
+use crate::tm::cookie::BranchId;
+use crate::tm::transaction::{Armed, Branch};
+use crate::tm::{Received, Scene, Tm};
+
+/// Why a request has no transaction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refused {
+    /// No socket of ours reaches where its replies go.
+    NoSocket,
+    /// There are too many transactions.
+    Full,
+}
+
+/// What a received request was to the transactions that there are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Absorbed {
+    /// It has been dealt with.
+    Yes,
+    /// It is new.
+    No,
+}
+
+/// Deals with what is hop by hop: a request that came before, the ACK to a refusal.
+pub(crate) fn absorb(ctx: &mut Ctx<'_>) -> Absorbed {
+    let Some(key) = ctx.local.tm.find(&ctx.message, ctx.via) else { return Absorbed::No };
+    let is_ack = ctx.message.method() == Method::Ack;
+    let (mut scene, tm) = scene(ctx);
+    if is_ack {
+        // RFC 3261 17.1.1.3: the ACK to a 2xx has another branch, so this one is to a refusal.
+        tm.acknowledge(&mut scene, key);
+    } else {
+        tm.again(&mut scene, key);
+    }
+    Absorbed::Yes
+}
+
+/// The transaction of the run's request; begins it. An INVITE is answered by a 100.
+///
+/// # Errors
+/// Why there can be none.
+pub fn open(ctx: &mut Ctx<'_>) -> Result<Key, Refused> {
+    if let Some(key) = ctx.run.transaction {
+        return Ok(key);
+    }
+    let reply_to = reply::target(ctx).ok_or(Refused::NoSocket)?;
+    let received = Received {
+        message: ctx.message,
+        via: ctx.via,
+        packet: ctx.packet,
+        reply_to,
+        tag: reply::own_tag(ctx),
+        force_rport: ctx.run.force_rport,
+    };
+    let key = ctx.local.tm.create(&received).ok_or(Refused::Full)?;
+    ctx.run.transaction = Some(key);
+    if let Some(transaction) = ctx.local.tm.get_mut(key) {
+        transaction.armed = ctx.run.armed;
+    }
+    if ctx.message.method() == Method::Invite && ctx.shared.settings.auto_100 {
+        answer(ctx, key, 100, b"Giving it a try");
+    }
+    Ok(key)
+}
+
+/// Has `change` change what is armed. In a branch route the reply route is that of its branch.
+pub fn arm(ctx: &mut Ctx<'_>, change: impl FnOnce(&mut Armed), route: Option<RouteId>) {
+    if ctx.run.kind == RouteKind::Branch {
+        ctx.run.branch_on_reply = route;
+        return;
+    }
+    let key = ctx.run.transaction.or(ctx.run.branch.map(|branch| branch.key));
+    match key.and_then(|key| ctx.local.tm.get_mut(key)) {
+        Some(transaction) => change(&mut transaction.armed),
+        None => change(&mut ctx.run.armed),
+    }
+}
+
+/// Sends a reply of ours with the script's lines.
+pub fn answer(ctx: &mut Ctx<'_>, key: Key, status: u16, phrase: &[u8]) {
+    let Some(socket) = ctx.local.tm.get(key).map(|t| t.reply_to.socket) else { return };
+    let own_lines = ctx.run.reply_lines.len();
+    reply::push_lines(ctx, status, socket);
+    let lines = std::mem::take(&mut ctx.run.reply_lines);
+    let (mut scene, tm) = scene(ctx);
+    tm.local(&mut scene, key, status, reply::one_line(phrase), &lines);
+    ctx.run.reply_lines = lines;
+    ctx.run.reply_lines.truncate(own_lines);
+    ctx.run.answered = true;
+}
+
+/// Adds a branch to an address and sends the request there as the script has changed it; false
+/// when no socket of ours reaches the address, or there are too many branches.
+pub fn send(ctx: &mut Ctx<'_>, key: Key, addr: SocketAddr) -> bool {
+    let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
+    let Some(socket) = ctx.shared.sockets.towards(addr, preferred) else { return false };
+    let Some(branch) = ctx.local.tm.next_branch(key) else { return false };
+    let Some(patches) = forward::branch_patches(ctx, socket, &branch) else { return false };
+    let uri = ctx.ruri().map(|uri| ctx.bytes(uri)).unwrap_or_default();
+    let mut branch = Branch::new(Target { socket, addr }, patches, uri);
+    branch.destination = ctx.run.destination.map(|uri| ctx.bytes(uri).into());
+    branch.flags = ctx.run.branch_flags;
+    branch.on_reply = ctx.run.branch_on_reply;
+    let (mut scene, tm) = scene(ctx);
+    tm.add_branch(&mut scene, key, branch);
+    ctx.run.answered = true;
+    true
+}
+
+/// New branches decide from now on, and only these (spec 8.5). False: a 6xx has closed the
+/// transaction, or a final reply went up.
+pub fn begin_round(ctx: &mut Ctx<'_>, key: Key) -> bool {
+    let Some(transaction) = ctx.local.tm.get_mut(key) else { return false };
+    if transaction.closed || transaction.is_answered() {
+        return false;
+    }
+    if ctx.run.kind == RouteKind::Failure {
+        transaction.round = transaction.branches.len() as u8;
+    }
+    true
+}
+
+/// The reply route that is to run after the global one.
+pub(crate) fn reply_route(ctx: &Ctx<'_>) -> Option<RouteId> {
+    let id = ctx.run.branch?;
+    let transaction = ctx.local.tm.get(id.key)?;
+    let of_branch = transaction.branches.get(usize::from(id.branch))?.on_reply;
+    of_branch.or(transaction.armed.reply)
+}
+
+/// Before the script sees a reply of a branch: the AVPs of its transaction, where it may (spec
+/// 2.3).
+pub(crate) fn begin_reply(ctx: &mut Ctx<'_>) {
+    let Some(id) = ctx.run.branch else { return };
+    let Some(transaction) = ctx.local.tm.get(id.key) else { return };
+    ctx.run.branch_flags = transaction.branches.get(usize::from(id.branch)).map_or(0, |b| b.flags);
+    if ctx.shared.settings.onreply_avp_mode {
+        ctx.run.restore(transaction);
+    } else {
+        ctx.run.flags = transaction.script.flags;
+    }
+}
+
+/// A reply that belongs to a branch goes on, after the script has seen it.
+pub(crate) fn reply(ctx: &mut Ctx<'_>, id: BranchId) {
+    // spec 1.4: `drop` discards a provisional reply, a final one goes on.
+    if ctx.run.dropped && ctx.message.status().is_some_and(|status| status < 200) {
+        return;
+    }
+    if ctx.shared.settings.onreply_avp_mode {
+        carry::save(ctx, id.key);
+    }
+    remove_top_via(&ctx.message, &mut ctx.run.patches);
+    forward::put_status(ctx, false);
+    forward::put_length(ctx);
+    let Ctx { message, run, local, shared, now, .. } = ctx;
+    let Local { tm, output, .. } = &mut **local;
+    let mut scene = Scene { now: *now, output, shared };
+    tm.reply(&mut scene, id, message, &run.patches);
+    local.stirred |= local.tm.has_failed();
+}
+
+/// Whether there is a transaction that the run's CANCEL is for.
+pub fn cancels(ctx: &Ctx<'_>) -> bool {
+    ctx.local.tm.cancelled_by(&ctx.message, ctx.via).is_some()
+}
+
+/// The caller's CANCEL is answered and goes to the branches; false when it is for none (RFC 3261
+/// 9.2, 16.10; spec 8.6).
+pub fn cancel(ctx: &mut Ctx<'_>) -> bool {
+    let Some(key) = ctx.local.tm.cancelled_by(&ctx.message, ctx.via) else { return false };
+    let phrase = ctx.keep(b"canceling");
+    reply::send(ctx, 200, phrase);
+    let (mut scene, tm) = scene(ctx);
+    if tm.cancel(&mut scene, key) {
+        tm.local(&mut scene, key, 487, b"Request Terminated", b"");
+    }
+    true
+}
+
+/// The run of a request is over: its transaction takes what the script has set; one that was begun
+/// and not used is forgotten.
+pub(crate) fn settle(ctx: &mut Ctx<'_>) {
+    let Some(key) = ctx.run.transaction else { return };
+    carry::save(ctx, key);
+    let unused = |t: &crate::tm::transaction::Transaction| t.branches.is_empty() && t.status < 200;
+    if ctx.local.tm.get(key).is_some_and(unused) {
+        ctx.local.tm.remove(key);
+    }
+}
+
+fn scene<'a>(ctx: &'a mut Ctx<'_>) -> (Scene<'a>, &'a mut Tm) {
+    let Local { tm, output, .. } = &mut *ctx.local;
+    (Scene { now: ctx.now, output, shared: ctx.shared }, tm)
+}

@@ -1,0 +1,100 @@
+//! The branch parameter of our Via (RFC 3261 8.1.1.7, 17.1.3): says which worker, which
+//! transaction and which branch a reply belongs to, with a check that only this process can make.
+//!
+//! `z9hG4bK` + 28 hexadecimal digits: worker (2), slot (8), generation (8), branch (2), check (8).
+//! A reply finds its branch without any search. A forged or stale one fails the check before its
+//! slot is used as an index.
+
+use sluice_base::slab::Key;
+use sluice_base::{OwnerSeed, WorkerId};
+
+use crate::forward::{COOKIE, hex};
+
+/// Which branch of which transaction of which worker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BranchId {
+    /// The worker that owns the transaction.
+    pub worker: WorkerId,
+    /// The transaction.
+    pub key: Key,
+    /// Number of the branch, from 0.
+    pub branch: u8,
+}
+
+/// Length of the whole parameter in bytes.
+pub const LEN: usize = COOKIE.len() + 28;
+
+/// The secret of this process: checks made with another one fail.
+#[derive(Clone, Copy, Debug)]
+pub struct Secret(pub u64);
+
+impl Secret {
+    /// The branch parameter.
+    pub fn write(self, id: BranchId) -> [u8; LEN] {
+        let mut text = [0; LEN];
+        let (cookie, rest) = text.split_at_mut(COOKIE.len());
+        cookie.copy_from_slice(COOKIE);
+        let (worker, rest) = rest.split_at_mut(2);
+        worker.copy_from_slice(&hex(u64::from(id.worker.0))[14..]);
+        let (key, rest) = rest.split_at_mut(16);
+        key.copy_from_slice(&hex(id.key.into()));
+        let (branch, check) = rest.split_at_mut(2);
+        branch.copy_from_slice(&hex(u64::from(id.branch))[14..]);
+        check.copy_from_slice(&hex(u64::from(self.check(id)))[8..]);
+        text
+    }
+
+    /// Reads one; `None` when it is not of this process.
+    pub fn read(self, branch: &[u8]) -> Option<BranchId> {
+        let digits = branch.strip_prefix(COOKIE).filter(|rest| rest.len() == 28)?;
+        let number = |at: std::ops::Range<usize>| {
+            let text = std::str::from_utf8(digits.get(at)?).ok()?;
+            let plain = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+            plain.then(|| u64::from_str_radix(text, 16).ok()).flatten()
+        };
+        let id = BranchId {
+            worker: WorkerId(number(0..2)? as u8),
+            key: Key::from(number(2..18)?),
+            branch: number(18..20)? as u8,
+        };
+        (number(20..28)? == u64::from(self.check(id))).then_some(id)
+    }
+
+    fn check(self, id: BranchId) -> u32 {
+        let mut bytes = [0; 10];
+        let (key, rest) = bytes.split_at_mut(8);
+        key.copy_from_slice(&u64::from(id.key).to_le_bytes());
+        rest.copy_from_slice(&[id.worker.0, id.branch]);
+        OwnerSeed(self.0).hash(&bytes) as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: BranchId =
+        BranchId { worker: WorkerId(3), key: Key { slot: 0x0001_2345, generation: 7 }, branch: 11 };
+
+    #[test]
+    fn what_was_written_is_read() {
+        let text = Secret(42).write(ID);
+        assert!(text.starts_with(b"z9hG4bK030000000700012345"));
+        assert_eq!(Secret(42).read(&text), Some(ID));
+    }
+
+    #[test]
+    fn any_change_and_any_other_process_fail() {
+        let text = Secret(42).write(ID);
+        assert_eq!(Secret(43).read(&text), None);
+        for at in COOKIE.len()..LEN {
+            let mut forged = text;
+            forged[at] = if forged[at] == b'0' { b'1' } else { b'0' };
+            assert_eq!(Secret(42).read(&forged), None, "byte {at}");
+            forged[at] = text[at].to_ascii_uppercase();
+            assert!(forged == text || Secret(42).read(&forged).is_none());
+        }
+        assert_eq!(Secret(42).read(&text[..LEN - 1]), None);
+        assert_eq!(Secret(42).read(b"z9hG4bK"), None);
+    }
+}

@@ -1,0 +1,261 @@
+//! Branches: the request goes out, again and again until something comes back; ACK and CANCEL go
+//! after it (RFC 3261 16.6, 17.1).
+
+use sluice_base::slab::Key;
+use sluice_sip::{Kind as Header, Message};
+
+use super::client::{self, Event, State};
+use super::cookie::{BranchId, LEN};
+use super::effects::Effects;
+use super::times::Purpose;
+use super::transaction::{Branch, Client, Transaction};
+use super::{Scene, Tm, hop};
+use crate::limits;
+
+/// Which of a branch's requests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// The request.
+    Request,
+    /// Its CANCEL.
+    Cancel,
+}
+
+/// Why a CANCEL is sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reason {
+    /// The caller wants it.
+    Caller,
+    /// Nobody answered in time (spec 8.4).
+    NoAnswer,
+    /// Another branch was answered (RFC 3326).
+    Elsewhere,
+}
+
+impl Reason {
+    /// Its header line.
+    const fn line(self) -> &'static [u8] {
+        match self {
+            Self::Caller => b"",
+            Self::NoAnswer => b"Reason: SIP;cause=480;text=\"NO_ANSWER\"\r\n",
+            Self::Elsewhere => b"Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n",
+        }
+    }
+}
+
+impl Tm {
+    /// The branch parameter that the next branch of a transaction will have.
+    pub fn next_branch(&self, key: Key) -> Option<[u8; LEN]> {
+        let number = self.all.get(key)?.branches.len();
+        let branch =
+            u8::try_from(number).ok().filter(|n| usize::from(*n) < limits::BRANCHES_EVER)?;
+        Some(self.secret.write(BranchId { worker: self.id, key, branch }))
+    }
+
+    /// Adds a branch and sends the request there. Its patches hold all that tells it from the
+    /// received one, with our Via of [`Tm::next_branch`].
+    pub fn add_branch(&mut self, scene: &mut Scene<'_>, key: Key, mut branch: Branch) {
+        let times = self.times;
+        let Some(transaction) = self.all.get_mut(key) else { return };
+        let number = transaction.branches.len() as u8;
+        send(scene, &transaction.request, &branch);
+        let now = scene.now.mono_ms();
+        let wheel = &mut self.wheel;
+        let mut timer = |after: u32, purpose: Purpose| {
+            wheel.schedule(now + u64::from(after), purpose.pack(key))
+        };
+        branch.request.interval_ms = times.t1_ms;
+        branch.request.resend = Some(timer(times.t1_ms, Purpose::Resend(number)));
+        branch.request.expire = Some(timer(times.first_ms, Purpose::Expire(number)));
+        transaction.branches.push(branch);
+    }
+
+    /// Something happens to one of a branch's requests; what it comes to, `None` when it changes
+    /// nothing. Sending and timers are done.
+    pub(super) fn happen(
+        &mut self,
+        scene: &mut Scene<'_>,
+        key: Key,
+        number: u8,
+        side: Side,
+        event: Event,
+    ) -> Option<Effects> {
+        let transaction = self.all.get_mut(key)?;
+        let kind = if side == Side::Request { transaction.kind() } else { client::Kind::Other };
+        let branch = transaction.branches.get_mut(usize::from(number))?;
+        let client = match side {
+            Side::Request => &mut branch.request,
+            Side::Cancel => branch.cancel.as_mut()?,
+        };
+        let row = client::step(kind, client.state, event)?;
+        if let Some(count) = self.taken[kind as usize].get_mut(row) {
+            *count += 1;
+        }
+        let row = &client::rows(kind)[row];
+        client.state = row.to;
+        self.carry_out(scene, key, number, side, row.effects);
+        Some(row.effects)
+    }
+
+    /// Sending and timers of a transition.
+    fn carry_out(
+        &mut self,
+        scene: &mut Scene<'_>,
+        key: Key,
+        number: u8,
+        side: Side,
+        effects: Effects,
+    ) {
+        let times = self.times;
+        if effects.has(Effects::SEND) {
+            self.send_again(scene, key, number, side);
+        }
+        let Some(transaction) = self.all.get_mut(key) else { return };
+        let Some(branch) = transaction.branches.get_mut(usize::from(number)) else { return };
+        let (client, resend, expire) = match side {
+            Side::Request => {
+                (&mut branch.request, Purpose::Resend(number), Purpose::Expire(number))
+            }
+            Side::Cancel => match &mut branch.cancel {
+                Some(cancel) => {
+                    (cancel, Purpose::ResendCancel(number), Purpose::ExpireCancel(number))
+                }
+                None => return,
+            },
+        };
+        let now = scene.now.mono_ms();
+        if effects.has(Effects::SEND) {
+            client.interval_ms = (2 * client.interval_ms).min(times.t2_ms);
+            let due = now + u64::from(client.interval_ms);
+            client.resend = Some(self.wheel.schedule(due, resend.pack(key)));
+        }
+        if effects.has(Effects::SLOW) {
+            client.interval_ms = times.t2_ms;
+        }
+        if effects.has(Effects::HUSH)
+            && let Some(timer) = client.resend.take()
+        {
+            self.wheel.cancel(timer);
+        }
+        let again = effects.has(Effects::WAIT_AGAIN) && times.restart;
+        let wait = match () {
+            () if effects.has(Effects::WAIT_LONG) || again => Some(times.invite_ms),
+            () if effects.has(Effects::WAIT_CANCEL) => Some(64 * times.t1_ms),
+            () => None,
+        };
+        if (wait.is_some() || effects.has(Effects::REST))
+            && let Some(timer) = client.expire.take()
+        {
+            self.wheel.cancel(timer);
+        }
+        if let Some(wait) = wait {
+            client.expire = Some(self.wheel.schedule(now + u64::from(wait), expire.pack(key)));
+        }
+    }
+
+    fn send_again(&mut self, scene: &mut Scene<'_>, key: Key, number: u8, side: Side) {
+        if side == Side::Cancel {
+            return self.send_cancel(scene, key, number);
+        }
+        let Some(transaction) = self.all.get(key) else { return };
+        if let Some(branch) = transaction.branches.get(usize::from(number)) {
+            send(scene, &transaction.request, branch);
+        }
+    }
+
+    /// Cancels a branch, as far as it can be yet (RFC 3261 9.1).
+    pub(super) fn cancel_branch(
+        &mut self,
+        scene: &mut Scene<'_>,
+        key: Key,
+        number: u8,
+        reason: Reason,
+    ) {
+        let effects = self.happen(scene, key, number, Side::Request, Event::Cancel);
+        if effects.is_some_and(|effects| effects.has(Effects::CANCEL)) {
+            self.begin_cancel(scene, key, number, reason);
+        }
+    }
+
+    /// Cancels all branches of which nothing final has come.
+    pub(super) fn cancel_open(
+        &mut self,
+        scene: &mut Scene<'_>,
+        key: Key,
+        but: Option<u8>,
+        reason: Reason,
+    ) {
+        let count = self.all.get(key).map_or(0, |t| t.branches.len()) as u8;
+        for number in (0..count).filter(|number| Some(*number) != but) {
+            self.cancel_branch(scene, key, number, reason);
+        }
+    }
+
+    /// Sends a CANCEL for the first time.
+    pub(super) fn begin_cancel(
+        &mut self,
+        scene: &mut Scene<'_>,
+        key: Key,
+        number: u8,
+        reason: Reason,
+    ) {
+        let times = self.times;
+        let branch = self.all.get_mut(key).and_then(|t| t.branches.get_mut(usize::from(number)));
+        let Some(branch) = branch.filter(|branch| branch.cancel.is_none()) else { return };
+        let now = scene.now.mono_ms();
+        let mut timer = |after: u32, purpose: Purpose| {
+            Some(self.wheel.schedule(now + u64::from(after), purpose.pack(key)))
+        };
+        branch.cancel = Some(Client {
+            state: State::Calling,
+            resend: timer(times.t1_ms, Purpose::ResendCancel(number)),
+            interval_ms: times.t1_ms,
+            expire: timer(64 * times.t1_ms, Purpose::ExpireCancel(number)),
+        });
+        branch.reason = reason;
+        self.send_cancel(scene, key, number);
+    }
+
+    fn send_cancel(&mut self, scene: &mut Scene<'_>, key: Key, number: u8) {
+        self.with_sent(key, number, |sent, branch| {
+            let lines = branch.reason.line();
+            scene.output.send(branch.target, |out| hop::write_cancel(sent, lines, out));
+        });
+    }
+
+    /// Answers a refusal (RFC 3261 17.1.1.3).
+    pub(super) fn send_ack(
+        &mut self,
+        scene: &mut Scene<'_>,
+        key: Key,
+        number: u8,
+        reply: &Message<'_>,
+    ) {
+        let to = reply.value(Header::To).unwrap_or_default();
+        self.with_sent(key, number, |sent, branch| {
+            scene.output.send(branch.target, |out| hop::write_ack(sent, to, out));
+        });
+    }
+
+    /// Looks at a branch's request as it was sent.
+    fn with_sent(&mut self, key: Key, number: u8, look: impl FnOnce(&Message<'_>, &Branch)) {
+        let Some(transaction) = self.all.get(key) else { return };
+        let Some(branch) = transaction.branches.get(usize::from(number)) else { return };
+        self.sent.clear();
+        branch.patches.write(&transaction.request, &mut self.sent);
+        if self.sent_index.scan(&self.sent).is_ok() {
+            look(&Message { bytes: &self.sent, index: &self.sent_index }, branch);
+        }
+    }
+}
+
+fn send(scene: &mut Scene<'_>, request: &[u8], branch: &Branch) {
+    scene.output.send(branch.target, |out| branch.patches.write(request, out));
+}
+
+impl Transaction {
+    /// Whether a branch of the round that decides may still bring a final reply.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.deciding().iter().any(|branch| branch.request.state.is_open())
+    }
+}

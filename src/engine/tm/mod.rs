@@ -1,0 +1,248 @@
+//! Transactions: machines without script names (RFC 3261 16, 17, RFC 6026; spec 8).
+//!
+//! A worker's own: nothing here is shared, locked or atomic. Takes requests to be remembered,
+//! targets to be tried, replies and time; gives datagrams, and the transactions for which a script
+//! has to decide. No script, no clock, no socket.
+//!
+//! | file | what |
+//! |---|---|
+//! | `machine.rs`, `client.rs`, `server.rs`, `effects.rs` | the state machines, as tables |
+//! | `identity.rs`, `table.rs`, `cookie.rs` | which transaction a message belongs to |
+//! | `transaction.rs`, `times.rs` | what is remembered, and for how long |
+//! | `downstream.rs`, `hop.rs` | branches: sending, ACK, CANCEL |
+//! | `replies.rs`, `priority.rs`, `upstream.rs` | from replies to the one that goes up |
+//! | `ticks.rs` | timers |
+
+pub mod client;
+pub mod cookie;
+pub mod downstream;
+mod editions;
+pub mod effects;
+mod hop;
+pub mod identity;
+pub mod machine;
+pub mod priority;
+pub mod replies;
+pub mod server;
+mod table;
+mod ticks;
+pub mod times;
+pub mod transaction;
+mod upstream;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use sluice_base::slab::{Key, Slab};
+use sluice_base::wheel::Wheel;
+use sluice_base::{Now, Target, WorkerId};
+use sluice_script::ir::RouteId;
+use sluice_sip::via::{Known, Via};
+use sluice_sip::{Index, Message, Method};
+
+use crate::context::Shared;
+use crate::limits;
+use crate::output::Output;
+use crate::run::Packet;
+use cookie::Secret;
+use editions::Editions;
+use identity::{Identity, may_be};
+use replies::Failed;
+use table::Table;
+use times::Times;
+use transaction::{Armed, Transaction};
+
+/// All transactions of a worker.
+pub struct Tm {
+    id: WorkerId,
+    secret: Secret,
+    times: Times,
+    all: Slab<Box<Transaction>>,
+    table: Table,
+    wheel: Wheel,
+    /// A request as it was sent, made again for its ACK or CANCEL.
+    sent: Vec<u8>,
+    sent_index: Index,
+    /// Transactions that failed and nobody has looked at.
+    failed: VecDeque<Failed>,
+    editions: Editions,
+    /// How often each transition was taken: client INVITE, client other, server INVITE, other.
+    taken: [Vec<u64>; 4],
+}
+
+/// What the outside lends for one step.
+pub struct Scene<'a> {
+    /// The moment.
+    pub now: Now,
+    /// Receives what is to be sent.
+    pub output: &'a mut Output,
+    /// The snapshot.
+    pub shared: &'a Shared,
+}
+
+/// A request to be remembered.
+pub struct Received<'a> {
+    /// It.
+    pub message: Message<'a>,
+    /// Its topmost Via.
+    pub via: &'a (Via<'a>, Known<'a>),
+    /// Where it came from.
+    pub packet: Packet,
+    /// Where its replies go.
+    pub reply_to: Target,
+    /// The To tag of local replies.
+    pub tag: [u8; 16],
+    /// `force_rport()` was called.
+    pub force_rport: bool,
+}
+
+impl Tm {
+    /// No transaction. Branches get their check from `secret`.
+    pub fn new(id: WorkerId, secret: u64, times: Times, now: Now) -> Self {
+        let counts = |rows: usize| vec![0; rows];
+        let (invite, other) = (client::Kind::Invite, client::Kind::Other);
+        Self {
+            id,
+            secret: Secret(secret),
+            times,
+            all: Slab::new(limits::TRANSACTIONS, limits::BATCH as u32),
+            table: Table::default(),
+            wheel: Wheel::new(now.mono_ms(), limits::BATCH as u32),
+            sent: Vec::new(),
+            sent_index: Index::new(),
+            failed: VecDeque::new(),
+            editions: Editions::default(),
+            taken: [
+                counts(client::rows(invite).len()),
+                counts(client::rows(other).len()),
+                counts(server::rows(invite).len()),
+                counts(server::rows(other).len()),
+            ],
+        }
+    }
+
+    /// The transaction that a received request belongs to.
+    pub fn find(&self, message: &Message<'_>, via: &(Via<'_>, Known<'_>)) -> Option<Key> {
+        let (identity, method) = (Identity::of(message, via), message.method());
+        self.table.find(&self.all, identity, |t| may_be(method, t.method))
+    }
+
+    /// The transaction that a received CANCEL is for (RFC 3261 9.2).
+    pub fn cancelled_by(&self, message: &Message<'_>, via: &(Via<'_>, Known<'_>)) -> Option<Key> {
+        self.table.find(&self.all, Identity::of(message, via), |t| t.method != Method::Cancel)
+    }
+
+    /// Remembers a request. `None`: there are too many already.
+    pub fn create(&mut self, received: &Received<'_>) -> Option<Key> {
+        let Received { message, via, packet, .. } = received;
+        let whole = message.bytes.get(..usize::from(message.body().end))?;
+        let transaction = Transaction {
+            identity: Identity::of(message, via),
+            method: message.method(),
+            server: server::State::Proceeding,
+            cancelled: false,
+            closed: false,
+            request: whole.into(),
+            packet: *packet,
+            reply_to: received.reply_to,
+            tag: received.tag,
+            force_rport: received.force_rport,
+            branches: Vec::new(),
+            round: 0,
+            status: 0,
+            last: Box::default(),
+            over: None,
+            repeat: None,
+            repeat_ms: 0,
+            edition: None,
+            armed: Armed::default(),
+            script: Box::default(),
+            next: None,
+        };
+        let key = self.all.insert(Box::new(transaction)).ok()?;
+        self.table.insert(&mut self.all, key);
+        Some(key)
+    }
+
+    /// A transaction.
+    pub fn get(&self, key: Key) -> Option<&Transaction> {
+        self.all.get(key).map(|transaction| &**transaction)
+    }
+
+    /// A transaction, for what the script may change of it.
+    pub fn get_mut(&mut self, key: Key) -> Option<&mut Transaction> {
+        self.all.get_mut(key).map(|transaction| &mut **transaction)
+    }
+
+    /// The edition that a transaction keeps.
+    pub fn edition(&self, key: Key) -> Option<&Arc<Shared>> {
+        self.editions.get(self.all.get(key)?.edition?)
+    }
+
+    /// Has a transaction keep the edition whose routes it has armed.
+    pub(crate) fn keep_edition(&mut self, key: Key, edition: &Arc<Shared>) {
+        let Some(transaction) = self.all.get_mut(key) else { return };
+        if transaction.edition.is_none() && transaction.armed != Armed::default() {
+            transaction.edition = Some(self.editions.hold(edition));
+        }
+    }
+
+    /// Takes the failure route that is armed.
+    pub(crate) fn disarm_failure(&mut self, key: Key) -> Option<RouteId> {
+        self.all.get_mut(key)?.armed.failure.take()
+    }
+
+    /// Whether a failed transaction waits to be looked at.
+    pub(crate) fn has_failed(&self) -> bool {
+        !self.failed.is_empty()
+    }
+
+    /// Has a failed transaction looked at again.
+    pub(crate) fn fail(&mut self, failed: Failed) {
+        self.failed.push_back(failed);
+    }
+
+    pub(crate) fn take_failed(&mut self) -> Option<Failed> {
+        self.failed.pop_front()
+    }
+
+    /// Whether nothing final went up and no branch of the round can bring it.
+    pub(crate) fn is_undecided(&self, key: Key) -> bool {
+        self.all.get(key).is_some_and(|t| !t.is_answered() && !t.is_waiting())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.all.len() == 0
+    }
+
+    /// When the next timer is due, in monotonic milliseconds.
+    pub fn next_due_ms(&self) -> Option<u64> {
+        self.wheel.next_due_ms()
+    }
+
+    /// How often each transition was taken: client INVITE, client other, server INVITE, other.
+    pub fn taken(&self) -> &[Vec<u64>; 4] {
+        &self.taken
+    }
+
+    /// Forgets a transaction, its timers and its place in the table.
+    pub fn remove(&mut self, key: Key) {
+        self.table.remove(&mut self.all, key);
+        let Some(transaction) = self.all.remove(key) else { return };
+        if let Some(edition) = transaction.edition {
+            self.editions.release(edition);
+        }
+        let clients =
+            transaction.branches.iter().flat_map(|branch| [Some(branch.request), branch.cancel]);
+        let timers = clients.flatten().flat_map(|client| [client.resend, client.expire]);
+        for timer in timers.chain([transaction.over, transaction.repeat]).flatten() {
+            self.wheel.cancel(timer);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Replies: which branch they belong to, what they change, and which of several wins (RFC 3261
+//! 16.7, spec 8.5).
+
+use sluice_base::slab::Key;
+use sluice_sip::via::Known;
+use sluice_sip::{Message, Method, Patches};
+
+use super::client::{Event, Kind};
+use super::cookie::BranchId;
+use super::downstream::{Reason, Side};
+use super::effects::Effects;
+use super::priority::rank;
+use super::{Scene, Tm};
+
+/// All branches of a transaction have ended without success: the script may decide, or
+/// [`Tm::answer`] sends the winner's reply up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Failed {
+    /// The transaction.
+    pub key: Key,
+    /// The branch whose reply wins.
+    pub winner: u8,
+}
+
+impl Tm {
+    /// The branch that a reply belongs to, by its topmost Via.
+    pub fn branch_of(&self, via: &Known<'_>) -> Option<BranchId> {
+        let id = self.secret.read(via.branch?).filter(|id| id.worker == self.id)?;
+        let transaction = self.all.get(id.key)?;
+        (usize::from(id.branch) < transaction.branches.len()).then_some(id)
+    }
+
+    /// A reply has come, and the script has done with it. `patches` take our Via off, and what the
+    /// script wants changed.
+    pub fn reply(
+        &mut self,
+        scene: &mut Scene<'_>,
+        id: BranchId,
+        message: &Message<'_>,
+        patches: &Patches,
+    ) {
+        let failed = self.take_reply(scene, id, message, patches);
+        self.failed.extend(failed);
+    }
+
+    fn take_reply(
+        &mut self,
+        scene: &mut Scene<'_>,
+        id: BranchId,
+        message: &Message<'_>,
+        patches: &Patches,
+    ) -> Option<Failed> {
+        let status = message.status()?;
+        let (key, number) = (id.key, id.branch);
+        let event = Event::of_status(status);
+        if message.method() == Method::Cancel {
+            self.happen(scene, key, number, Side::Cancel, event);
+            return None;
+        }
+        let effects = self.happen(scene, key, number, Side::Request, event)?;
+        if effects.has(Effects::ACK) {
+            self.send_ack(scene, key, number, message);
+        }
+        if effects.has(Effects::CANCEL) {
+            self.begin_cancel(scene, key, number, Reason::Caller);
+        }
+        if !effects.has(Effects::PASS) {
+            return None;
+        }
+        let whole = message.bytes.get(..usize::from(message.body().end))?;
+        let branch = self.all.get_mut(key)?.branches.get_mut(usize::from(number))?;
+        (branch.heard, branch.status) = (true, branch.status.max(status));
+        match status {
+            // RFC 3261 16.7 item 5: a 100 goes no further.
+            0..=100 => None,
+            101..200 => {
+                self.pass(scene, key, status, |out| _ = patches.write(whole, out));
+                None
+            }
+            200..300 => {
+                self.pass(scene, key, status, |out| _ = patches.write(whole, out));
+                self.cancel_open(scene, key, Some(number), Reason::Elsewhere);
+                None
+            }
+            _ => {
+                let mut kept = Vec::with_capacity(whole.len());
+                patches.write(whole, &mut kept);
+                branch.reply = kept.into();
+                self.end_branch(scene, key, number)
+            }
+        }
+    }
+
+    /// A branch is over without success.
+    pub(super) fn end_branch(
+        &mut self,
+        scene: &mut Scene<'_>,
+        key: Key,
+        number: u8,
+    ) -> Option<Failed> {
+        let transaction = self.all.get_mut(key)?;
+        let status = transaction.branches.get(usize::from(number))?.status;
+        let blocks = !scene.shared.settings.disable_6xx_block;
+        if status >= 600 && blocks && !transaction.closed {
+            // spec 8.5: it wins at once, and closes the transaction for new branches.
+            transaction.closed = true;
+            let decided = transaction.is_answered();
+            self.cancel_open(scene, key, Some(number), Reason::Caller);
+            return (!decided).then_some(Failed { key, winner: number });
+        }
+        if transaction.is_answered() || transaction.closed || transaction.is_waiting() {
+            return None;
+        }
+        let cancelled = transaction.cancelled;
+        let all = (transaction.round..).zip(transaction.deciding());
+        let best = all.min_by_key(|(_, branch)| rank(branch.status, cancelled));
+        best.map(|(winner, _)| Failed { key, winner })
+    }
+
+    /// The caller's CANCEL (RFC 3261 16.10). `true`: a 487 is to be sent, since no branch will
+    /// bring one.
+    pub fn cancel(&mut self, scene: &mut Scene<'_>, key: Key) -> bool {
+        let Some(transaction) = self.all.get_mut(key) else { return false };
+        if transaction.is_answered() || transaction.kind() == Kind::Other {
+            return false;
+        }
+        transaction.cancelled = true;
+        let lone = transaction.branches.is_empty();
+        self.cancel_open(scene, key, None, Reason::Caller);
+        lone
+    }
+}

@@ -1,0 +1,97 @@
+//! Time: what was sent is sent again, what nobody answered is given up, what is over is forgotten.
+
+use sluice_base::slab::Key;
+
+use super::client::Event;
+use super::downstream::{Reason, Side};
+use super::effects::Effects;
+use super::replies::Failed;
+use super::server::{self, State};
+use super::times::Purpose;
+use super::{Scene, Tm};
+
+impl Tm {
+    /// Handles one due timer; false when none is due.
+    pub fn tick(&mut self, scene: &mut Scene<'_>) -> bool {
+        let Some(packed) = self.wheel.pop_due(scene.now.mono_ms()) else { return false };
+        let (slot, generation, purpose) = Purpose::unpack(packed);
+        let key = self.all.key_at(slot).filter(|key| Purpose::same_generation(generation, *key));
+        let failed = key.and_then(|key| self.due(scene, key, purpose));
+        self.failed.extend(failed);
+        true
+    }
+
+    fn due(&mut self, scene: &mut Scene<'_>, key: Key, purpose: Purpose) -> Option<Failed> {
+        match purpose {
+            Purpose::Over => {
+                self.end(scene, key);
+                None
+            }
+            Purpose::Repeat => {
+                self.repeat(scene, key);
+                None
+            }
+            Purpose::Resend(number) => {
+                self.happen(scene, key, number, Side::Request, Event::Resend);
+                None
+            }
+            Purpose::Expire(number) => {
+                let effects = self.happen(scene, key, number, Side::Request, Event::Expire)?;
+                self.give_up(scene, key, number, effects)
+            }
+            Purpose::ResendCancel(number) => {
+                self.happen(scene, key, number, Side::Cancel, Event::Resend);
+                None
+            }
+            Purpose::ExpireCancel(number) => {
+                self.happen(scene, key, number, Side::Cancel, Event::Expire);
+                None
+            }
+        }
+    }
+
+    /// A branch that was not answered in time, or could not be sent.
+    pub(super) fn give_up(
+        &mut self,
+        scene: &mut Scene<'_>,
+        key: Key,
+        number: u8,
+        effects: Effects,
+    ) -> Option<Failed> {
+        if effects.has(Effects::CANCEL) {
+            self.begin_cancel(scene, key, number, Reason::NoAnswer);
+        }
+        let branch = self.all.get_mut(key)?.branches.get_mut(usize::from(number))?;
+        // RFC 3261 16.8, 16.9.
+        branch.status = if effects.has(Effects::TIME_OUT) { 408 } else { 503 };
+        if let Some(timer) = branch.request.resend.take() {
+            self.wheel.cancel(timer);
+        }
+        self.end_branch(scene, key, number)
+    }
+
+    /// RFC 3261 17.2.1: a refusal is repeated until its ACK comes.
+    fn repeat(&mut self, scene: &mut Scene<'_>, key: Key) {
+        let sends = self.serve(key, server::Event::Resend);
+        if !sends.is_some_and(|effects| effects.has(Effects::SEND)) {
+            return;
+        }
+        self.send_last(scene, key);
+        let Some(transaction) = self.all.get_mut(key) else { return };
+        transaction.repeat_ms = (2 * transaction.repeat_ms).min(self.times.t2_ms);
+        let due = scene.now.mono_ms() + u64::from(transaction.repeat_ms);
+        transaction.repeat = Some(self.wheel.schedule(due, Purpose::Repeat.pack(key)));
+    }
+
+    /// The server side is over; the transaction is, once no branch is on its way any more.
+    fn end(&mut self, scene: &mut Scene<'_>, key: Key) {
+        self.serve(key, server::Event::Over);
+        let Some(transaction) = self.all.get_mut(key) else { return };
+        let ended = transaction.server == State::Ended;
+        if ended && !transaction.branches.iter().any(|b| b.request.state.is_open()) {
+            return self.remove(key);
+        }
+        let due = scene.now.mono_ms() + u64::from(self.times.linger_ms);
+        transaction.over = Some(self.wheel.schedule(due, Purpose::Over.pack(key)));
+    }
+}

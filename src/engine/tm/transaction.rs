@@ -1,0 +1,180 @@
+//! A transaction: the request that was received, its answer so far, and its branches.
+
+use sluice_base::Target;
+use sluice_base::slab::Key;
+use sluice_base::wheel::TimerId;
+use sluice_sip::{Method, Patches};
+
+use super::client::{self, Kind};
+use super::downstream::Reason;
+use super::identity::Identity;
+use super::server;
+use sluice_script::ir::RouteId;
+
+use crate::context::Kept;
+use crate::run::Packet;
+
+/// See the file's head.
+#[derive(Debug)]
+pub struct Transaction {
+    /// What its retransmissions are known by.
+    pub identity: Identity,
+    /// The method of its request.
+    pub method: Method,
+    /// How far the answer is.
+    pub server: server::State,
+    /// The caller has sent a CANCEL.
+    pub cancelled: bool,
+    /// A 6xx came: no new branches (spec 8.5).
+    pub closed: bool,
+    /// The request as received, up to the end of its body; gone when the transaction lingers.
+    pub request: Box<[u8]>,
+    /// Where the request came from.
+    pub packet: Packet,
+    /// Where replies go.
+    pub reply_to: Target,
+    /// The To tag of local replies.
+    pub tag: [u8; 16],
+    /// `force_rport()` was called for it.
+    pub force_rport: bool,
+    /// Its branches, from the first round on.
+    pub branches: Vec<Branch>,
+    /// The first branch of the round that decides (spec 8.5).
+    pub round: u8,
+    /// The status that went up last; 0 before any.
+    pub status: u16,
+    /// The reply that went up last, for retransmissions.
+    pub last: Box<[u8]>,
+    /// The end.
+    pub over: Option<TimerId>,
+    /// The next repetition of the last reply, and its interval in milliseconds.
+    pub repeat: Option<TimerId>,
+    /// See `repeat`.
+    pub repeat_ms: u32,
+    /// The edition of the script that it keeps, in the worker's list.
+    pub edition: Option<u16>,
+    /// What the script has armed.
+    pub armed: Armed,
+    /// What the script has set, as the next route finds it.
+    pub script: Box<ScriptState>,
+    /// The next one in the chain of the table.
+    pub next: Option<Key>,
+}
+
+/// The routes that are to run, by their places in the edition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Armed {
+    /// `t_on_failure`
+    pub failure: Option<RouteId>,
+    /// `t_on_reply`
+    pub reply: Option<RouteId>,
+    /// `t_on_branch`
+    pub branch: Option<RouteId>,
+}
+
+/// What belongs to the transaction and not to one of its runs (spec 2.3).
+#[derive(Clone, Debug, Default)]
+pub struct ScriptState {
+    /// AVPs, newest last.
+    pub avps: Vec<(KeptKey, Kept)>,
+    /// Message flags by slot.
+    pub flags: u32,
+    /// The changes of the request route; a failure route begins with them.
+    pub patches: Patches,
+    /// What Max-Forwards becomes.
+    pub max_forwards: Option<u32>,
+}
+
+/// The key of an AVP that outlives its run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum KeptKey {
+    /// Slot in the script's names.
+    Slot(u32),
+    /// A name made at run time.
+    Text(Box<[u8]>),
+}
+
+impl Transaction {
+    /// What its request is to the machines.
+    pub fn kind(&self) -> Kind {
+        if self.method == Method::Invite { Kind::Invite } else { Kind::Other }
+    }
+
+    /// The branches that decide now.
+    pub fn deciding(&self) -> &[Branch] {
+        self.branches.get(usize::from(self.round)..).unwrap_or_default()
+    }
+
+    /// Whether a final reply has gone up.
+    pub fn is_answered(&self) -> bool {
+        self.status >= 200
+    }
+}
+
+/// One branch: where the request went, how, and what came back.
+#[derive(Debug)]
+pub struct Branch {
+    /// The Request-URI it was sent with.
+    pub uri: Box<[u8]>,
+    /// Its outbound proxy, `$du`.
+    pub destination: Option<Box<[u8]>>,
+    /// Its flags by slot.
+    pub flags: u32,
+    /// The reply route of this branch alone.
+    pub on_reply: Option<RouteId>,
+    /// Where to.
+    pub target: Target,
+    /// All that tells what was sent from what was received.
+    pub patches: Patches,
+    /// The request.
+    pub request: Client,
+    /// The CANCEL, once there is one.
+    pub cancel: Option<Client>,
+    /// The highest status so far; 0 before any. Ours, where no reply came.
+    pub status: u16,
+    /// A final reply of 300 and above as it would go up; empty when it is ours to make.
+    pub reply: Box<[u8]>,
+    /// Whether any reply came from there.
+    pub heard: bool,
+    /// Why its CANCEL was sent.
+    pub reason: Reason,
+}
+
+impl Branch {
+    /// A branch to a target, of which nothing has come yet.
+    pub fn new(target: Target, patches: Patches, uri: &[u8]) -> Self {
+        Self {
+            uri: uri.into(),
+            destination: None,
+            flags: 0,
+            on_reply: None,
+            target,
+            patches,
+            request: Client::default(),
+            cancel: None,
+            status: 0,
+            reply: Box::default(),
+            heard: false,
+            reason: Reason::Caller,
+        }
+    }
+}
+
+/// A request on its way: the state of its machine and its timers.
+#[derive(Clone, Copy, Debug)]
+pub struct Client {
+    /// How far it is.
+    pub state: client::State,
+    /// The next time that it is sent.
+    pub resend: Option<TimerId>,
+    /// How long after the last time that is, in milliseconds.
+    pub interval_ms: u32,
+    /// The end of waiting.
+    pub expire: Option<TimerId>,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self { state: client::State::Calling, resend: None, interval_ms: 0, expire: None }
+    }
+}

@@ -1,0 +1,164 @@
+//! Replies to the one who asked: they are sent, kept, and sent again (RFC 3261 17.2, 16.7).
+
+use sluice_base::slab::Key;
+use sluice_sip::write::{Reply, ViaMarks};
+use sluice_sip::{Index, Message};
+
+use super::effects::Effects;
+use super::replies::Failed;
+use super::server::{self, Event};
+use super::times::Purpose;
+use super::{Scene, Tm};
+
+/// Where the status code begins in a reply.
+const CODE: usize = "SIP/2.0 ".len();
+
+impl Tm {
+    /// Sends a reply up, when the server side may send one of this status now; `write` appends it.
+    pub(super) fn pass(
+        &mut self,
+        scene: &mut Scene<'_>,
+        key: Key,
+        status: u16,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let Some(effects) = self.serve(key, Event::of_status(status)) else { return };
+        let Some(transaction) = self.all.get_mut(key) else { return };
+        if effects.has(Effects::PASS) {
+            transaction.status = status;
+            let last = &mut transaction.last;
+            scene.output.send(transaction.reply_to, |out| {
+                let start = out.len();
+                write(out);
+                *last = out.get(start..).unwrap_or_default().into();
+            });
+        }
+        self.after(scene, key, effects);
+    }
+
+    /// Sends the winner's reply up; one of ours where none came.
+    pub fn answer(&mut self, scene: &mut Scene<'_>, failed: Failed) {
+        let Failed { key, winner } = failed;
+        let Some(transaction) = self.all.get_mut(key) else { return };
+        let Some(branch) = transaction.branches.get_mut(usize::from(winner)) else { return };
+        let (status, reply) = (branch.status, std::mem::take(&mut branch.reply));
+        // spec 8.5: an overload of one server is not ours.
+        let sent = match status {
+            503 if !scene.shared.settings.disable_503_translation => 500,
+            status => status,
+        };
+        if reply.is_empty() {
+            return self.local(scene, key, sent, phrase(sent), b"");
+        }
+        self.pass(scene, key, sent, |out| {
+            let start = out.len() + CODE;
+            out.extend_from_slice(&reply);
+            if sent != status
+                && let Some(code) = out.get_mut(start..start + 3)
+            {
+                code.copy_from_slice(b"500");
+            }
+        });
+    }
+
+    /// Sends a reply of ours up. `lines` are more header lines, each with its line end.
+    pub fn local(
+        &mut self,
+        scene: &mut Scene<'_>,
+        key: Key,
+        status: u16,
+        phrase: &[u8],
+        lines: &[u8],
+    ) {
+        let Some(transaction) = self.all.get(key) else { return };
+        let mut index = Index::new();
+        if index.scan(&transaction.request).is_err() {
+            return;
+        }
+        let mut text = Vec::new();
+        let message = Message { bytes: &transaction.request, index: &index };
+        let Some((via, known)) = message.top_via_known() else { return };
+        let peer = transaction.packet.peer;
+        let reply = Reply {
+            status,
+            phrase,
+            to_tag: (status > 100).then_some(&transaction.tag),
+            via: ViaMarks::of(&message, &via, &known, peer, transaction.force_rport),
+            lines,
+            server: b"",
+        };
+        reply.write(&message, &mut text);
+        self.pass(scene, key, status, |out| out.extend_from_slice(&text));
+    }
+
+    /// The request has come again: what went up last does so, too.
+    pub fn again(&mut self, scene: &mut Scene<'_>, key: Key) {
+        if self.serve(key, Event::Again).is_some_and(|effects| effects.has(Effects::SEND)) {
+            self.send_last(scene, key);
+        }
+    }
+
+    /// The ACK to a refusal has come.
+    pub fn acknowledge(&mut self, scene: &mut Scene<'_>, key: Key) {
+        if let Some(effects) = self.serve(key, Event::Ack) {
+            self.after(scene, key, effects);
+        }
+    }
+
+    pub(super) fn send_last(&mut self, scene: &mut Scene<'_>, key: Key) {
+        let Some(transaction) = self.all.get(key).filter(|t| !t.last.is_empty()) else { return };
+        scene.output.send(transaction.reply_to, |out| out.extend_from_slice(&transaction.last));
+    }
+
+    /// Takes a step of the server side.
+    pub(super) fn serve(&mut self, key: Key, event: Event) -> Option<Effects> {
+        let transaction = self.all.get_mut(key)?;
+        let kind = transaction.kind();
+        let row = server::step(kind, transaction.server, event)?;
+        if let Some(count) = self.taken[2 + kind as usize].get_mut(row) {
+            *count += 1;
+        }
+        let row = &server::rows(kind)[row];
+        transaction.server = row.to;
+        Some(row.effects)
+    }
+
+    /// Timers of a step.
+    fn after(&mut self, scene: &Scene<'_>, key: Key, effects: Effects) {
+        let times = self.times;
+        let now = scene.now.mono_ms();
+        let Some(transaction) = self.all.get_mut(key) else { return };
+        if effects.has(Effects::HUSH)
+            && let Some(timer) = transaction.repeat.take()
+        {
+            self.wheel.cancel(timer);
+        }
+        let mut after = |ms: u32, purpose: Purpose| {
+            Some(self.wheel.schedule(now + u64::from(ms), purpose.pack(key)))
+        };
+        let old = transaction.over;
+        if effects.has(Effects::REPEAT) {
+            transaction.repeat_ms = times.t1_ms;
+            transaction.repeat = after(times.t1_ms, Purpose::Repeat);
+            transaction.over = after(times.first_ms, Purpose::Over);
+        } else if effects.has(Effects::LINGER) {
+            transaction.over = after(times.linger_ms, Purpose::Over);
+        } else {
+            return;
+        }
+        if let Some(old) = old {
+            self.wheel.cancel(old);
+        }
+    }
+}
+
+/// The reason phrase of a reply of ours (RFC 3261 21).
+const fn phrase(status: u16) -> &'static [u8] {
+    match status {
+        408 => b"Request Timeout",
+        487 => b"Request Terminated",
+        500 => b"Server Internal Error",
+        503 => b"Service Unavailable",
+        _ => b"Error",
+    }
+}

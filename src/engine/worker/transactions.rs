@@ -1,0 +1,94 @@
+//! What a worker does for its transactions: timers, routes that a reply or a failure starts.
+
+use std::sync::Arc;
+
+use sluice_base::Now;
+use sluice_base::slab::Key;
+use sluice_script::ir::RouteKind;
+
+use super::Worker;
+use crate::context::{Local, Shared};
+use crate::limits;
+use crate::own::Origin;
+use crate::run::Run;
+use crate::tm::Scene;
+use crate::tm::replies::Failed;
+use crate::vm::Outcome;
+
+impl Worker {
+    /// Timers of transactions that are due.
+    pub(super) fn take_ticks(&mut self, now: Now) {
+        let Local { tm, output, stirred, .. } = &mut self.local;
+        let mut scene = Scene { now, output, shared: self.editions.value() };
+        for taken in 1..=limits::TICKS {
+            if !tm.tick(&mut scene) {
+                break;
+            }
+            self.more |= taken == limits::TICKS;
+        }
+        *stirred |= tm.has_failed();
+    }
+
+    /// Transactions whose branches have all failed: the script decides, or the best reply goes up.
+    pub(super) fn take_failed(&mut self, now: Now) {
+        for _ in 0..limits::TICKS {
+            let Some(failed) = self.local.tm.take_failed() else { return };
+            if !self.begin_failure_route(now, failed) {
+                self.send_up(now, failed);
+            }
+        }
+        self.more = true;
+    }
+
+    /// After a stretch of a run: its transaction keeps the edition whose routes it has armed.
+    pub(super) fn keep_edition(&mut self, key: Option<Key>, edition: Option<&Arc<Shared>>) {
+        let Some(key) = key else { return };
+        let edition = edition.unwrap_or(self.editions.value());
+        self.local.tm.keep_edition(key, edition);
+    }
+
+    /// spec 8.5: the route is disarmed before it runs.
+    fn begin_failure_route(&mut self, now: Now, failed: Failed) -> bool {
+        let tm = &mut self.local.tm;
+        let Some(edition) = tm.edition(failed.key).map(Arc::clone) else { return false };
+        let Some(route) = tm.disarm_failure(failed.key) else { return false };
+        let Some(transaction) = tm.get(failed.key) else { return false };
+        let mut run = self.spare.pop().unwrap_or_default();
+        run.kept.clear();
+        run.kept.extend_from_slice(&transaction.request);
+        if run.index.scan(&run.kept).is_err() {
+            return false;
+        }
+        run.state.reset(RouteKind::Failure);
+        run.packet = transaction.packet;
+        run.state.begin_failure(transaction, failed);
+        run.origin = Origin::Failure(failed);
+        run.machine.enter(&edition.script, route);
+        run.edition = Some(edition);
+        let outcome = self.stretch(now, &mut run, None);
+        if matches!(outcome, Some(Outcome::Parked(_))) {
+            run.vars.clone_from(&self.local.vars);
+        }
+        self.conclude(now, run, outcome);
+        true
+    }
+
+    /// A failure route is over: what it began goes on, else the winner's reply goes up.
+    pub(super) fn end_failure_route(&mut self, now: Now, failed: Failed) {
+        if self.local.tm.is_undecided(failed.key) {
+            self.send_up(now, failed);
+        }
+    }
+
+    fn send_up(&mut self, now: Now, failed: Failed) {
+        let Local { tm, output, .. } = &mut self.local;
+        tm.answer(&mut Scene { now, output, shared: self.editions.value() }, failed);
+    }
+}
+
+impl Run {
+    /// The key of the transaction that it belongs to.
+    pub(super) fn transaction(&self) -> Option<Key> {
+        self.state.transaction
+    }
+}

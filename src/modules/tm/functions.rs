@@ -1,0 +1,141 @@
+//! The script functions (spec 8.1, 8.2).
+
+use sluice_engine::module::Function;
+use sluice_engine::tm::transaction::{Armed, Transaction};
+use sluice_engine::{Ctx, Flow, Value, relay as engine};
+use sluice_script::catalog::{ParamDef, ParamKind, Routes};
+use sluice_script::ir::{RouteId, RouteKind};
+use sluice_sip::Method;
+
+use super::{api, relay, status};
+use crate::sl::api::REPLY;
+use crate::table::{function, optional, param};
+
+/// The table.
+pub(super) static FUNCTIONS: &[Function] = &[
+    Function {
+        suspends: true,
+        ..function(
+            "t_relay",
+            "Relays the request to its destination set, with a transaction.",
+            &[optional("flags", ParamKind::Text), optional("destination", ParamKind::Text)],
+            RELAYING,
+            |ctx, _, args| relay::start(ctx, args),
+        )
+    },
+    function(
+        "t_newtran",
+        "Begins a transaction for the request; an INVITE is answered by 100.",
+        &[],
+        Routes::REQUEST,
+        |ctx, _, _| new_transaction(ctx),
+    ),
+    function(
+        "t_reply",
+        "Answers the request within its transaction, which it begins if need be.",
+        REPLY,
+        RELAYING,
+        |ctx, _, args| api::answer(ctx, args),
+    ),
+    function(
+        "t_check_trans",
+        "For a CANCEL, whether the transaction that it cancels exists; else the request's own.",
+        &[],
+        Routes::REQUEST,
+        |ctx, _, _| check(ctx),
+    ),
+    function(
+        "t_on_failure",
+        "Has a failure_route run when all branches have failed; without a name none.",
+        ROUTE,
+        ARMING,
+        |ctx, _, args| arm(ctx, args, RouteKind::Failure, |armed| &mut armed.failure),
+    ),
+    function(
+        "t_on_reply",
+        "Has an onreply_route run for each reply; in a branch_route for those of the branch.",
+        ROUTE,
+        ARMING,
+        |ctx, _, args| arm(ctx, args, RouteKind::Reply, |armed| &mut armed.reply),
+    ),
+    function(
+        "t_on_branch",
+        "Has a branch_route run for each branch before it is sent.",
+        ROUTE,
+        ARMING,
+        |ctx, _, args| arm(ctx, args, RouteKind::Branch, |armed| &mut armed.branch),
+    ),
+    function(
+        "t_check_status",
+        "Whether the status of this reply, or the one that won or went up, matches a regex.",
+        &[param("codes", ParamKind::Regex)],
+        STATUS,
+        |ctx, _, args| status::check(ctx, args),
+    ),
+    function(
+        "t_was_cancelled",
+        "Whether the caller has sent a CANCEL.",
+        &[],
+        STATUS,
+        |ctx, _, _| Flow::of(transaction(ctx).is_some_and(|t| t.cancelled)),
+    ),
+];
+
+const RELAYING: Routes = Routes::of(&[RouteKind::Request, RouteKind::Failure]);
+const ARMING: Routes = Routes::of(&[
+    RouteKind::Request,
+    RouteKind::Branch,
+    RouteKind::Failure,
+    RouteKind::Reply,
+    RouteKind::Local,
+]);
+const STATUS: Routes =
+    Routes::of(&[RouteKind::Request, RouteKind::Branch, RouteKind::Failure, RouteKind::Reply]);
+const ROUTE: &[ParamDef] = &[optional("route", ParamKind::Text)];
+
+/// The transaction that the run belongs to.
+pub(super) fn transaction<'a>(ctx: &'a Ctx<'_>) -> Option<&'a Transaction> {
+    let key = ctx.run.transaction.or(ctx.run.branch.map(|branch| branch.key))?;
+    ctx.local.tm.get(key)
+}
+
+/// spec 8.2. Retransmissions and ACKs of refusals do not reach the script.
+fn new_transaction(ctx: &mut Ctx<'_>) -> Flow {
+    if ctx.run.transaction.is_some() {
+        return Flow::Code(-10);
+    }
+    if ctx.message.method() == Method::Ack {
+        return Flow::TRUE;
+    }
+    match engine::open(ctx) {
+        Ok(_) => Flow::TRUE,
+        Err(engine::Refused::NoSocket) => Flow::Code(-8),
+        Err(engine::Refused::Full) => Flow::Fail("tm: too many transactions"),
+    }
+}
+
+fn check(ctx: &mut Ctx<'_>) -> Flow {
+    match ctx.message.method() {
+        Method::Cancel => Flow::of(engine::cancels(ctx)),
+        _ => Flow::of(ctx.run.transaction.is_some()),
+    }
+}
+
+/// Before there is a transaction the run keeps what is armed for it.
+fn arm(
+    ctx: &mut Ctx<'_>,
+    args: &[Value],
+    kind: RouteKind,
+    place: fn(&mut Armed) -> &mut Option<RouteId>,
+) -> Flow {
+    let name = args.first().and_then(|name| name.text()).map(|name| ctx.bytes(name));
+    let route = match name {
+        None | Some(b"" | b"0") => None,
+        Some(name) => match ctx.shared.script.route(kind, name) {
+            Some(route) => Some(route),
+            None => return Flow::Fail("tm: there is no such route"),
+        },
+    };
+    engine::arm(ctx, |armed| *place(armed) = route, route);
+    Flow::TRUE
+}

@@ -1,0 +1,34 @@
+//! Module `tm`: transactions for scripts (spec 8). The machines are in `engine::tm`; here are their
+//! names, parameters and return codes.
+
+pub mod api;
+mod functions;
+mod params;
+mod relay;
+mod status;
+mod variables;
+
+use std::sync::Arc;
+
+use sluice_engine::module::{Hooks, Module, Setup, SetupError, SharedState, Stateless};
+
+/// The definition table.
+pub static MODULE: Module = Module {
+    name: "tm",
+    aliases: &[],
+    doc: "Transactions: relays requests, absorbs retransmissions, answers.",
+    includes: &[],
+    params: params::PARAMS,
+    functions: functions::FUNCTIONS,
+    variables: variables::VARIABLES,
+    transformations: &[],
+    statistics: &[],
+    commands: &[],
+    hooks: Hooks::NONE,
+    start,
+};
+
+fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
+    params::read(setup);
+    Stateless::start(setup)
+}

@@ -1,0 +1,125 @@
+//! The module's parameters (spec 8.4): how long what takes.
+
+use sluice_engine::module::{ParamEntry, Setup};
+use sluice_engine::tm::times::Times;
+use sluice_script::catalog::{SettingKind, Status};
+use sluice_script::ir::Setting;
+
+use crate::table::setting;
+
+/// The table.
+pub(super) static PARAMS: &[ParamEntry] = &[
+    seconds("fr_timeout", &["fr_timer"], "Seconds until any reply, or the ACK; default 30."),
+    seconds(
+        "fr_inv_timeout",
+        &["fr_inv_timer"],
+        "Seconds until the final reply to an INVITE, once a provisional one came; default 120.",
+    ),
+    seconds("wt_timer", &[], "Seconds that an ended transaction absorbs; default 5."),
+    millis("T1_timer", &["retr_timer1p1"], "First interval of retransmissions; default 500 ms."),
+    millis("T2_timer", &["retr_timer2"], "Longest interval of retransmissions; default 4000 ms."),
+    flag(
+        "restart_fr_on_each_reply",
+        "1 = each provisional reply begins fr_inv_timeout anew; default 1.",
+    ),
+    flag(
+        "onreply_avp_mode",
+        "1 = reply routes see and set the AVPs of the transaction; default 0.",
+    ),
+    flag("disable_6xx_block", "1 = a 6xx does not end the other branches; default 0."),
+    setting(
+        "pass_provisional_replies",
+        &[],
+        "Provisional replies for other modules.",
+        SettingKind::Int,
+        Status::Ignored("no module asks for provisional replies"),
+    ),
+    setting(
+        "ruri_matching",
+        &[],
+        "1 = without the magic cookie the Request-URI counts.",
+        SettingKind::Int,
+        Status::Ignored("it always counts (RFC 3261 17.2.3)"),
+    ),
+    setting(
+        "via1_matching",
+        &[],
+        "1 = without the magic cookie the top Via counts.",
+        SettingKind::Int,
+        Status::Ignored("it always counts (RFC 3261 17.2.3)"),
+    ),
+    setting(
+        "syn_branch",
+        &[],
+        "How branches are made.",
+        SettingKind::Int,
+        Status::Ignored("a branch always says where its transaction is"),
+    ),
+    setting(
+        "delete_timer",
+        &[],
+        "Seconds until memory is given back.",
+        SettingKind::Int,
+        Status::Ignored("it is given back at once"),
+    ),
+    flag("auto_100trying", "1 = an INVITE is answered by 100 at once; default 1."),
+];
+
+/// Puts them where the engine looks for them.
+pub(super) fn read(setup: &mut Setup<'_>) {
+    let default = Times::default();
+    let ms = |name: &str, unit: i64, default: u32| {
+        let given = setup.int(name, i64::from(default) / unit);
+        u32::try_from(given * unit).unwrap_or(default)
+    };
+    let times = Times {
+        first_ms: ms("fr_timeout", 1_000, default.first_ms),
+        invite_ms: ms("fr_inv_timeout", 1_000, default.invite_ms),
+        linger_ms: ms("wt_timer", 1_000, default.linger_ms),
+        t1_ms: ms("T1_timer", 1, default.t1_ms),
+        t2_ms: ms("T2_timer", 1, default.t2_ms),
+        restart: setup.int("restart_fr_on_each_reply", 1) != 0,
+    };
+    let given = |name, default| setup.int(name, default) != 0;
+    let replies = (given("onreply_avp_mode", 0), given("disable_6xx_block", 0));
+    let auto_100 = given("auto_100trying", 1);
+    let settings = &mut *setup.settings;
+    (settings.times, settings.auto_100) = (times, auto_100);
+    (settings.onreply_avp_mode, settings.disable_6xx_block) = replies;
+}
+
+const fn seconds(
+    name: &'static str,
+    aliases: &'static [&'static str],
+    doc: &'static str,
+) -> ParamEntry {
+    let entry = setting(name, aliases, doc, SettingKind::Int, Status::Honoured);
+    ParamEntry { check: Some(check_seconds), ..entry }
+}
+
+const fn millis(
+    name: &'static str,
+    aliases: &'static [&'static str],
+    doc: &'static str,
+) -> ParamEntry {
+    let entry = setting(name, aliases, doc, SettingKind::Int, Status::Honoured);
+    ParamEntry { check: Some(check_millis), ..entry }
+}
+
+const fn flag(name: &'static str, doc: &'static str) -> ParamEntry {
+    setting(name, &[], doc, SettingKind::Int, Status::Honoured)
+}
+
+fn check_seconds(value: &Setting) -> Result<(), String> {
+    match value {
+        Setting::Int(1..=86_400) => Ok(()),
+        _ => Err("a number of seconds from 1 to 86400".to_owned()),
+    }
+}
+
+fn check_millis(value: &Setting) -> Result<(), String> {
+    match value {
+        Setting::Int(1..=60_000) => Ok(()),
+        _ => Err("a number of milliseconds from 1 to 60000".to_owned()),
+    }
+}

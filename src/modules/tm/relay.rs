@@ -1,0 +1,136 @@
+//! `t_relay()` (spec 8.1): the request goes to each destination of its set. The branch route runs
+//! for each, and a name parks the run.
+
+use std::any::Any;
+use std::net::SocketAddr;
+
+use sluice_engine::job::{Answer, Job};
+use sluice_engine::module::Wait;
+use sluice_engine::next_hop::{NextHop, reachable};
+use sluice_engine::run::Relaying;
+use sluice_engine::{Ctx, Flow, Value, carry, forward, relay};
+use sluice_sip::Method;
+
+use super::functions::transaction;
+
+/// Begins.
+pub(super) fn start(ctx: &mut Ctx<'_>, _: &[Value]) -> Flow {
+    match ctx.message.method() {
+        // spec 8.1: an ACK is not part of a transaction that is to be relayed.
+        Method::Ack => return relay_ack(ctx),
+        Method::Cancel if relay::cancels(ctx) => {
+            relay::cancel(ctx);
+            return Flow::TRUE;
+        }
+        _ => {}
+    }
+    let opened = ctx.run.transaction.is_some();
+    let key = match relay::open(ctx) {
+        Ok(key) => key,
+        Err(relay::Refused::NoSocket) => return Flow::Code(-1),
+        Err(relay::Refused::Full) => return Flow::Fail("tm: too many transactions"),
+    };
+    if !relay::begin_round(ctx, key) {
+        return Flow::Code(-3);
+    }
+    carry::freeze(ctx, key);
+    let Some(main) = ctx.branch(0) else { return Flow::Code(-1) };
+    let mark = ctx.run.patches.mark();
+    ctx.run.relaying = Some(Relaying { at: 0, sent: 0, main, opened, mark });
+    begin(ctx)
+}
+
+/// Begins with the destination that is next.
+fn begin(ctx: &mut Ctx<'_>) -> Flow {
+    let Some(relaying) = ctx.run.relaying else { return Flow::Code(-1) };
+    let branch = match relaying.at {
+        0 => Some(relaying.main),
+        at => ctx.branch(at),
+    };
+    let Some(branch) = branch else { return finish(ctx) };
+    ctx.put_branch(0, branch);
+    ctx.run.branch_on_reply = None;
+    match transaction(ctx).and_then(|t| t.armed.branch) {
+        Some(route) => Flow::Enter(route, seen),
+        None => aim(ctx),
+    }
+}
+
+/// The branch route is over.
+fn seen(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], answer: &Answer) -> Flow {
+    // spec 1.4: `drop` discards the branch.
+    if *answer == Answer::Returned(true) { next(ctx, false) } else { aim(ctx) }
+}
+
+fn aim(ctx: &mut Ctx<'_>) -> Flow {
+    match NextHop::of_request(ctx) {
+        Some(NextHop::Addr(addr)) => send(ctx, addr),
+        Some(NextHop::Name(name, _)) => Flow::Suspend(Wait::Job(Job::Resolve(name)), resolved),
+        None => next(ctx, false),
+    }
+}
+
+fn resolved(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], answer: &Answer) -> Flow {
+    let addr = match (NextHop::of_request(ctx), answer) {
+        (Some(NextHop::Name(_, port)), Answer::Addresses(addresses)) => {
+            reachable(ctx, addresses).map(|ip| SocketAddr::new(ip, port))
+        }
+        _ => None,
+    };
+    match addr {
+        Some(addr) => send(ctx, addr),
+        None => next(ctx, false),
+    }
+}
+
+fn send(ctx: &mut Ctx<'_>, addr: SocketAddr) -> Flow {
+    let sent = ctx.run.transaction.is_some_and(|key| relay::send(ctx, key, addr));
+    next(ctx, sent)
+}
+
+fn next(ctx: &mut Ctx<'_>, sent: bool) -> Flow {
+    if let Some(relaying) = &mut ctx.run.relaying {
+        relaying.at += 1;
+        relaying.sent += usize::from(sent);
+        // What the branch route has changed was for that branch only.
+        ctx.run.patches.rewind(relaying.mark);
+        relaying.mark = ctx.run.patches.mark();
+    }
+    begin(ctx)
+}
+
+/// spec 8.1: the set is emptied; nothing sent is answered by us, unless the script knows of the
+/// transaction.
+fn finish(ctx: &mut Ctx<'_>) -> Flow {
+    let Some(relaying) = ctx.run.relaying.take() else { return Flow::Code(-1) };
+    ctx.run.patches.rewind(relaying.mark);
+    ctx.put_branch(0, relaying.main);
+    ctx.run.set.clear_extra();
+    if relaying.sent > 0 {
+        return Flow::TRUE;
+    }
+    match ctx.run.transaction {
+        Some(key) if !relaying.opened => {
+            relay::answer(ctx, key, 476, b"Unresolvable destination (476/TM)");
+            Flow::TRUE
+        }
+        _ => Flow::Code(-4),
+    }
+}
+
+fn relay_ack(ctx: &mut Ctx<'_>) -> Flow {
+    match NextHop::of_request(ctx) {
+        Some(NextHop::Addr(addr)) => Flow::of(forward::request(ctx, addr)),
+        Some(NextHop::Name(name, _)) => Flow::Suspend(Wait::Job(Job::Resolve(name)), ack_resolved),
+        None => Flow::Code(-4),
+    }
+}
+
+fn ack_resolved(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], answer: &Answer) -> Flow {
+    let Some(NextHop::Name(_, port)) = NextHop::of_request(ctx) else { return Flow::FALSE };
+    let Answer::Addresses(addresses) = answer else { return Flow::Code(-4) };
+    match reachable(ctx, addresses) {
+        Some(ip) => Flow::of(forward::request(ctx, SocketAddr::new(ip, port))),
+        None => Flow::Code(-6),
+    }
+}

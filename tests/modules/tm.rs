@@ -1,0 +1,297 @@
+//! Module `tm` in virtual time: relaying, retransmissions, CANCEL, time-outs (spec 8).
+
+use sluice_tests::world::{Plan, Sent, World};
+
+const CALLER: &str = "10.9.9.1:5060";
+const CALLEE: &str = "10.0.0.1:5071";
+
+const SCRIPT: &str = "loadmodule \"tm\"\nmodparam(\"tm\", \"fr_timeout\", 30)\nroute {\n\
+    if (is_method(\"CANCEL\")) { if (t_check_trans()) t_relay(); exit; }\n\
+    $du = \"sip:10.0.0.1:5071\"; t_relay();\n}";
+
+fn world() -> World {
+    Plan::default().run(&format!("loadmodule \"sipmsgops\"\n{SCRIPT}"))
+}
+
+fn message(first: &str, cseq: &str, more: &str) -> String {
+    format!(
+        "{first}\r\nVia: SIP/2.0/UDP {CALLER};branch=z9hG4bKcaller\r\n\
+         From: <sip:a@x>;tag=1\r\nTo: <sip:b@x>\r\nCall-ID: abc\r\nCSeq: 1 {cseq}\r\n\
+         Max-Forwards: 70\r\n{more}Content-Length: 0\r\n\r\n"
+    )
+}
+
+fn invite() -> String {
+    message("INVITE sip:b@x SIP/2.0", "INVITE", "")
+}
+
+/// The reply of the next hop to a request that was sent to it.
+fn reply(to: &Sent, status: &str) -> String {
+    let kept = ["Via:", "From:", "Call-ID:", "CSeq:"];
+    let text = to.text();
+    let lines: String = text
+        .lines()
+        .filter(|line| kept.iter().any(|name| line.starts_with(name)))
+        .map(|line| format!("{line}\r\n"))
+        .collect();
+    format!("SIP/2.0 {status}\r\n{lines}To: <sip:b@x>;tag=2\r\nContent-Length: 0\r\n\r\n")
+}
+
+/// First lines with their addresses.
+fn seen(sent: &[Sent]) -> Vec<String> {
+    sent.iter().map(|one| format!("{} {}", one.to, one.first_line())).collect()
+}
+
+#[test]
+fn a_call_is_relayed() {
+    let mut world = world();
+    let sent = world.receive(CALLER, invite());
+    assert_eq!(
+        seen(&sent),
+        ["10.9.9.1:5060 SIP/2.0 100 Giving it a try", "10.0.0.1:5071 INVITE sip:b@x SIP/2.0"]
+    );
+    let out = sent[1].clone();
+    assert!(world.receive(CALLEE, reply(&out, "100 Trying")).is_empty());
+    let up = world.receive(CALLEE, reply(&out, "180 Ringing"));
+    assert_eq!(seen(&up), ["10.9.9.1:5060 SIP/2.0 180 Ringing"]);
+    // Retransmissions get what went up last, and do not reach the script.
+    assert_eq!(seen(&world.receive(CALLER, invite())), seen(&up));
+    let up = world.receive(CALLEE, reply(&out, "200 OK"));
+    assert_eq!(seen(&up), ["10.9.9.1:5060 SIP/2.0 200 OK"]);
+    assert_eq!(up[0].text().matches("Via:").count(), 1);
+    // RFC 6026: a 2xx passes each time.
+    assert_eq!(world.receive(CALLEE, reply(&out, "200 OK")).len(), 1);
+    world.pass(6_000);
+    assert!(world.receive(CALLEE, reply(&out, "200 OK")).is_empty(), "it is over");
+}
+
+#[test]
+fn a_request_is_sent_again_until_an_answer_comes() {
+    let mut world = world();
+    let sent = world.receive(CALLER, invite());
+    let mut again = Vec::new();
+    for _ in 0..100 {
+        again.extend(world.pass(100));
+    }
+    // At 0.5, 1.5, 3.5, 7.5 s.
+    assert_eq!(again.len(), 4, "{:?}", seen(&again));
+    assert!(again.iter().all(|one| one.bytes == sent[1].bytes));
+    let up = world.pass(25_000);
+    let last = seen(&up).last().cloned().unwrap_or_default();
+    assert_eq!(last, "10.9.9.1:5060 SIP/2.0 408 Request Timeout");
+}
+
+#[test]
+fn a_refusal_is_acknowledged_and_repeated_until_its_own_ack() {
+    let mut world = world();
+    let sent = world.receive(CALLER, invite());
+    let out = world.receive(CALLEE, reply(&sent[1], "486 Busy Here"));
+    assert_eq!(
+        seen(&out),
+        ["10.0.0.1:5071 ACK sip:b@x SIP/2.0", "10.9.9.1:5060 SIP/2.0 486 Busy Here"]
+    );
+    assert_eq!(seen(&world.pass(600)), ["10.9.9.1:5060 SIP/2.0 486 Busy Here"]);
+    assert!(world.receive(CALLER, message("ACK sip:b@x SIP/2.0", "ACK", "")).is_empty());
+    assert!(world.pass(30_000).is_empty());
+}
+
+#[test]
+fn a_cancel_goes_on_when_the_callee_has_been_heard() {
+    let mut world = world();
+    let sent = world.receive(CALLER, invite());
+    let cancel = message("CANCEL sip:b@x SIP/2.0", "CANCEL", "");
+    assert_eq!(seen(&world.receive(CALLER, &cancel)), ["10.9.9.1:5060 SIP/2.0 200 canceling"]);
+    let out = world.receive(CALLEE, reply(&sent[1], "180 Ringing"));
+    assert_eq!(
+        seen(&out),
+        ["10.0.0.1:5071 CANCEL sip:b@x SIP/2.0", "10.9.9.1:5060 SIP/2.0 180 Ringing"]
+    );
+    assert!(world.receive(CALLEE, reply(&out[0], "200 OK")).is_empty());
+    let up = world.receive(CALLEE, reply(&sent[1], "487 Request Terminated"));
+    assert_eq!(
+        seen(&up),
+        ["10.0.0.1:5071 ACK sip:b@x SIP/2.0", "10.9.9.1:5060 SIP/2.0 487 Request Terminated"]
+    );
+}
+
+/// A world with a script of these routes.
+fn with(routes: &str) -> World {
+    let modules = ["tm", "sipmsgops", "sl"].map(|module| format!("loadmodule \"{module}\"\n"));
+    Plan::default().run(&format!("{}{routes}", modules.concat()))
+}
+
+/// Only what goes to an address.
+fn to<'a>(sent: &'a [Sent], address: &str) -> Vec<&'a Sent> {
+    sent.iter().filter(|one| one.to.to_string() == address).collect()
+}
+
+#[test]
+fn a_failure_route_tries_the_next_destination() {
+    let mut world = with(
+        "route {\n  $avp(tried) = 1; $du = \"sip:10.0.0.1:5071\";\n\
+        append_hf(\"X-Main: yes\\r\\n\"); t_on_failure(\"next\"); t_relay();\n}\n\
+        failure_route[next] {\n  if (t_was_cancelled()) exit;\n\
+        if (t_check_status(\"486|408\") && $avp(tried) == 1) {\n\
+        $avp(tried) := 2; $du = \"sip:10.0.0.2:5072\"; t_on_failure(\"next\"); t_relay(); exit; }\n\
+        t_reply(480, \"Tried $avp(tried)\");\n}\n",
+    );
+    let first = world.receive(CALLER, invite())[1].clone();
+    assert!(first.text().contains("X-Main: yes"));
+    let sent = world.receive(CALLEE, reply(&first, "486 Busy Here"));
+    assert!(to(&sent, CALLER).is_empty(), "{:?}", seen(&sent));
+    let second = to(&sent, "10.0.0.2:5072")[0].clone();
+    assert!(second.text().contains("X-Main: yes") && second.first_line().starts_with("INVITE"));
+    let sent = world.receive("10.0.0.2:5072", reply(&second, "486 Busy Here"));
+    assert_eq!(to(&sent, CALLER)[0].first_line(), "SIP/2.0 480 Tried 2");
+}
+
+#[test]
+fn the_best_of_several_refusals_goes_up() {
+    let mut world = with(
+        "route { $ru = \"sip:b@10.0.0.1:5071\";\n\
+        append_branch(\"sip:b@10.0.0.2:5072\");\n\
+        append_branch(\"sip:b@10.0.0.3:5073\"); t_relay(); }",
+    );
+    let sent = world.receive(CALLER, invite());
+    let at = |address: &str| to(&sent, address)[0].clone();
+    let (one, two, three) = (at("10.0.0.1:5071"), at("10.0.0.2:5072"), at("10.0.0.3:5073"));
+    assert_eq!(two.first_line(), "INVITE sip:b@10.0.0.2:5072 SIP/2.0");
+    assert!(to(&world.receive("10.0.0.1:5071", reply(&one, "503 Full")), CALLER).is_empty());
+    assert!(to(&world.receive("10.0.0.2:5072", reply(&two, "404 Nobody")), CALLER).is_empty());
+    let sent = world.receive("10.0.0.3:5073", reply(&three, "486 Busy"));
+    assert_eq!(to(&sent, CALLER)[0].first_line(), "SIP/2.0 404 Nobody");
+}
+
+#[test]
+fn an_answer_cancels_the_other_branches_and_a_second_answer_passes() {
+    let mut world = with(
+        "route { $ru = \"sip:b@10.0.0.1:5071\";\n\
+        append_branch(\"sip:b@10.0.0.2:5072\"); t_relay(); }",
+    );
+    let sent = world.receive(CALLER, invite());
+    let (one, two) = (to(&sent, CALLEE)[0].clone(), to(&sent, "10.0.0.2:5072")[0].clone());
+    world.receive("10.0.0.2:5072", reply(&two, "180 Ringing"));
+    let sent = world.receive(CALLEE, reply(&one, "200 OK"));
+    assert_eq!(to(&sent, CALLER)[0].first_line(), "SIP/2.0 200 OK");
+    assert_eq!(to(&sent, "10.0.0.2:5072")[0].first_line(), "CANCEL sip:b@10.0.0.2:5072 SIP/2.0");
+    let sent = world.receive("10.0.0.2:5072", reply(&two, "200 OK"));
+    assert_eq!(to(&sent, CALLER)[0].first_line(), "SIP/2.0 200 OK");
+}
+
+#[test]
+fn a_branch_route_changes_or_discards_its_branch_alone() {
+    let mut world = with(
+        "route { $ru = \"sip:b@10.0.0.1:5071\"; t_on_branch(\"each\");\n\
+        append_branch(\"sip:b@10.0.0.2:5072\");\n\
+        append_branch(\"sip:b@10.0.0.3:5073\"); t_relay(); }\n\
+        branch_route[each] { if ($rd == \"10.0.0.2\") drop;\n\
+        append_hf(\"X-Branch: $rd\\r\\n\"); $rU = \"changed\"; }",
+    );
+    let sent = world.receive(CALLER, invite());
+    assert!(to(&sent, "10.0.0.2:5072").is_empty());
+    let (one, three) = (to(&sent, CALLEE)[0].text(), to(&sent, "10.0.0.3:5073")[0].text());
+    assert!(
+        one.starts_with("INVITE sip:changed@10.0.0.1:5071") && one.contains("X-Branch: 10.0.0.1")
+    );
+    assert!(three.contains("X-Branch: 10.0.0.3") && three.matches("X-Branch").count() == 1);
+}
+
+#[test]
+fn reply_routes_see_the_replies_of_their_transaction() {
+    let mut world = with(
+        "route { $du = \"sip:10.0.0.1:5071\"; t_on_reply(\"mine\"); t_relay(); }\n\
+        onreply_route { append_hf(\"X-All: $rs\\r\\n\"); }\n\
+        onreply_route[mine] { if (t_check_status(\"183\")) drop;\n\
+        append_hf(\"X-Mine: $T_reply_code\\r\\n\"); }",
+    );
+    let out = world.receive(CALLER, invite())[1].clone();
+    assert!(world.receive(CALLEE, reply(&out, "183 Progress")).is_empty());
+    let up = world.receive(CALLEE, reply(&out, "200 OK"))[0].text();
+    assert!(up.contains("X-All: 200") && up.contains("X-Mine: 200"), "{up}");
+}
+
+/// A world whose tm has these parameters and which relays to the callee.
+fn timed(params: &[(&str, u32)]) -> World {
+    let params: String = params
+        .iter()
+        .map(|(name, value)| format!("modparam(\"tm\", \"{name}\", {value})\n"))
+        .collect();
+    with(&format!("{params}route {{ $du = \"sip:10.0.0.1:5071\"; t_relay(); }}"))
+}
+
+/// How many datagrams each of so many seconds brings.
+fn each_second(world: &mut World, seconds: usize) -> Vec<usize> {
+    (0..seconds).map(|_| world.pass(1_000).len()).collect()
+}
+
+#[test]
+fn timers_are_those_of_the_parameters() {
+    let mut world = timed(&[("auto_100trying", 0), ("T1_timer", 1_000), ("T2_timer", 2_000)]);
+    assert_eq!(world.receive(CALLER, invite()).len(), 1, "no 100");
+    // At 1, 3, 5, 7 s.
+    assert_eq!(each_second(&mut world, 8), [1, 0, 1, 0, 1, 0, 1, 0]);
+
+    let mut world = timed(&[("fr_timeout", 2), ("fr_inv_timeout", 4), ("wt_timer", 1)]);
+    let out = world.receive(CALLER, invite())[1].clone();
+    world.receive(CALLEE, reply(&out, "180 Ringing"));
+    world.pass(3_000);
+    // A provisional reply begins the longer wait anew.
+    world.receive(CALLEE, reply(&out, "183 Progress"));
+    assert!(world.pass(3_900).is_empty());
+    let sent = world.pass(200);
+    let cancel = "CANCEL sip:b@x SIP/2.0";
+    assert_eq!(to(&sent, CALLEE)[0].first_line(), cancel);
+    assert!(to(&sent, CALLEE)[0].text().contains("Reason: SIP;cause=480;text=\"NO_ANSWER\""));
+    assert_eq!(to(&sent, CALLER)[0].first_line(), "SIP/2.0 408 Request Timeout");
+
+    let mut world = timed(&[("restart_fr_on_each_reply", 0), ("fr_inv_timeout", 4)]);
+    let out = world.receive(CALLER, invite())[1].clone();
+    world.receive(CALLEE, reply(&out, "180 Ringing"));
+    world.pass(3_000);
+    world.receive(CALLEE, reply(&out, "183 Progress"));
+    assert_eq!(to(&world.pass(1_100), CALLER)[0].first_line(), "SIP/2.0 408 Request Timeout");
+}
+
+#[test]
+fn a_6xx_ends_all_branches_unless_told_otherwise() {
+    let fork = "route { $ru = \"sip:b@10.0.0.1:5071\";\n\
+        append_branch(\"sip:b@10.0.0.2:5072\"); t_relay(); }";
+    let first_refused = |world: &mut World| {
+        let sent = world.receive(CALLER, invite());
+        let out = to(&sent, CALLEE)[0].clone();
+        let sent = world.receive(CALLEE, reply(&out, "603 Decline"));
+        to(&sent, CALLER).first().map(|up| up.first_line())
+    };
+    assert_eq!(first_refused(&mut with(fork)), Some("SIP/2.0 603 Decline".to_owned()));
+    let open = format!("modparam(\"tm\", \"disable_6xx_block\", 1)\n{fork}");
+    assert_eq!(first_refused(&mut with(&open)), None);
+}
+
+#[test]
+fn reply_routes_have_the_avps_where_the_parameter_says_so() {
+    let routes = "route { $avp(a) = \"kept\"; $du = \"sip:10.0.0.1:5071\";\n\
+        t_on_reply(\"r\"); t_relay(); }\n\
+        onreply_route[r] { append_hf(\"X: $avp(a) $T_branch_idx\\r\\n\"); }";
+    let seen = |params: &str| {
+        let mut world = with(&format!("{params}{routes}"));
+        let out = world.receive(CALLER, invite())[1].clone();
+        let up = world.receive(CALLEE, reply(&out, "200 OK"))[0].text();
+        up.lines().find_map(|line| line.strip_prefix("X: ")).map(str::to_owned)
+    };
+    assert_eq!(seen("").as_deref(), Some("<null> 0"));
+    let mode = "modparam(\"tm\", \"onreply_avp_mode\", 1)\n";
+    assert_eq!(seen(mode).as_deref(), Some("kept 0"));
+}
+
+#[test]
+fn a_transaction_of_its_own_is_answered_in_the_end() {
+    let mut world = with(
+        "route { if (t_newtran()) { $var(second) = t_newtran();\n\
+        append_to_reply(\"X: $var(second) $T_reply_code $T_branch_idx\\r\\n\");\n\
+        if ($T_id != NULL) t_reply(404, \"Nobody\"); } }",
+    );
+    let sent = world.receive(CALLER, invite());
+    assert_eq!(sent[1].first_line(), "SIP/2.0 404 Nobody");
+    assert!(sent[1].text().contains("X: -10 100 <null>"), "{}", sent[1].text());
+    assert_eq!(world.receive(CALLER, invite()).len(), 1, "it came before");
+}
