@@ -10,6 +10,7 @@ pub mod context;
 pub mod counter;
 pub mod digits;
 pub mod dset;
+mod endpoint;
 pub mod fault;
 pub mod forward;
 pub mod headers;

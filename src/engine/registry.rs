@@ -9,6 +9,7 @@ use sluice_script::catalog::{
 use sluice_script::ir::{FunctionId, TransformId, VariableId};
 
 use crate::context::Ctx;
+use crate::endpoint;
 use crate::module::{
     Function, KnownModule, KnownStatus, Module, Name, ParamEntry, Subject, Transformation, Variable,
 };
@@ -212,6 +213,10 @@ impl Catalog for Registry {
 
     fn global(&self, name: &str) -> Found<SettingSignature> {
         setting(self.modules[0].params, name)
+    }
+
+    fn impossible_port(&self, text: &[u8]) -> Option<(usize, usize)> {
+        endpoint::impossible_port(text)
     }
 
     fn renamed(&self, what: Named, name: &str) -> Option<Renamed> {

@@ -254,6 +254,8 @@ pub trait Catalog {
     fn param(&self, module: &str, name: &str) -> Found<SettingSignature>;
     /// A global parameter, old or new name.
     fn global(&self, name: &str) -> Found<SettingSignature>;
+    /// A port within a text, such as that of a URI, that no port can be: its offset and length.
+    fn impossible_port(&self, text: &[u8]) -> Option<(usize, usize)>;
     /// What an old name is called now.
     fn renamed(&self, what: Named, name: &str) -> Option<Renamed>;
     /// A transport by its lower-case name: `udp`.

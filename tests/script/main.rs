@@ -5,6 +5,7 @@ mod causes;
 mod damage;
 mod dump;
 mod frequent;
+mod habits;
 mod lowered;
 mod real;
 mod refused;

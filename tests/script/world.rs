@@ -242,6 +242,11 @@ impl Catalog for World {
         }
     }
 
+    fn impossible_port(&self, text: &[u8]) -> Option<(usize, usize)> {
+        let at = text.windows(6).position(|part| part == b":99999")?;
+        Some((at + 1, 5))
+    }
+
     fn renamed(&self, what: Named, name: &str) -> Option<Renamed> {
         let (old, new) = match (what, name) {
             (Named::Global, "children") => ("children", "udp_workers"),

@@ -11,6 +11,7 @@ use crate::parse::ast::{
     Action, Block, Call, Case, Expression, ExpressionKind, Literal, Logic, Operand, OperandKind,
     Route, Statement, Test, TestKind,
 };
+use crate::socket::impossible;
 use crate::source::Location;
 
 use super::World;
@@ -67,7 +68,12 @@ impl Lint<'_> {
             }
             Action::For { body, .. } => self.block(body),
             Action::Switch { cases, .. } => self.cases(cases),
-            Action::Assign { value, .. } => self.value(value),
+            Action::Assign { target, value, .. } => {
+                self.value(value);
+                if let ExpressionKind::Operand(kind) = &value.kind {
+                    self.port(&target.name.text, kind, value.at);
+                }
+            }
             Action::Call(call) => self.call(call),
             Action::Return { code, values } => {
                 code.iter().chain(values).for_each(|v| self.value(v))
@@ -103,7 +109,16 @@ impl Lint<'_> {
                 rest.iter().for_each(|(_, test)| self.test(test));
             }
             TestKind::Not(inner) => self.test(inner),
-            TestKind::Compare { right, .. } => self.operand(right, COMPARED),
+            TestKind::Compare { left, right, .. } => {
+                self.operand(right, COMPARED);
+                match &left.kind {
+                    OperandKind::Variable(left) => {
+                        self.port(&left.name.text, &right.kind, right.at);
+                    }
+                    OperandKind::Word(left) => self.port(left, &right.kind, right.at),
+                    _ => {}
+                }
+            }
             TestKind::Match { pattern, .. } => self.operand(pattern, MATCHED),
             TestKind::Arith(value) => self.value(value),
             TestKind::Call(call) => self.call(call),
@@ -157,10 +172,9 @@ impl Lint<'_> {
         let values = call.args.iter().flatten();
         match call.name.text.as_str() {
             "route" => values.skip(1).for_each(|value| self.value(value)),
-            _ => values.for_each(|value| {
-                if !matches!(value.kind, ExpressionKind::Operand(_)) {
-                    self.value(value);
-                }
+            _ => values.for_each(|value| match &value.kind {
+                ExpressionKind::Operand(kind) => self.endpoint(kind, value.at),
+                _ => self.value(value),
             }),
         }
     }
@@ -172,12 +186,38 @@ impl Lint<'_> {
     /// A text that is no format and holds what looks like a variable (spec 0).
     fn text(&mut self, kind: &OperandKind, at: Location, mend: &'static str) {
         let OperandKind::Text(text) = kind else { return };
+        self.endpoint(kind, at);
         let Some((offset, length)) = self.variable_in(text) else { return };
         let source = self.world.source(at);
         let place = Trail::quoted(&source, at).part(offset, length);
         let name = String::from_utf8_lossy(&text[offset..offset + length]);
         let message = format!("{name} stays as it is written: this text is no format");
         self.sink.lenient(Diagnostic::warning("unexpanded-variable", place, message).hint(mend));
+    }
+
+    /// A text that names a port which cannot be one.
+    fn endpoint(&mut self, kind: &OperandKind, at: Location) {
+        let (text, quoted) = match kind {
+            OperandKind::Text(text) => (text.as_slice(), true),
+            OperandKind::Word(word) => (word.as_bytes(), false),
+            _ => return,
+        };
+        let Some((offset, length)) = self.world.catalog.impossible_port(text) else { return };
+        let source = self.world.source(at);
+        let make = if quoted { Trail::quoted } else { Trail::plain };
+        let place = make(&source, at).part(offset, length);
+        let port = String::from_utf8_lossy(&text[offset..offset + length]);
+        self.sink.lenient(Diagnostic::warning("port-range", place, impossible(port)));
+    }
+
+    /// A number that a variable of a port never has.
+    fn port(&mut self, name: &str, kind: &OperandKind, at: Location) {
+        if let OperandKind::Int(number) = kind
+            && PORTS.contains(&name)
+            && !(0..=65_535).contains(number)
+        {
+            self.sink.lenient(Diagnostic::warning("port-range", at, impossible(number)));
+        }
     }
 
     /// Offset and length of the first variable that the catalog knows.
@@ -208,6 +248,9 @@ impl Lint<'_> {
 const ASSIGNED: &str = "join texts and variables with +: \"sip:\" + $rU + \"@example.com\"";
 const COMPARED: &str = "compare with a variable, which may hold a text joined with +";
 const MATCHED: &str = "put the pattern into a variable: $var(p) = \"^\" + $rU; ... =~ $var(p)";
+
+/// Variables and words of 1.x whose number is a port; 0 is that of an unknown transport.
+const PORTS: &[&str] = &["src_port", "dst_port", "sp", "rp", "Rp", "dp", "op"];
 
 /// Whether the run never goes on behind a statement.
 fn ends(statement: &Statement) -> bool {

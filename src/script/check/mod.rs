@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use ::regex::bytes::Regex;
 
-use crate::catalog::{Catalog, Found, ModuleStatus, Named, SettingSignature};
+use crate::catalog::{Catalog, Found, ModuleStatus, Named, SettingKind, SettingSignature};
 use crate::diagnostic::{Diagnostic, Sink, nearest};
 use crate::ir::{Global, Param, Script};
 use crate::lex::Trail;
@@ -261,6 +261,15 @@ impl<'a> World<'a> {
         let given = setting(&signature, &name.text, Owner::Core, pieces, self, sink);
         if let Some(value) = given {
             sink.renamed(self.catalog.renamed(Named::Global, &name.text), name.at);
+            let single = matches!(signature.kind, SettingKind::Int | SettingKind::Bool);
+            let before = script.globals.iter().find(|global| global.name == signature.name);
+            if let Some(before) = before.filter(|before| single && before.value != value) {
+                let message = format!("{} is set again: this value counts", name.text);
+                sink.lenient(
+                    Diagnostic::warning("set-again", name.at, message)
+                        .label(before.at, "the first value is set here"),
+                );
+            }
             script.globals.push(Global { name: signature.name, value, at: name.at });
         }
     }
