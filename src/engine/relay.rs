@@ -15,6 +15,7 @@ use crate::forward;
 use crate::reply;
 use crate::tm::cookie::BranchId;
 use crate::tm::transaction::{Armed, Branch};
+use crate::tm::upstream::Text;
 use crate::tm::{Received, Scene, Tm};
 
 /// Why a request has no transaction.
@@ -96,8 +97,10 @@ pub fn answer(ctx: &mut Ctx<'_>, key: Key, status: u16, phrase: &[u8]) {
     let own_lines = ctx.run.reply_lines.len();
     reply::push_lines(ctx, status, socket);
     let lines = std::mem::take(&mut ctx.run.reply_lines);
+    let body = ctx.run.reply_body.map_or(Vec::new(), |body| ctx.bytes(body).to_vec());
+    let text = Text { phrase: reply::one_line(phrase), lines: &lines, body: &body };
     let (mut scene, tm) = scene(ctx);
-    tm.local(&mut scene, key, status, reply::one_line(phrase), &lines);
+    tm.local(&mut scene, key, status, text);
     ctx.run.reply_lines = lines;
     ctx.run.reply_lines.truncate(own_lines);
     ctx.run.answered = true;
@@ -187,7 +190,7 @@ pub fn cancel(ctx: &mut Ctx<'_>) -> bool {
     reply::send(ctx, 200, phrase);
     let (mut scene, tm) = scene(ctx);
     if tm.cancel(&mut scene, key) {
-        tm.local(&mut scene, key, 487, b"Request Terminated", b"");
+        tm.local(&mut scene, key, 487, Text::only(b"Request Terminated"));
     }
     true
 }

@@ -28,7 +28,7 @@ mod table;
 mod ticks;
 pub mod times;
 pub mod transaction;
-mod upstream;
+pub mod upstream;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -13,6 +13,24 @@ use super::{Scene, Tm};
 /// Where the status code begins in a reply.
 const CODE: usize = "SIP/2.0 ".len();
 
+/// What a reply of ours says besides its status.
+#[derive(Clone, Copy, Debug)]
+pub struct Text<'a> {
+    /// The reason phrase.
+    pub phrase: &'a [u8],
+    /// More header lines, each with its line end.
+    pub lines: &'a [u8],
+    /// The body; its Content-Type is among the lines.
+    pub body: &'a [u8],
+}
+
+impl<'a> Text<'a> {
+    /// A reason phrase and no more.
+    pub const fn only(phrase: &'a [u8]) -> Self {
+        Self { phrase, lines: b"", body: b"" }
+    }
+}
+
 impl Tm {
     /// Sends a reply up, when the server side may send one of this status now; `write` appends it.
     pub(super) fn pass(
@@ -48,7 +66,7 @@ impl Tm {
             status => status,
         };
         if reply.is_empty() {
-            return self.local(scene, key, sent, phrase(sent), b"");
+            return self.local(scene, key, sent, Text::only(phrase(sent)));
         }
         self.pass(scene, key, sent, |out| {
             let start = out.len() + CODE;
@@ -61,34 +79,28 @@ impl Tm {
         });
     }
 
-    /// Sends a reply of ours up. `lines` are more header lines, each with its line end.
-    pub fn local(
-        &mut self,
-        scene: &mut Scene<'_>,
-        key: Key,
-        status: u16,
-        phrase: &[u8],
-        lines: &[u8],
-    ) {
+    /// Sends a reply of ours up.
+    pub fn local(&mut self, scene: &mut Scene<'_>, key: Key, status: u16, text: Text<'_>) {
         let Some(transaction) = self.all.get(key) else { return };
         let mut index = Index::new();
         if index.scan(&transaction.request).is_err() {
             return;
         }
-        let mut text = Vec::new();
+        let mut written = Vec::new();
         let message = Message { bytes: &transaction.request, index: &index };
         let Some((via, known)) = message.top_via_known() else { return };
         let peer = transaction.packet.peer;
         let reply = Reply {
             status,
-            phrase,
+            phrase: text.phrase,
             to_tag: (status > 100).then_some(&transaction.tag),
             via: ViaMarks::of(&message, &via, &known, peer, transaction.force_rport),
-            lines,
+            lines: text.lines,
             server: b"",
+            body: text.body,
         };
-        reply.write(&message, &mut text);
-        self.pass(scene, key, status, |out| out.extend_from_slice(&text));
+        reply.write(&message, &mut written);
+        self.pass(scene, key, status, |out| out.extend_from_slice(&written));
     }
 
     /// The request has come again: what went up last does so, too.
