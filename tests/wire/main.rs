@@ -13,3 +13,4 @@ mod mutate;
 mod mutations;
 mod patches;
 mod replies;
+mod sdp;
