@@ -291,6 +291,24 @@ fn an_edition_goes_when_its_last_run_has_gone() {
     assert!(first.upgrade().is_none());
 }
 
+#[test]
+fn a_script_lock_is_one_for_all_editions() {
+    let body = |edition: u32, kind: &str| {
+        format!(
+            "get_{kind}_lock(\"a\");\nusleep(5000);\nrelease_{kind}_lock(\"a\");\n\
+             sl_send_reply(200, \"{edition}\");"
+        )
+    };
+    for kind in ["static", "dynamic"] {
+        let mut world = world(&body(1, kind));
+        assert_eq!(ask(&mut world, "bob"), [""; 0]);
+        world.reload(&script(&format!("get_static_lock(\"b\");\n{}", body(2, kind)))).unwrap();
+        assert_eq!(ask(&mut world, "bob"), [""; 0]);
+        assert_eq!(reasons(&world.pass(7)), ["1"], "{kind}");
+        assert_eq!(reasons(&world.pass(7)), ["2"], "{kind}");
+    }
+}
+
 /// The next of a row of numbers that looks random (splitmix64).
 fn random(state: &mut u64, below: u64) -> u64 {
     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
