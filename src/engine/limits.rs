@@ -24,7 +24,8 @@ pub const STACK_VALUES: usize = 4096;
 /// at 8,000 a second. Each takes some 12 KiB, so that all of them fit 200 MiB.
 pub const PARKED_RUNS: usize = 16_384;
 
-/// Runs that wait in one worker to begin (events): more than a full batch of messages raises.
+/// Runs that wait in one worker to begin (events, `launch()`): sixteen for each message of a full
+/// batch. Each takes some 12 KiB, and a launched one its message besides.
 pub const STARTING_RUNS: usize = 1_024;
 
 /// How long a run waits for a script lock: two runs that each hold what the other wants would

@@ -35,6 +35,9 @@ pub fn send(ctx: &mut Ctx<'_>, code: u16, reason: Text) -> Sent {
     if ctx.message.method() == Method::Ack {
         return Sent::Ack;
     }
+    if ctx.packet.peer.ip().is_unspecified() {
+        return Sent::Failed("nobody has sent this request");
+    }
     let marks = via_marks(ctx);
     let Some(target) = target(ctx) else { return Sent::Failed("no socket for the reply") };
     let tag = own_tag(ctx);

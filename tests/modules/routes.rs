@@ -58,6 +58,19 @@ fn the_startup_route_is_not_over_while_it_waits() {
 }
 
 #[test]
+fn no_timer_route_runs_before_the_startup_route_is_over() {
+    let mut world = world(
+        "startup_route { usleep(1500000); $shv(n) = 10; }\n\
+         timer_route[t, 1] { $shv(n) = $shv(n) + 1; }\n\
+         route { sl_send_reply(200, \"$shv(n)\"); }",
+    );
+    world.pass(1_400);
+    assert_eq!(world.count(Counter::TimersSkipped), 1);
+    world.pass(700);
+    assert_eq!(ask(&mut world), ["11"]);
+}
+
+#[test]
 fn only_the_first_worker_starts_up_and_has_timers() {
     let script = format!(
         "{LOAD}startup_route {{ $shv(n) = $shv(n) + 1; }}\n\
@@ -237,6 +250,17 @@ fn routes_without_a_message_may_ask_for_names() {
     world.answer(Answer::Addresses(["192.0.2.9".parse().unwrap()].into()));
     assert!(!world.workers[0].is_starting());
     assert_eq!(ask(&mut world), ["192.0.2.9"]);
+}
+
+#[test]
+fn the_request_that_nobody_sent_is_not_answered() {
+    let mut world = world(
+        "startup_route { $var(r) = \"answer\"; route($var(r)); $shv(n) = $rc; }\n\
+         route[answer] { sl_send_reply(200, \"to nobody\"); }\n\
+         route { sl_send_reply(200, \"$shv(n)\"); }",
+    );
+    assert_eq!(world.take_turn(0), []);
+    assert_eq!(ask(&mut world), ["-1"]);
 }
 
 #[test]

@@ -57,6 +57,7 @@ pub const FUNCTIONS: &[FunctionRow] = &[
     ("send", "core", &[need("to", ParamKind::Text)], &[], Routes::ANY),
     ("get_it", "core", &[need("result", ParamKind::Output)], &[], Routes::ANY),
     ("remove_re", "core", &[need("pattern", ParamKind::Regex)], &[], Routes::ANY),
+    ("raise_event", "core", &[need("event", ParamKind::Text)], &[], Routes::ANY),
     ("literal", "core", &[need("text", ParamKind::Literal)], &[], Routes::ANY),
     ("subst_it", "core", &[need("expression", ParamKind::Subst)], &[], Routes::ANY),
     (

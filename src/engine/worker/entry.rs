@@ -87,7 +87,8 @@ impl Worker {
         let late = now.mono_ms().saturating_sub(timer.due_ms) / timer.interval_ms;
         timer.due_ms += (late + 1) * timer.interval_ms;
         timer.id = self.wheel.schedule(timer.due_ms, key(at));
-        let idle = timer.busy.begin();
+        // What the startup route prepares is there when a timer route runs.
+        let idle = !self.startup.is_busy() && timer.busy.begin();
         self.local.add(Counter::TimersSkipped, late + u64::from(!idle));
         if idle {
             let script = &self.editions.value().script;

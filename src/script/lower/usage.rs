@@ -1,4 +1,5 @@
-//! What a script defines and never uses, or uses and never defines: routes that nothing calls,
+//! What a script defines and never uses, or uses and never defines: routes that nothing calls, events
+//! that nothing raises,
 //! `$var(name)` that nothing sets, no main route at all.
 //!
 //! Collects while routes are lowered; reports at the end, and only for a script without errors:
@@ -9,7 +10,7 @@ use std::collections::HashSet;
 use crate::diagnostic::{Diagnostic, Sink};
 use crate::ir::{RouteId, RouteKind, Script, Setting};
 use crate::parse::STRAY;
-use crate::parse::ast::Variable;
+use crate::parse::ast::{Expression, ExpressionKind, OperandKind, Variable};
 use crate::source::Location;
 
 /// What was seen so far.
@@ -18,6 +19,9 @@ pub(super) struct Usage {
     called: HashSet<u16>,
     /// A route is called by a name that is made at run time.
     calls_any: bool,
+    raised: HashSet<Vec<u8>>,
+    /// An event's name is made at run time.
+    raises_any: bool,
     set: HashSet<String>,
     /// A variable's name is made at run time.
     sets_any: bool,
@@ -34,6 +38,16 @@ impl Usage {
     /// A route is called by a name that is made at run time.
     pub const fn call_any(&mut self) {
         self.calls_any = true;
+    }
+
+    /// `raise_event()` is called, with the name of an event if it is written out.
+    pub fn raise(&mut self, event: Option<&Expression>) {
+        match event.map(|event| &event.kind) {
+            Some(ExpressionKind::Operand(OperandKind::Text(name))) if !name.contains(&b'$') => {
+                self.raised.insert(name.clone());
+            }
+            _ => self.raises_any = true,
+        }
     }
 
     /// `$var(name)` is named, for reading or writing.
@@ -62,6 +76,9 @@ impl Usage {
             return;
         }
         self.routes(script, sink);
+        if !self.raises_any {
+            self.events(script, sink);
+        }
         if !self.sets_any {
             self.variables(script, sink);
         }
@@ -91,6 +108,18 @@ impl Usage {
                 sink.lenient(
                     Diagnostic::warning("unused-route", route.at, message)
                         .hint(format!("write route({}); where it should run", route.name)),
+                );
+            }
+        }
+    }
+
+    fn events(&self, script: &Script, sink: &mut Sink) {
+        for route in script.routes.iter().filter(|route| route.kind == RouteKind::Event) {
+            if !self.raised.contains(route.name.as_bytes()) {
+                let message = format!("nothing raises {}: its route never runs", route.name);
+                sink.report(
+                    Diagnostic::warning("event-never-raised", route.at, message)
+                        .hint("this release has no events but those of raise_event()"),
                 );
             }
         }
