@@ -9,6 +9,7 @@
 //! # expect: TEXT          the next line that the snippet writes
 //! # complains: TEXT       the next line is a warning or an error that contains TEXT
 //! # ends                  the script ends within the snippet (exit, drop, return 0)
+//! # waits                 the snippet waits for something; its end is awaited
 //! # code: NUMBER          $rc behind the snippet
 //! # sent: LINE            a message that leaves has this line
 //! # unsent: LINE          no message that leaves has it
@@ -20,10 +21,12 @@
 //!
 //! `# warns: TEXT` anywhere in a file is a part of what the program says when it loads it; without
 //! it, it must say nothing. `AGENT` stands for the address that sends the requests and to which
-//! messages may be sent, `LISTEN` for the gateway's own. One worker runs all snippets of a file one
+//! messages may be sent, `LISTEN` for the gateway's own, `FOLDER` for the folder. One worker runs all snippets of a file one
 //! after another, so that a `$var` outlives its snippet: use names of your own.
 //!
 //! A snippet fails when it writes or sends more than its directives say, too.
+
+mod coverage;
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -48,6 +51,7 @@ struct Snippet {
     /// Lines in order; whether it is a complaint.
     lines: Vec<(bool, String)>,
     ends: bool,
+    waits: bool,
     code: Option<String>,
     sent: Vec<String>,
     unsent: Vec<String>,
@@ -67,6 +71,7 @@ impl Snippet {
             "expect" => self.lines.push((false, rest)),
             "complains" => self.lines.push((true, rest)),
             "ends" => self.ends = true,
+            "waits" => self.waits = true,
             "code" => self.code = Some(rest),
             "sent" => self.sent.push(rest),
             "unsent" => self.unsent.push(rest),
@@ -179,9 +184,11 @@ impl Stage {
             headers: vec![format!("Call-ID: {call_id}")],
             ..Snippet::default()
         };
-        for snippet in [snippet, &probe] {
-            self.agent.send(self.listen, snippet.message(&self.agent));
+        self.agent.send(self.listen, snippet.message(&self.agent));
+        if snippet.waits {
+            self.program.await_error_behind(from, "INFO:script: (end ");
         }
+        self.agent.send(self.listen, probe.message(&self.agent));
         let mut left = Vec::new();
         loop {
             let message = self.agent.receive();
@@ -206,7 +213,8 @@ fn run(path: &Path) -> Vec<String> {
     let replies = if text.contains("\nonreply_route") { "" } else { REPLIES };
     let text = format!("{text}{MAIN}{replies}")
         .replace("AGENT", &agent.address().to_string())
-        .replace("LISTEN", &listen.to_string());
+        .replace("LISTEN", &listen.to_string())
+        .replace("FOLDER", path.parent().unwrap().to_str().unwrap());
     let (snippets, warnings) = read(&text);
     assert!(!snippets.is_empty(), "{file} has no snippet");
     let folder = Folder::new();
@@ -227,14 +235,20 @@ fn run(path: &Path) -> Vec<String> {
     wrong
 }
 
-#[test]
-fn snippets_do_what_the_specification_says() {
+/// The files of the folder, by name.
+fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/live/language");
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> =
-        entries.filter(|p| p.extension().is_some_and(|e| e == "cfg")).collect();
+    let is_script = |path: &PathBuf| path.extension().is_some_and(|end| end == "cfg");
+    let mut files: Vec<PathBuf> = entries.filter(is_script).collect();
     files.sort();
     assert!(!files.is_empty());
+    files
+}
+
+#[test]
+fn snippets_do_what_the_specification_says() {
+    let files = files();
     let wrong: Vec<String> = std::thread::scope(|scope| {
         let runs: Vec<_> = files.iter().map(|file| (file, scope.spawn(|| run(file)))).collect();
         let stopped = |file: &PathBuf| vec![format!("{}: see the panic above", file.display())];

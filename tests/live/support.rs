@@ -160,7 +160,13 @@ impl Running {
 
     /// Waits until `text` stands on standard error.
     pub fn await_error(&self, text: &str) {
-        assert!(self.err.wait(|err| err.contains(text)), "no `{text}` in: {}", self.err.text());
+        self.await_error_behind(0, text);
+    }
+
+    /// The same, behind so many bytes.
+    pub fn await_error_behind(&self, from: usize, text: &str) {
+        let stands = |err: &str| err.get(from..).is_some_and(|err| err.contains(text));
+        assert!(self.err.wait(stands), "no `{text}` in: {}", self.err.text());
     }
 
     /// What stands on standard error so far.
