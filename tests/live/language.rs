@@ -21,8 +21,9 @@
 //!
 //! `# warns: TEXT` anywhere in a file is a part of what the program says when it loads it; without
 //! it, it must say nothing. `AGENT` stands for the address that sends the requests and to which
-//! messages may be sent, `LISTEN` for the gateway's own, `FOLDER` for the folder. One worker runs all snippets of a file one
-//! after another, so that a `$var` outlives its snippet: use names of your own.
+//! messages may be sent, `LISTEN` for the gateway's own, `FOLDER` for the folder. One worker runs
+//! all snippets of a file one after another, so that a `$var` outlives its snippet: use names of
+//! your own.
 //!
 //! A snippet fails when it writes or sends more than its directives say, too.
 
