@@ -309,6 +309,32 @@ fn a_script_lock_is_one_for_all_editions() {
     }
 }
 
+#[test]
+fn a_transaction_keeps_the_routes_that_it_armed() {
+    let old = "loadmodule \"tm\"\nroute { t_on_failure(\"f\"); $du = \"sip:192.0.2.2:5090\";\n\
+               t_relay(); }\nfailure_route[f] { t_reply(480, \"old\"); }\n";
+    let mut world = World::of(old);
+    let first = Arc::downgrade(&world.program.shared());
+    let sent = world.receive(PEER, request("INVITE sip:bob@example.com SIP/2.0", ""));
+    let out = sent.iter().find(|sent| sent.first_line().starts_with("INVITE")).unwrap();
+    world.reload("loadmodule \"tm\"\nroute { exit; }\nroute[f] { exit; }\n").unwrap();
+    let kept =
+        |line: &&str| ["Via:", "From:", "Call-ID:", "CSeq:"].iter().any(|n| line.starts_with(n));
+    let text = out.text();
+    let lines: Vec<&str> = text.lines().filter(kept).collect();
+    let reply = format!(
+        "SIP/2.0 486 Busy Here\r\n{}\r\nTo: <sip:b@x>;tag=2\r\nContent-Length: 0\r\n\r\n",
+        lines.join("\r\n")
+    );
+    let up = world.receive("192.0.2.2:5090", reply);
+    assert!(reasons(&up).contains(&"old".to_owned()), "{up:?}");
+    world.program.sweep();
+    assert!(first.upgrade().is_some(), "the transaction is there yet");
+    world.pass(60_000);
+    world.program.sweep();
+    assert!(first.upgrade().is_none());
+}
+
 /// The next of a row of numbers that looks random (splitmix64).
 fn random(state: &mut u64, below: u64) -> u64 {
     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -333,7 +333,9 @@ impl Worker {
         if outcome == Outcome::Done {
             finish(&mut ctx);
         }
-        run.edition = older;
+        if outcome != Outcome::Done {
+            run.edition = older;
+        }
         outcome
     }
 }
