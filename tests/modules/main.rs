@@ -16,6 +16,8 @@ mod language;
 mod locks;
 mod mathops;
 mod maxfwd;
+mod mi_fifo;
+mod mi_frames;
 mod options;
 mod routes;
 mod sipmsgops;

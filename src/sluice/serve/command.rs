@@ -71,7 +71,10 @@ pub fn run(options: &cli::Gateway) -> Result<ExitCode> {
         becomes: (uid.map(Uid::as_raw), gid.map(Gid::as_raw)),
     };
     let gateway = Gateway::start(script, registry, sockets, dns, origin.inputs(), tuning)?;
-    confine(options, uid, gid)?;
+    if let Err(error) = confine(options, uid, gid) {
+        gateway.stop();
+        return Err(error);
+    }
     let workers = gateway.workers();
     let plural = if workers == 1 { "" } else { "s" };
     tracing::info!(target: "core", "{workers} worker{plural}, {}", gateway.listening());
