@@ -80,6 +80,15 @@ impl Evaluation<'_, '_> {
 
     fn variable(&mut self, given: &Variable) -> Option<Value> {
         let Found::Yes(signature) = self.find(&given.name.text) else { return None };
+        let here = match given.context.as_ref().map(|context| context.text.as_str()) {
+            None => true,
+            Some("request") => self.ctx.message.is_request(),
+            Some("reply") => !self.ctx.message.is_request(),
+            Some(_) => return None,
+        };
+        if !here {
+            return Some(Value::Null);
+        }
         let name = match (&given.sub, signature.sub) {
             (None, SubKind::None | SubKind::Text { optional: true }) => Name::None,
             (None, SubKind::Word(read)) => Name::Slot(read("").ok()?),

@@ -1,7 +1,9 @@
 //! Conditions, values and calls (spec 1.6, 1.7).
 
+use std::net::IpAddr;
+
 use crate::diagnostic::Diagnostic;
-use crate::ir::Arith;
+use crate::ir::{Arith, Net};
 use crate::lex::{Kind, Mark};
 
 use super::ast::{
@@ -181,12 +183,26 @@ impl Parser<'_, '_> {
                 self.bump();
                 let Kind::Ip(ip) = self.bump().kind else { return Err(super::Skip) };
                 self.expect(Mark::RightBracket, "]", "after the address")?;
-                OperandKind::Ip(ip)
+                self.prefix_of(ip).unwrap_or(OperandKind::Ip(ip))
             }
             Kind::Word => OperandKind::Word(self.bare()),
             _ => return Err(self.unexpected("no-value", "a variable or a constant")),
         };
         Ok(Operand { at: at.to(self.last), kind })
+    }
+
+    /// Reads `/64` behind an address in brackets.
+    fn prefix_of(&mut self, addr: IpAddr) -> Option<OperandKind> {
+        let most = if addr.is_ipv4() { 32 } else { 128 };
+        let Kind::Number(prefix) = self.next.kind else { return None };
+        let prefix = u8::try_from(prefix).ok().filter(|prefix| *prefix <= most)?;
+        let joined = self.token.is(Mark::Sum(Arith::Div)) && !self.token.spaced;
+        if !joined || self.next.spaced {
+            return None;
+        }
+        self.bump();
+        self.bump();
+        Some(OperandKind::Net(Net { addr, prefix }))
     }
 
     /// Reads a variable; what belongs inside `$( )` and stands behind it is refused.
