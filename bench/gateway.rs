@@ -92,6 +92,8 @@ fn sockets() -> Sockets {
         name: "127.0.0.1".to_owned(),
         advertised: None,
         tag: None,
+        anycast: false,
+        subdomains: false,
         text: "udp:127.0.0.1:5060".to_owned(),
         sent_by: "127.0.0.1".to_owned(),
     };

@@ -172,6 +172,8 @@ fn sockets(listen: &[SocketAddr]) -> Sockets {
         name: addr.ip().to_string(),
         advertised: None,
         tag: None,
+        anycast: false,
+        subdomains: false,
         text: format!("udp:{addr}"),
         sent_by: match addr.port() {
             5060 => addr.to_string().trim_end_matches(":5060").to_owned(),

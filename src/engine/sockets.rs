@@ -47,6 +47,10 @@ pub struct Listen {
     pub advertised: Option<(String, Option<u16>)>,
     /// `tag NAME`.
     pub tag: Option<String>,
+    /// `anycast`: other machines have the address, too.
+    pub anycast: bool,
+    /// `accept_subdomain`: names below its name are us, too.
+    pub subdomains: bool,
     /// `udp:127.0.0.1:5060`; IPv6 in brackets.
     pub text: String,
     /// What our Via says after `SIP/2.0/UDP `: host, and `:port` unless default (spec 11).
@@ -62,6 +66,8 @@ pub struct Alias {
     pub host: String,
     /// The port, 0 for any.
     pub port: u16,
+    /// `accept_subdomain`: names below the host are us, too.
+    pub subdomains: bool,
 }
 
 /// All of them. Immutable.
@@ -101,6 +107,11 @@ impl Sockets {
     pub fn is_myself(&self, host: &[u8], port: u16) -> bool {
         let host = host.strip_prefix(b"[").and_then(|h| h.strip_suffix(b"]")).unwrap_or(host);
         let same = |name: &str| name.as_bytes().eq_ignore_ascii_case(host);
+        let below = |name: &str| {
+            let at = host.len().checked_sub(name.len() + 1);
+            let tail = at.and_then(|at| host.get(at..)).and_then(|tail| tail.strip_prefix(b"."));
+            tail.is_some_and(|tail| name.as_bytes().eq_ignore_ascii_case(tail))
+        };
         let ip = || std::str::from_utf8(host).ok()?.parse::<std::net::IpAddr>().ok();
         let ip = ip();
         self.listen.iter().any(|l| {
@@ -108,12 +119,13 @@ impl Sockets {
                 Some((host, port)) => (Some(host.as_str()), port.unwrap_or(l.addr.port())),
                 None => (None, 0),
             };
-            let own = ip == Some(l.addr.ip()) || same(&l.name);
+            let named = same(&l.name) || l.subdomains && below(&l.name);
+            let own = named || ip == Some(l.addr.ip());
             own && (port == 0 || port == l.addr.port())
                 || advertised.is_some_and(same) && (port == 0 || port == advertised_port)
-        }) || self
-            .aliases
-            .iter()
-            .any(|alias| same(&alias.host) && (alias.port == 0 || port == 0 || alias.port == port))
+        }) || self.aliases.iter().any(|alias| {
+            let named = same(&alias.host) || alias.subdomains && below(&alias.host);
+            named && (alias.port == 0 || port == 0 || alias.port == port)
+        })
     }
 }

@@ -15,6 +15,26 @@ pub struct SocketText<'a> {
     pub advertised: Option<(&'a str, Option<u16>)>,
     /// What stands behind `tag`.
     pub tag: Option<&'a str>,
+    /// `anycast`: other machines have the address, too.
+    pub anycast: bool,
+    /// `accept_subdomain`: names below its host are ours, too.
+    pub subdomains: bool,
+}
+
+/// Words of a socket that change nothing here, and why.
+const IGNORED: &[(&str, &str)] = &[
+    ("use_workers", "each socket is served by all workers"),
+    ("use_children", "each socket is served by all workers"),
+    ("use_auto_scaling_profile", "each socket is served by all workers"),
+    ("tos", "packets keep the system's type of service"),
+    ("frag", "fragmentation is the system's choice"),
+    ("reuse_port", "every socket has it"),
+];
+
+/// The words of a socket that change nothing, with the reason.
+pub fn ignored(text: &str) -> impl Iterator<Item = (&str, &'static str)> {
+    let known = |word| IGNORED.iter().find(|(name, _)| *name == word).map(|(_, why)| *why);
+    text.split_ascii_whitespace().skip(1).filter_map(move |word| Some((word, known(word)?)))
 }
 
 /// `[proto:]host[:port]`; a host may be `*`, an interface, a name or an address.
@@ -58,7 +78,7 @@ impl<'a> Misfit<'a> {
 pub fn socket(text: &str) -> Result<SocketText<'_>, Misfit<'_>> {
     let mut words = text.split_ascii_whitespace();
     let endpoint = endpoint(words.next().unwrap_or_default())?;
-    let (mut advertised, mut tag) = (None, None);
+    let (mut advertised, mut tag, mut anycast, mut subdomains) = (None, None, false, false);
     while let Some(word) = words.next() {
         let mut value = || {
             let why = format!("`{word}` needs a value");
@@ -70,15 +90,24 @@ pub fn socket(text: &str) -> Result<SocketText<'_>, Misfit<'_>> {
             "use_workers" | "use_children" | "use_auto_scaling_profile" | "tos" => {
                 value()?;
             }
-            "anycast" | "frag" | "reuse_port" | "accept_subdomain" => {}
+            "frag" | "reuse_port" => {}
+            "anycast" => anycast = true,
+            SUBDOMAINS => subdomains = true,
+            "allow_proxy_protocol" | "send_proxy_protocol" | "proxy_protocol" => {
+                let why = format!("`{word}` comes with a later release");
+                return Err(Misfit::new("later", word, why));
+            }
             other => {
                 let why = format!("unknown word `{other}`");
                 return Err(Misfit::new("bad-socket", other, why));
             }
         }
     }
-    Ok(SocketText { endpoint, advertised, tag })
+    Ok(SocketText { endpoint, advertised, tag, anycast, subdomains })
 }
+
+/// The word behind a host, of a socket or an alias, that makes names below it ours.
+pub const SUBDOMAINS: &str = "accept_subdomain";
 
 /// Reads `[proto:]host[:port]`.
 ///
@@ -164,5 +193,15 @@ mod tests {
         assert_eq!(wrong("* tag"), ("bad-socket", 2, "tag"));
         assert_eq!(wrong("* loud"), ("bad-socket", 2, "loud"));
         assert_eq!(wrong(""), ("bad-socket", 0, ""));
+        assert_eq!(wrong("* proxy_protocol"), ("later", 2, "proxy_protocol"));
+    }
+
+    #[test]
+    fn words_behind_the_host() {
+        let text = "udp:a use_workers 3 anycast frag as b:1 accept_subdomain tag t";
+        let read = socket(text).unwrap();
+        assert!(read.anycast && read.subdomains && read.tag == Some("t"));
+        let words: Vec<&str> = ignored(text).map(|(word, _)| word).collect();
+        assert_eq!(words, ["use_workers", "frag"]);
     }
 }

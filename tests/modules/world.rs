@@ -52,6 +52,8 @@ fn sockets() -> Sockets {
             name: addr.ip().to_string(),
             advertised: advertised.map(|host| (host.to_owned(), Some(5080))),
             tag: tag.map(str::to_owned),
+            anycast: false,
+            subdomains: false,
             text: format!("udp:{addr}"),
             sent_by: format!("{host}{port}"),
         }
@@ -61,7 +63,12 @@ fn sockets() -> Sockets {
             listen("192.0.2.1:5060", None, None),
             listen("192.0.2.1:5062", Some("inner"), Some("gate.example.org")),
         ],
-        aliases: vec![Alias { proto: None, host: "example.org".to_owned(), port: 0 }],
+        aliases: vec![Alias {
+            proto: None,
+            host: "example.org".to_owned(),
+            port: 0,
+            subdomains: true,
+        }],
     }
 }
 

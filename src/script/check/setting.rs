@@ -55,6 +55,9 @@ pub(super) fn setting(
         sink.report(wrong);
         return None;
     }
+    if signature.kind == SettingKind::Socket {
+        world.ignored(&value, pieces).into_iter().for_each(|note| sink.report(note));
+    }
     if let Some(Err(why)) = signature.check.map(|check| check(&value)) {
         let message = format!("bad value for {what}: {why}");
         sink.report(Diagnostic::error("bad-value", first.at.to(last.at), message));

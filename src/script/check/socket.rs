@@ -5,7 +5,7 @@ use crate::diagnostic::Diagnostic;
 use crate::ir::Setting;
 use crate::lex::Trail;
 use crate::parse::ast::{Given, Piece};
-use crate::socket::{Endpoint, Misfit, endpoint, impossible, port, socket};
+use crate::socket::{Endpoint, Misfit, SUBDOMAINS, endpoint, ignored, impossible, port, socket};
 use crate::source::Location;
 
 use super::World;
@@ -30,13 +30,25 @@ impl World<'_> {
                 }
             }
             (SettingKind::Hosts, Setting::Text(text) | Setting::Word(text)) => {
-                text.split_ascii_whitespace().find_map(|host| match endpoint(host) {
+                let mut hosts = text.split_ascii_whitespace().filter(|host| *host != SUBDOMAINS);
+                hosts.find_map(|host| match endpoint(host) {
                     Ok(parsed) => self.transport(text, parsed, false, pieces),
                     Err(misfit) => Some(self.misfit(text, misfit, pieces)),
                 })
             }
             _ => None,
         }
+    }
+
+    /// The words of a socket that change nothing.
+    pub(super) fn ignored(&self, value: &Setting, pieces: &[Piece]) -> Vec<Diagnostic> {
+        let (Setting::Text(text) | Setting::Word(text)) = value else { return Vec::new() };
+        let note = |(word, why): (&str, &str)| {
+            let misfit = Misfit { code: "ignored", part: word, why: String::new() };
+            let place = self.place(misfit.offset_in(text), word.len(), pieces);
+            Diagnostic::note("ignored", place, format!("{word} is ignored: {why}"))
+        };
+        ignored(text).map(note).collect()
     }
 
     /// The finding about a transport that does not exist or, when it must, does not run.

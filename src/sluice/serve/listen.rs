@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use sluice_engine::sockets::{Alias, Listen, Proto, Sockets};
 use sluice_script::Script;
 use sluice_script::ir::Setting;
-use sluice_script::socket::{Endpoint, endpoint, port, socket};
+use sluice_script::socket::{Endpoint, SUBDOMAINS, SocketText, endpoint, port, socket};
 use sluice_script::source::Location;
 
 /// Resolves a host name at start.
@@ -54,7 +54,13 @@ pub fn sockets(
         sockets.listen = everywhere(&globals)?;
     }
     for (text, at) in &globals.aliases {
-        sockets.aliases.push(alias(text).map_err(|refused| Refused { at: *at, ..refused })?);
+        match sockets.aliases.last_mut().filter(|_| *text == SUBDOMAINS) {
+            Some(alias) => alias.subdomains = true,
+            None => {
+                let alias = alias(text).map_err(|refused| Refused { at: *at, ..refused })?;
+                sockets.aliases.push(alias);
+            }
+        }
     }
     Ok(sockets)
 }
@@ -116,26 +122,19 @@ fn listen(text: &str, globals: &Globals<'_>, resolve: Resolve<'_>) -> Result<Vec
     if proto.is_some_and(|proto| !proto.eq_ignore_ascii_case("udp")) {
         return Err(refuse("only udp is there yet".into()));
     }
-    let advertised = parsed.advertised.map(|(host, port)| (host.to_owned(), port));
-    let tag = parsed.tag.map(str::to_owned);
     let port = port.unwrap_or(globals.port);
     let addresses = addresses(host, resolve).map_err(refuse)?;
-    Ok(addresses
-        .into_iter()
-        .map(|ip| entry(host, SocketAddr::new(ip, port), advertised.clone(), tag.clone(), globals))
-        .collect())
+    let entry = |ip| entry(&parsed, SocketAddr::new(ip, port), globals);
+    Ok(addresses.into_iter().map(entry).collect())
 }
 
-fn entry(
-    host: &str,
-    addr: SocketAddr,
-    advertised: Option<(String, Option<u16>)>,
-    tag: Option<String>,
-    globals: &Globals<'_>,
-) -> Listen {
+fn entry(parsed: &SocketText<'_>, addr: SocketAddr, globals: &Globals<'_>) -> Listen {
     let proto = Proto::Udp;
-    let advertised = advertised.or_else(|| {
-        globals.advertised_address.map(|host| (host.to_owned(), globals.advertised_port))
+    let own = parsed.advertised.map(|(host, port)| (host.to_owned(), port));
+    let advertised = own.or_else(|| match (globals.advertised_address, globals.advertised_port) {
+        (None, None) => None,
+        (Some(host), port) => Some((host.to_owned(), port)),
+        (None, port) => Some((SocketHost(addr.ip()).to_string(), port)),
     });
     // spec 11: the port is printed when it is not the default, and always for advertised ones.
     let sent_by = match &advertised {
@@ -143,9 +142,12 @@ fn entry(
         None if addr.port() == proto.default_port() => SocketHost(addr.ip()).to_string(),
         None => addr.to_string(),
     };
+    let host = parsed.endpoint.host;
     let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let text = format!("{}:{addr}", proto.lower());
-    Listen { proto, addr, name, advertised, tag, text, sent_by }
+    let tag = parsed.tag.map(str::to_owned);
+    let SocketText { anycast, subdomains, .. } = *parsed;
+    Listen { proto, addr, name, advertised, tag, anycast, subdomains, text, sent_by }
 }
 
 /// An address as a SIP host: IPv6 in brackets.
@@ -189,7 +191,8 @@ fn alias(text: &str) -> Result<Alias, Refused> {
     let named = endpoint(text).map_err(|misfit| Refused::new(text, misfit.why))?;
     let host = named.host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     let udp = named.proto.is_some_and(|proto| proto.eq_ignore_ascii_case("udp"));
-    Ok(Alias { proto: udp.then_some(Proto::Udp), host, port: named.port.unwrap_or(0) })
+    let (proto, port) = (udp.then_some(Proto::Udp), named.port.unwrap_or(0));
+    Ok(Alias { proto, host, port, subdomains: false })
 }
 
 #[cfg(test)]
@@ -220,6 +223,30 @@ mod tests {
         assert_eq!(advertised.sent_by, "sip.example.com:5080");
         assert_eq!(advertised.tag.as_deref(), Some("lan"));
         assert_eq!(one("lo:5070").addr.port(), 5070);
+        let shared = one("udp:127.0.0.1 anycast accept_subdomain");
+        assert!(shared.anycast && shared.subdomains);
+    }
+
+    #[test]
+    fn globals_about_names() {
+        let global =
+            |name, value| sluice_script::ir::Global { name, value, at: Location::default() };
+        let aliases = Setting::Word("udp:a.example:5060 accept_subdomain b.example".to_owned());
+        let script = Script {
+            globals: vec![
+                global("alias", aliases),
+                global("advertised_port", Setting::Int(5090)),
+                global("socket", Setting::Word("udp:127.0.0.1:5070".to_owned())),
+                global("socket", Setting::Word("udp:127.0.0.1:5080 as h".to_owned())),
+            ],
+            ..Script::default()
+        };
+        let sockets = sockets(&script, &[], &nobody).expect("sockets");
+        let sent_by: Vec<&str> = sockets.listen.iter().map(|l| l.sent_by.as_str()).collect();
+        assert_eq!(sent_by, ["127.0.0.1:5090", "h:5080"]);
+        let aliases: Vec<(&str, u16, bool)> =
+            sockets.aliases.iter().map(|a| (a.host.as_str(), a.port, a.subdomains)).collect();
+        assert_eq!(aliases, [("a.example", 5060, true), ("b.example", 0, false)]);
     }
 
     #[test]

@@ -182,8 +182,9 @@ fn is_myself_knows_sockets_and_aliases() {
         "\"192.0.2.1\", 5060",
         "\"EXAMPLE.org\", 9",
         "\"gate.example.org\", 5080",
+        "\"below.Example.org\"",
     ];
-    let no = ["\"192.0.2.9\"", "\"192.0.2.1\", 5061", "\"$rd\""];
+    let no = ["\"aexample.org\"", "\".org\"", "\"192.0.2.9\"", "\"192.0.2.1\", 5061", "\"$rd\""];
     for (calls, expected) in [(&yes[..], 1), (&no[..], 0)] {
         for arguments in calls {
             let script =
@@ -200,6 +201,7 @@ fn logging_is_true_unless_too_long() {
         "xlog_buf_size=40\nxlog_level=2\nroute {{ xlog(\"short\\n\"); if ($rc != 1) exit; \
          xlog(\"L_DBG\", \"{long}\"); if ($rc != 1) exit; xdbg(\"{long}\"); \
          log(\"{long}\"); log(1, \"x\"); if ($rc != 1) exit; \
+         error(\"a\", \"b $rU\"); if ($rc != 1) exit; \
          xlog(\"L_ERR\", \"{long}\"); if ($rc != -1) exit; forward(\"203.0.113.9\"); }}"
     );
     assert_eq!(World::new(&script).feed(INVITE).len(), 1);

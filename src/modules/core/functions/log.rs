@@ -10,11 +10,13 @@ use crate::table::{function, optional, param};
 /// One parameter is the text; of two the first is the level.
 const TEXT: &[ParamDef] =
     &[param("level or text", ParamKind::Any), optional("text", ParamKind::Text)];
+const ERROR: &[ParamDef] = &[optional("what", ParamKind::Text), optional("text", ParamKind::Text)];
 const SOLE: &[ParamDef] = &[param("text", ParamKind::Text)];
 
 /// A target of their own, since `log_level` does not filter them: `xlog_level` does (spec 1.3).
 const LINES: &str = "script::xlog";
 
+const NOTICE: i64 = 2;
 const DEBUG: i64 = 4;
 
 pub(super) const LIST: &[Function] = &[
@@ -34,6 +36,17 @@ pub(super) const LIST: &[Function] = &[
             log(ctx, args, DEBUG)
         })
     },
+    function("error", "Logs two texts at notice (1.x).", ERROR, Routes::ANY, |ctx, _, args| {
+        let mut text = ctx.keep(b"error");
+        for part in args.iter().filter_map(|part| part.text()) {
+            let between = ctx.keep(b": ");
+            text = ctx.join([text, between, part].into_iter()).text().unwrap_or(text);
+        }
+        if threshold(ctx) >= NOTICE {
+            emit(ctx, NOTICE, text);
+        }
+        Flow::TRUE
+    }),
     function(
         "setdebug",
         "Sets $log_level; without a level resets it (1.x).",
@@ -108,7 +121,7 @@ fn level_of(ctx: &Ctx<'_>, level: Value) -> Option<i64> {
         Some(b'C') => Some(-2),
         Some(b'E') => Some(-1),
         Some(b'W') => Some(1),
-        Some(b'N') => Some(2),
+        Some(b'N') => Some(NOTICE),
         Some(b'I') => Some(3),
         Some(b'D') => Some(DEBUG),
         _ => std::str::from_utf8(text).ok()?.parse().ok(),

@@ -92,7 +92,7 @@ fn socket(ctx: &mut Ctx<'_>, id: Option<SocketId>, subject: Subject) -> Value {
         }
         b"tag" => listen.tag.as_ref().map_or(Value::Null, |tag| text(ctx, tag)),
         b"af" => Value::Text(ctx.keep(family(listen.addr))),
-        b"anycast" => Value::Int(0),
+        b"anycast" => Value::Int(i64::from(listen.anycast)),
         // Ours is NULL anyway when none is forced (spec 2.2).
         b"forced" => text(ctx, &listen.text),
         _ => Value::Null,
