@@ -17,7 +17,7 @@ fn findings(args: &[&str], input: &str, code: i32) -> Vec<Value> {
 fn json_has_what_the_text_has() {
     let folder = Folder::new();
     let script =
-        folder.write("bad.cfg", "children=2\ninclude_file \"part.cfg\"\nroute { exit; }\n");
+        folder.write("bad.cfg", "udp_workers=2\ninclude_file \"part.cfg\"\nroute { exit; }\n");
     let part = folder.write("part.cfg", "route {\n    fóo \"Ä\";\n    xlog(\"x\");\n}\n");
     let list = findings(&["-C", "-f", &script], "", 255);
     let place = |file: &str, line: u32, column: u32, end: u32| {
@@ -73,10 +73,10 @@ fn an_impossible_socket_is_told_at_its_place() {
     let folder = Folder::new();
     for (line, column, why) in [
         ("socket=udp:127.0.0.1:99999", 22, "impossible port `99999` (1 to 65535) [bad-port]"),
-        ("listen=\"tcp:127.0.0.1:5060\"", 9, "cannot handle protocol tcp [unknown-protocol]"),
+        ("socket=\"tcp:127.0.0.1:5060\"", 9, "cannot handle protocol tcp [unknown-protocol]"),
         ("alias=\"example.org:x\"", 20, "impossible port `x` (1 to 65535) [bad-port]"),
         ("port=0", 6, "impossible port `0` (1 to 65535) [bad-port]"),
-        ("listen=nowhere.invalid", 1, "nowhere.invalid: "),
+        ("socket=nowhere.invalid", 1, "nowhere.invalid: "),
     ] {
         let script = folder.write("test.cfg", &format!("log_level=2\n{line}\n{ANSWERING}"));
         let err = refused(&["-c", "-f", &script], "");

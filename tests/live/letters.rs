@@ -8,7 +8,7 @@ use crate::sip::{Agent, Request, first_line, headers, reply};
 use crate::support::{Ended, Folder, Running, SLUICE, address, refused, sluice};
 
 /// Answers everything.
-pub const ANSWERING: &str = "loadmodule \"sl.so\"\nroute { sl_send_reply(200, \"OK\"); }\n";
+pub const ANSWERING: &str = "loadmodule \"signaling.so\"\nroute { send_reply(200, \"OK\"); }\n";
 
 /// The answering gateway with more options, and a caller.
 struct Scene {
@@ -288,8 +288,8 @@ fn p_pipes_the_script_through_a_command() {
     Scene::of(&script, &["-p", "sed s/CODE/200/"], folder);
     // As m4 is used: a list of definitions, then the script.
     let folder = Folder::new();
-    folder.write("defs", "s/CODE/200/\ns/ANSWER/sl_send_reply/\n");
-    let script = script.replace("sl_send_reply", "ANSWER");
+    folder.write("defs", "s/CODE/200/\ns/ANSWER/send_reply/\n");
+    let script = script.replace("send_reply", "ANSWER");
     let command = format!("sed -f {}", folder.path("defs"));
     Scene::of(&script, &["-p", &command], folder);
     let failing = refused(&["-f", "-", "-p", "false"], &script);
@@ -299,7 +299,7 @@ fn p_pipes_the_script_through_a_command() {
 #[test]
 fn o_gives_values_to_the_script() {
     let script = ANSWERING.replace("OK", "$argv(a)|$argv(b)|$argv(c)|$argv(d)");
-    let script = script.replace("sl_send", "if ($argv(a) != \"1=2\") exit; sl_send");
+    let script = script.replace("send_", "if ($argv(a) != \"1=2\") exit; send_");
     let folder = Folder::new();
     let (path, gateway) = (folder.write("test.cfg", &script), address());
     let listen = format!("udp:{gateway}");

@@ -26,12 +26,12 @@ fn ask(listen: std::net::SocketAddr, user: &str) -> String {
 fn startup_timer_and_event_routes_run() {
     let folder = Folder::new();
     let script = "modparam(\"cfgutils\", \"shvset\", \"ticks=i:0\")\n\
-        startup_route { xlog(\"(starting)\"); usleep(300000); $shv(started) = $rm; \
+        startup_route { xlog(\"(starting)\"); usleep(300000); $shv(begun) = $rm; \
           xlog(\"(started)\"); }\n\
         timer_route[tick, 1] { $shv(ticks) = $shv(ticks) + 1; xlog(\"(tick $shv(ticks))\"); }\n\
         event_route[E_TOLD] { xlog(\"(told $param(what))\"); }\n\
         route { $avp(n) = \"what\"; $avp(v) = $rU; raise_event(\"E_TOLD\", $avp(n), $avp(v));\n\
-          sl_send_reply(200, \"$shv(started)\"); }\n";
+          sl_send_reply(200, \"$shv(begun)\"); }\n";
     let (running, listen) = start(&folder, script, &["-n", "2"]);
     let said = running.error_text();
     let place = |text: &str| said.find(text).unwrap_or_else(|| panic!("no {text} in {said}"));
