@@ -65,6 +65,8 @@ pub enum ParamKind {
     /// literal one is checked at load and arrives as NUL, flags, NUL, regex, NUL, replacement,
     /// where a NUL stands for each backslash that the script wrote.
     Subst,
+    /// The name of a route of that kind, as [`Self::Text`]; one that is written out must exist.
+    Route(RouteKind),
     /// A flag's name or number (`setflag(22)`: numbers are names too), interned at load like
     /// [`SubKind::Flag`]; arrives as the slot, a number. Variables are refused.
     Flag,

@@ -76,6 +76,13 @@ fn routes_and_variables_without_the_other_end() {
     assert_eq!(codes_of(&format!("{main}route[b] {{ exit; }}\n")), ["unused-route"]);
     let dynamic = "route { route(\"$rm\"); }\nroute[INVITE] { exit; }\n";
     assert_eq!(codes_of(dynamic), [""; 0], "any may be meant");
+    let armed = |by: &str| format!("route {{ {by} }}\nfailure_route[a] {{ exit; }}\n");
+    assert_eq!(codes_of(&armed("t_on_failure(\"a\");")), [""; 0]);
+    assert_eq!(codes_of(&armed("t_on_failure($rm);")), [""; 0]);
+    assert_eq!(codes_of(&armed("t_on_failure(\"$rm\");")), [""; 0]);
+    assert_eq!(codes_of(&armed("t_on_failure(); t_on_failure(\"0\");")), ["unused-route"]);
+    let wrong = told(&armed("t_on_failure(\"b\");"));
+    assert!(wrong.contains("error: failure_route [b] not defined [undefined-route]"), "{wrong}");
     assert_eq!(codes("xlog(\"$var(a) $var(a)\");"), ["unset-variable"], "once");
     assert_eq!(codes("xlog(\"$var(a)\"); get_it($var(a));"), [""; 0], "set by a function");
     assert_eq!(codes("xlog(\"$var(a)\"); $var($rm) = 1;"), [""; 0], "any may be set");

@@ -7,7 +7,7 @@ use sluice_script::catalog::{
     Catalog, Check, Found, ModuleStatus, Named, ParamDef, ParamKind, Renamed, Routes, SettingKind,
     SettingSignature, Signature, Status, SubKind, VariableSignature,
 };
-use sluice_script::ir::{FunctionId, Setting, TransformId, VariableId};
+use sluice_script::ir::{FunctionId, RouteKind, Setting, TransformId, VariableId};
 use sluice_script::{Compiled, Loader, Options, Script, SourceText, compile, recompile};
 
 const fn need(name: &'static str, kind: ParamKind) -> ParamDef {
@@ -58,6 +58,13 @@ pub const FUNCTIONS: &[FunctionRow] = &[
     ("get_it", "core", &[need("result", ParamKind::Output)], &[], Routes::ANY),
     ("remove_re", "core", &[need("pattern", ParamKind::Regex)], &[], Routes::ANY),
     ("raise_event", "core", &[need("event", ParamKind::Text)], &[], Routes::ANY),
+    (
+        "t_on_failure",
+        "core",
+        &[may("route", ParamKind::Route(RouteKind::Failure))],
+        &[],
+        Routes::ANY,
+    ),
     ("literal", "core", &[need("text", ParamKind::Literal)], &[], Routes::ANY),
     ("subst_it", "core", &[need("expression", ParamKind::Subst)], &[], Routes::ANY),
     (

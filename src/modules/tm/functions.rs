@@ -47,21 +47,21 @@ pub(super) static FUNCTIONS: &[Function] = &[
     function(
         "t_on_failure",
         "Has a failure_route run when all branches have failed; without a name none.",
-        ROUTE,
+        FAILURE,
         ARMING,
         |ctx, _, args| arm(ctx, args, RouteKind::Failure, |armed| &mut armed.failure),
     ),
     function(
         "t_on_reply",
         "Has an onreply_route run for each reply; in a branch_route for those of the branch.",
-        ROUTE,
+        REPLIES,
         ARMING,
         |ctx, _, args| arm(ctx, args, RouteKind::Reply, |armed| &mut armed.reply),
     ),
     function(
         "t_on_branch",
         "Has a branch_route run for each branch before it is sent.",
-        ROUTE,
+        BRANCH,
         ARMING,
         |ctx, _, args| arm(ctx, args, RouteKind::Branch, |armed| &mut armed.branch),
     ),
@@ -91,7 +91,9 @@ const ARMING: Routes = Routes::of(&[
 ]);
 const STATUS: Routes =
     Routes::of(&[RouteKind::Request, RouteKind::Branch, RouteKind::Failure, RouteKind::Reply]);
-const ROUTE: &[ParamDef] = &[optional("route", ParamKind::Text)];
+const FAILURE: &[ParamDef] = &[optional("route", ParamKind::Route(RouteKind::Failure))];
+const REPLIES: &[ParamDef] = &[optional("route", ParamKind::Route(RouteKind::Reply))];
+const BRANCH: &[ParamDef] = &[optional("route", ParamKind::Route(RouteKind::Branch))];
 
 /// The transaction that the run belongs to.
 pub(super) fn transaction<'a>(ctx: &'a Ctx<'_>) -> Option<&'a Transaction> {

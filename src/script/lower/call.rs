@@ -218,6 +218,10 @@ impl Lowering<'_> {
                 ParamKind::Variable => self.itself(variable),
                 ParamKind::Literal => self.bad_argument(function, param, at, CONSTANT),
                 ParamKind::Flag => self.bad_argument(function, param, at, FLAG),
+                ParamKind::Route(_) => {
+                    self.usage.call_any();
+                    self.load(variable)
+                }
                 _ => self.load(variable),
             },
             ExpressionKind::Operand(OperandKind::Int(number)) => match param.kind {
@@ -313,6 +317,7 @@ impl Lowering<'_> {
             (ParamKind::Output | ParamKind::Variable, ..) => {
                 self.bad_argument(function, param, at, OUTPUT)
             }
+            (ParamKind::Route(kind), ..) => self.armed(kind, &format, at),
             (ParamKind::Int, Some(variable), _) => self.load(variable),
             (ParamKind::Int, ..) => self.bad_argument(function, param, at, NUMBER),
             (ParamKind::Word(read), _, Some(plain)) => {

@@ -16,6 +16,7 @@ use crate::parse::STRAY;
 use crate::parse::ast::{self, Action, Block, Case, How, Literal, Statement, Variable};
 use crate::source::{Location, SourceText};
 
+mod armed;
 mod call;
 mod emit;
 mod special;

@@ -101,14 +101,22 @@ impl Usage {
             return;
         }
         for (number, route) in script.routes.iter().enumerate() {
-            let named = route.kind == RouteKind::Request && !route.name.is_empty();
+            // Unnamed branch and failure routes are named 0, and have a warning of their own.
+            let named = match route.kind {
+                RouteKind::Request | RouteKind::Reply => !route.name.is_empty(),
+                RouteKind::Branch | RouteKind::Failure => route.name != "0",
+                _ => false,
+            };
             let called = u16::try_from(number).is_ok_and(|number| self.called.contains(&number));
             if named && !called && route.name != STRAY {
-                let message = format!("route [{}] is never called", route.name);
-                sink.lenient(
-                    Diagnostic::warning("unused-route", route.at, message)
-                        .hint(format!("write route({}); where it should run", route.name)),
-                );
+                let message = format!("nothing runs {} [{}]", route.kind.word(), route.name);
+                let warning = Diagnostic::warning("unused-route", route.at, message);
+                sink.lenient(match route.kind {
+                    RouteKind::Request => {
+                        warning.hint(format!("write route({}); where it should run", route.name))
+                    }
+                    _ => warning,
+                });
             }
         }
     }

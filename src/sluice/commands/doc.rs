@@ -122,6 +122,7 @@ fn signature(name: &str, params: &[ParamDef]) -> String {
             ParamKind::Subst => "/regex/replacement/flags",
             ParamKind::Word(_) => "word",
             ParamKind::Flag => "flag",
+            ParamKind::Route(_) => "route",
         };
         let (open, close) = if param.optional { ("[", "]") } else { ("", "") };
         let comma = if at == 0 { "" } else { ", " };
