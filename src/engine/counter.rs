@@ -35,9 +35,9 @@ pub enum Counter {
     StartRefused,
     /// Moments at which a timer_route did not run because its run before was not over.
     TimersSkipped,
-    /// Requests sent on.
+    /// Requests sent on without state.
     RequestsForwarded,
-    /// Replies sent on.
+    /// Replies sent on without state.
     RepliesForwarded,
     /// Requests that were refused, by whatever reason.
     RequestErrors,

@@ -44,7 +44,7 @@ impl Service {
         }
         // The file goes first, so that nobody writes what nobody will read.
         drop(server);
-        let _ = timeout(MI_STOP, under_way.join_all()).await;
+        let _ = timeout(MI_STOP, async { while under_way.join_next().await.is_some() {} }).await;
     }
 }
 

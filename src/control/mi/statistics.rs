@@ -2,7 +2,7 @@
 //!
 //! Read and reset without asking a worker: a reset remembers what the counters said, and later
 //! values count from there. What Sluice cannot know is not listed: URIs that could not be read are
-//! not counted, there are no memory pools, no transactions yet.
+//! not counted, and there are no memory pools.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -30,8 +30,13 @@ pub struct CoreStatistic {
 pub static CORE_STATISTICS: &[CoreStatistic] = &[
     core("rcv_requests", "Requests received.", RECEIVED_REQUESTS, &[]),
     core("rcv_replies", "Replies received.", RECEIVED_REPLIES, LOST_REQUESTS),
-    core("fwd_requests", "Requests sent on.", &[Counter::RequestsForwarded.cell()], &[]),
-    core("fwd_replies", "Replies sent on.", &[Counter::RepliesForwarded.cell()], &[]),
+    core(
+        "fwd_requests",
+        "Requests sent on without state.",
+        &[Counter::RequestsForwarded.cell()],
+        &[],
+    ),
+    core("fwd_replies", "Replies sent on without state.", &[Counter::RepliesForwarded.cell()], &[]),
     core("drop_requests", "Requests that did not reach the script.", DROPPED_REQUESTS, &[]),
     core("drop_replies", "Replies that were not sent on.", DROPPED_REPLIES, LOST_REQUESTS),
     core("err_requests", "Requests refused as malformed.", &[Counter::RequestErrors.cell()], &[]),
@@ -47,6 +52,7 @@ const RECEIVED_REPLIES: &[usize] =
 const LOST_REQUESTS: &[usize] = &[Counter::HopFullRequests.cell()];
 const DROPPED_REQUESTS: &[usize] = &[Counter::Absorbed.cell(), Counter::HopFullRequests.cell()];
 const DROPPED_REPLIES: &[usize] = &[Counter::ReplyDropped.cell(), Counter::HopFull.cell()];
+
 /// Uptime in seconds, as OpenSIPS names it.
 const TIMESTAMP: &str = "timestamp";
 
