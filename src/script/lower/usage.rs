@@ -1,6 +1,5 @@
-//! What a script defines and never uses, or uses and never defines: routes that nothing calls, events
-//! that nothing raises,
-//! `$var(name)` that nothing sets, no main route at all.
+//! What a script defines and never uses, or uses and never defines: routes that nothing calls,
+//! events that nothing raises, `$var(name)` that nothing sets, no main route at all.
 //!
 //! Collects while routes are lowered; reports at the end, and only for a script without errors:
 //! what an error has hidden is not known.
