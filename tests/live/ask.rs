@@ -1,10 +1,15 @@
 //! `sluice mi COMMAND` at a running gateway, and where none runs.
 
 use std::fs::OpenOptions;
+use std::net::UdpSocket;
+use std::time::Instant;
 
 use serde_json::{Value, json};
+use sluice_control::Dns;
 
+use crate::live::Live;
 use crate::mi::{Managed, mkfifo};
+use crate::sip::{Agent, Request, first_line};
 use crate::support::{Ended, Folder, sluice};
 
 /// Asks through a FIFO; replies come by the same folder.
@@ -89,4 +94,33 @@ fn where_nothing_listens_it_says_so() {
     assert!(late.contains("no answer within 1 s"), "{late}");
     let left = std::fs::read_dir(folder.path("")).unwrap().count();
     assert_eq!(left, 3, "no reply FIFO is left behind");
+}
+
+#[test]
+fn a_command_that_waits_holds_up_nobody() {
+    let names = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let folder = Folder::new();
+    let (fifo, list) = (folder.path("fifo"), folder.write("list", "1 sip:127.0.0.1:5070\n"));
+    let script = format!(
+        "loadmodule \"mi_fifo\"\nmodparam(\"mi_fifo\", \"fifo_name\", \"{fifo}\")\n\
+         modparam(\"mi_fifo\", \"reply_dir\", \"{}\")\nloadmodule \"dispatcher\"\n\
+         modparam(\"dispatcher\", \"list_file\", \"{list}\")\nloadmodule \"sl\"\n\
+         route {{ sl_send_reply(200, \"OK\"); }}\n",
+        folder.path("")
+    );
+    let live = Live::asking(Dns::asking(names.local_addr().unwrap()), &script, 1);
+    folder.write("list", "1 sip:127.0.0.1:5070\n1 sip:silent.example\n1 sip:mute.example\n");
+    std::thread::scope(|scope| {
+        let reload = scope.spawn(|| (ask_at(&fifo, &["ds_reload"]), Instant::now()));
+        // The name is asked for, and never answered.
+        names.recv_from(&mut [0; 512]).unwrap();
+        assert_eq!(ask_at(&fifo, &["version"]).code, Some(0));
+        let caller = Agent::new();
+        caller.send(live.address, Request::default().text(caller.address()));
+        assert_eq!(first_line(&caller.receive()), "SIP/2.0 200 OK");
+        let answered = Instant::now();
+        let (ended, reloaded) = reload.join().unwrap();
+        assert!(answered < reloaded, "they waited for the name");
+        assert!(ended.code == Some(0) && ended.out.contains("silent.example"), "{ended:?}");
+    });
 }
