@@ -215,7 +215,10 @@ fn every_code_of_the_sources_stands_in_a_table() {
     let program = causes.iter().filter(|cause| cause.how == "program");
     emitted.extend(program.map(|cause| cause.code.clone()));
     let missing: Vec<_> = emitted.difference(&listed).collect();
-    assert!(missing.is_empty(), "no row in tests/script/causes for {missing:?}");
+    assert!(
+        missing.is_empty(),
+        "no row in tests/script/causes for {missing:?}; UPDATE=1 fills a new one"
+    );
     let gone: Vec<_> = listed.difference(&emitted).collect();
     assert!(gone.is_empty(), "no source has {gone:?}");
     assert!(listed.len() >= 60);
