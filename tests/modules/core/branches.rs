@@ -37,7 +37,7 @@ fn extra_branches() {
         (
             "$du = \"sip:d\"; setbflag(F); $socket_out = \"inner\"; $ru_q = 300; append_branch();",
             "$branch|$branch(duri)|$branch(q)|$branch(socket)|$branch.flag(F)",
-            "sip:bob@example.com:5090;transport=udp?x=y|sip:d|300|udp:192.0.2.1:5062|1",
+            "sip:bob@example.com:5090;transport=udp?x=y|sip:d|300|udp:192.0.2.1:5062|true",
         ),
         ("$branch = \"junk\"; $(branch(q)[3]) = 1;", "$branch", "<null>"),
         (
@@ -145,7 +145,7 @@ fn flags_of_branches() {
         "$(branch(flags)[0])|$(branch.flag(H)[-1])|$(branch.flag(F)[7])|$bf|$var(r)",
         INVITE,
     );
-    assert_eq!(seen, "1|1|<null>||-1");
+    assert_eq!(seen, "1|true|<null>||-1");
 }
 
 #[test]

@@ -344,9 +344,10 @@ fn the_process_and_the_terminal() {
 fn flags() {
     let script = "setflag(7); setflag(NATED); $msg.flag(other) = 1; setbflag(3); \
         $branch.flag(B2) = 1; resetflag(7); if (!isflagset(NATED) || isflagset(7)) exit; \
-        resetbflag(3); if (isbflagset(3) || !isbflagset(B2)) exit; $msg.flag(other) = 0;";
+        resetbflag(3); if (isbflagset(3) || !isbflagset(B2)) exit; $msg.flag(other) = 0; \
+        if ($msg.flag(NATED) != 1 || !$msg.flag(NATED) || $msg.flag(7)) exit;";
     let seen = text_in(script, "$mf|$bf|$msg.flag(NATED)|$msg.flag(7)|$branch.flag(B2)", INVITE);
-    assert_eq!(seen, "NATED|B2|1|0|1");
+    assert_eq!(seen, "NATED|B2|true|false|true");
 }
 
 #[test]

@@ -24,8 +24,8 @@ pub(super) const LIST: &[Variable] = &[
         ..writable(
             "msg.flag",
             &[],
-            "A message flag: 1 or 0.",
-            |ctx, _, subject| read(ctx.run.flags, subject),
+            "A message flag: 1 or 0, printed as true or false.",
+            |ctx, _, subject| read(ctx, ctx.run.flags, subject),
             |ctx, _, subject, _, value| {
                 ctx.run.flags = write(ctx.run.flags, subject, value)?;
                 Ok(())
@@ -38,11 +38,11 @@ pub(super) const LIST: &[Variable] = &[
         ..writable(
             "branch.flag",
             &[],
-            "A flag of a branch, 1 or 0; without an index of the Request-URI's.",
+            "A flag of a branch, as $msg.flag; without an index of the Request-URI's.",
             |ctx, _, subject| {
                 let number = number(ctx, subject.index);
                 let branch = number.and_then(|number| ctx.branch(number));
-                branch.map_or(Value::Null, |branch| read(branch.flags, subject))
+                branch.map_or(Value::Null, |branch| read(ctx, branch.flags, subject))
             },
             |ctx, _, subject, _, value| {
                 let number = number(ctx, subject.index).ok_or("there is no such branch")?;
@@ -79,8 +79,11 @@ pub(super) fn slots(ctx: &Ctx<'_>, names: Text) -> Result<u32, &'static str> {
     })
 }
 
-fn read(flags: u32, subject: Subject) -> Value {
-    bit_of(subject).map_or(Value::Null, |bit| Value::Int(i64::from(flags & bit != 0)))
+/// Prints `true` or `false`, as `$msg.is_request` does (spec 0; OpenSIPS manual, Script-CoreVar).
+fn read(ctx: &mut Ctx<'_>, flags: u32, subject: Subject) -> Value {
+    let Some(bit) = bit_of(subject) else { return Value::Null };
+    let set = flags & bit != 0;
+    Value::Both(ctx.keep(if set { b"true" } else { b"false" }), i64::from(set))
 }
 
 fn write(flags: u32, subject: Subject, value: Value) -> Result<u32, &'static str> {
