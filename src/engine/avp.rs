@@ -75,6 +75,17 @@ impl Ctx<'_> {
         self.avp_positions(self.avp_key(key)).count()
     }
 
+    /// Whether two keys are of one name.
+    pub fn avp_is_same(&self, one: AvpKey, other: AvpKey) -> bool {
+        self.same_avp(self.avp_key(one), self.avp_key(other))
+    }
+
+    /// All values of a name, the newest first.
+    pub fn avp_values(&self, key: AvpKey) -> impl Iterator<Item = Value> {
+        let all = self.avp_positions(self.avp_key(key)).rev();
+        all.filter_map(|at| self.run.avps.get(at).map(|(_, value)| *value))
+    }
+
     fn avp_position(&self, key: AvpKey, index: i32) -> Option<usize> {
         let key = self.avp_key(key);
         let back = index.unsigned_abs() as usize;

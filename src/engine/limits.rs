@@ -53,6 +53,16 @@ pub const RING_BYTES: usize = 512 << 10;
 /// `{s.eval}` within each other: a text that names itself would have no end.
 pub const EVALUATIONS: u8 = 8;
 
+/// Variables read for one `{s.eval}`: what it evaluates may have come from a caller, and each
+/// evaluation within could read as many again.
+pub const EVALUATED_VARIABLES: u32 = 1_024;
+
+/// Longest text that `{s.eval}` reads, bytes: the same reason; scripts build far shorter ones.
+pub const EVALUATED_BYTES: usize = 8_192;
+
+/// Longest text that `{s.eval}` makes, bytes: no message holds more.
+pub const EVALUATED_TO_BYTES: usize = 65_535;
+
 /// Extra destinations of one request: with the Request-URI's the 12 of OpenSIPS (spec 8.8).
 pub const BRANCHES: usize = 11;
 

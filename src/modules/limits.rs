@@ -8,3 +8,7 @@ pub const SHARED_VARIABLES: usize = 65_536;
 
 /// Longest text of a `$shv`, in bytes: with all names taken they hold 1 GiB at most.
 pub const SHARED_VARIABLE_BYTES: usize = 16_384;
+
+/// AVPs of one message beyond which none is copied: copying a name to itself doubles it, and each
+/// look-up passes all of them.
+pub const AVPS: usize = 4_096;

@@ -22,10 +22,11 @@ pub(super) fn evaluate(
     input: Value,
 ) -> Value {
     let text = ctx.to_text(input);
-    let mut evaluation = Evaluation { ctx, registry, states, depth: 0 };
+    let left = limits::EVALUATED_VARIABLES;
+    let mut evaluation = Evaluation { ctx, registry, states, depth: 0, left };
     let value = evaluation.text(text);
     if value.is_none() {
-        ctx.complain("{s.eval}: no text with variables");
+        ctx.complain("{s.eval}: no text with variables, or too much of it");
     }
     value.unwrap_or_default()
 }
@@ -35,19 +36,27 @@ struct Evaluation<'e, 'a> {
     registry: &'e Registry,
     states: &'e mut States,
     depth: u8,
+    /// How many variables may still be read.
+    left: u32,
 }
 
 impl Evaluation<'_, '_> {
-    /// `None` where it is not well formed or names what does not exist.
+    /// `None` where it is not well formed, names what does not exist or goes over a limit.
     fn text(&mut self, text: Text) -> Option<Value> {
         self.depth += 1;
-        if self.depth > limits::EVALUATIONS {
+        if self.depth > limits::EVALUATIONS || text.len as usize > limits::EVALUATED_BYTES {
             return None;
         }
         let format = self.read(self.ctx.bytes(text))?;
         let texts = self.texts(&format)?;
         self.depth -= 1;
-        Some(self.ctx.join(texts.into_iter()))
+        self.join(texts)
+    }
+
+    fn join(&mut self, texts: Vec<Text>) -> Option<Value> {
+        let length: usize = texts.iter().map(|text| text.len as usize).sum();
+        let fits = length <= limits::EVALUATED_TO_BYTES;
+        fits.then(|| self.ctx.join(texts.into_iter()))
     }
 
     fn read(&self, text: &[u8]) -> Option<Format> {
@@ -75,10 +84,11 @@ impl Evaluation<'_, '_> {
             return self.variable(variable);
         }
         let texts = self.texts(format)?;
-        Some(self.ctx.join(texts.into_iter()))
+        self.join(texts)
     }
 
     fn variable(&mut self, given: &Variable) -> Option<Value> {
+        self.left = self.left.checked_sub(1)?;
         let Found::Yes(signature) = self.find(&given.name.text) else { return None };
         let here = match given.context.as_ref().map(|context| context.text.as_str()) {
             None => true,

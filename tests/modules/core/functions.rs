@@ -64,6 +64,7 @@ fn avps_are_copied_and_inserted() {
         ("avp_copy(\"$avp(x)\", \"$avp(y)/gn\");", "1|3, b2, 1|3, 0, 1, 0"),
         ("avp_copy(\"$avp(x)\", \"$avp(x)/d\");", "1|3, b2, 1|0"),
         ("avp_copy(\"$avp(x)\", \"$avp(x)/gd\");", "1|3, b2, 1|0"),
+        ("avp_copy(\"$avp(x)\", \"$avp(x)/gdn\");", "1|3, 0, 1|0"),
         ("avp_copy(\"$avp(none)\", \"$avp(y)\");", "-1|3, b2, 1|0"),
         ("avp_copy(\"x\", \"$avp(y)\");", "-1|3, b2, 1|0"),
         ("avp_insert(\"$avp(x)\", \"n$rU\", 1);", "1|3, nbob, b2, 1|0"),
@@ -77,6 +78,9 @@ fn avps_are_copied_and_inserted() {
             "{script}"
         );
     }
+    let doubled = "$avp(x) = 1; $var(i) = 0; while ($var(i) < 40) { \
+        avp_copy(\"$avp(x)\", \"$avp(x)/g\"); $var(r) = $rc; $var(i) = $var(i) + 1; }";
+    check(&[(doubled, "$var(r)", "-1")]);
     let text = "avp_copy(\"$avp(y)\", \"$avp(z)/s\"); if ($avp(z) == 7) exit;";
     check(&[(&format!("$avp(y) = 7; {text}"), "$avp(z)", "7")]);
 }
@@ -92,6 +96,7 @@ fn avps_are_substituted() {
         ),
         ("avp_subst(\"$avp(x)/$avp(y)/g\", \"/B@/C@/i\");", "1|5, b@h2, a@h1|C@h2"),
         ("avp_subst(\"$avp(x)/$avp(y)/gd\", \"/@//\");", "1|5|bh2, ah1"),
+        ("avp_subst(\"$avp(x)/$avp(x)/g\", \"/@//\");", "1|5, bh2, ah1|<null>"),
         ("avp_subst(\"x\", \"/@//\");", "-1|5, b@h2, a@h1|<null>"),
     ] {
         let script = format!("{two} {script} $var(r) = $rc;");

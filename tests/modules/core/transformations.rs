@@ -325,6 +325,20 @@ fn evaluation() {
 }
 
 #[test]
+fn an_evaluation_has_bounds() {
+    let evaluated = |text: &str, length: &str| {
+        let message = INVITE.replace("X-Empty:", &format!("X-Eval: {text}"));
+        text_in("", &format!("$(hdr(X-Eval){{s.eval}}{length})"), &message)
+    };
+    assert_eq!(evaluated(&"$rU".repeat(1_000), "{s.len}"), "3000");
+    assert_eq!(evaluated(&"$rU".repeat(1_025), "{s.len}"), "<null>");
+    // Within itself eight times, each time in all its places.
+    assert_eq!(evaluated(&"$(hdr(X-Eval){s.eval})".repeat(300), ""), "<null>");
+    assert_eq!(evaluated(&"a".repeat(8_193), ""), "<null>");
+    assert_eq!(evaluated(&"$mb".repeat(100), ""), "<null>");
+}
+
+#[test]
 fn substitution() {
     check(&[
         ("abab", "{re.subst,/a/x/}", "xbab"),

@@ -10,6 +10,7 @@ use sluice_engine::{Ctx, Flow, Text, Value};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 
 use crate::glob;
+use crate::limits;
 use crate::regexes::{Read, Regexes};
 use crate::subst::Subst;
 use crate::table::{function, param};
@@ -154,9 +155,12 @@ fn copy(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
     };
     let (Some(source), Some(target)) = (from.avps.first(), to.avps.first()) else { return NO_AVP };
     let meant = Named { avps: vec![*source], flags: to.flags.clone() }.meant(ctx);
+    if ctx.run.avps.len() + meant > limits::AVPS {
+        return Flow::Fail("the message has too many AVPs");
+    }
     // Oldest first, so that their order stays.
-    let values: Vec<Value> = (0..meant).rev().filter_map(|at| nth(ctx, *source, at)).collect();
-    for value in &values {
+    let values: Vec<Value> = ctx.avp_values(*source).take(meant).collect();
+    for value in values.iter().rev() {
         let value = match value {
             _ if to.has(b's') => Value::Text(ctx.to_text(*value)),
             _ if to.has(b'n') => Value::Int(integer(ctx, *value).unwrap_or(0)),
@@ -166,7 +170,8 @@ fn copy(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
     }
     if to.has(b'd') {
         // Where a name is copied to itself, the copies lie on top.
-        let on_top = if source == target { values.len() } else { 0 };
+        let same = ctx.avp_is_same(*source, *target);
+        let on_top = if same { values.len() } else { 0 };
         for _ in 0..meant {
             ctx.avp_take(*source, on_top as i32);
         }
@@ -208,7 +213,7 @@ fn change(
     source: AvpKey,
     make: impl Fn(&mut Ctx<'_>, &Value) -> Option<Value>,
 ) -> Flow {
-    let target = named.avps.get(1).copied().filter(|target| *target != source);
+    let target = named.avps.get(1).copied().filter(|target| !ctx.avp_is_same(*target, source));
     let mut found = false;
     for at in (0..named.meant(ctx)).rev() {
         let Some(value) = nth(ctx, source, at) else { continue };
@@ -281,8 +286,8 @@ fn check(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
     };
     let Some(operation) = Operation::of(ctx, args) else { return NO_OPERATION };
     let named = Named { avps: vec![key], flags: operation.flags.clone() };
-    for at in 0..named.meant(ctx) {
-        let Some(value) = nth(ctx, key, at) else { continue };
+    let values: Vec<Value> = ctx.avp_values(key).take(named.meant(ctx)).collect();
+    for value in values {
         match holds(ctx, &operation, value) {
             Some(true) => return Flow::TRUE,
             Some(false) => {}
