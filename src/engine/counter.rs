@@ -49,13 +49,17 @@ pub enum Counter {
     HopFullRequests,
     /// Waits that ended by their time-out: of `async()`, or for a script lock.
     WaitsExpired,
+    /// Request-URIs that a script needed and that could not be read.
+    BadUris,
+    /// Headers that a script needed and that could not be read.
+    BadHeaders,
     /// Messages dropped because handling them panicked: a defect of ours.
     Panics,
 }
 
 impl Counter {
     /// All, by number.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::Received,
         Self::Handled,
         Self::Requests,
@@ -77,6 +81,8 @@ impl Counter {
         Self::Absorbed,
         Self::HopFullRequests,
         Self::WaitsExpired,
+        Self::BadUris,
+        Self::BadHeaders,
         Self::Panics,
     ];
 
@@ -110,6 +116,8 @@ impl Counter {
             Self::Absorbed => "absorbed",
             Self::HopFullRequests => "hop_full_requests",
             Self::WaitsExpired => "waits_expired",
+            Self::BadUris => "bad_uris",
+            Self::BadHeaders => "bad_headers",
             Self::Panics => "panics",
         }
     }
@@ -126,8 +134,9 @@ pub fn refusals() -> impl Iterator<Item = (Reason, usize)> {
     Reason::ALL.into_iter().map(|reason| (reason, refusal(reason)))
 }
 
-/// The cells of the refusals that are a header's fault.
-pub const HEADER_REFUSALS: [usize; 7] = [
+/// The cells of all that is a header's fault: refusals, and what a script could not read.
+pub const HEADER_FAULTS: [usize; 8] = [
+    Counter::BadHeaders.cell(),
     refusal(Reason::Header),
     refusal(Reason::Unfinished),
     refusal(Reason::TooManyHeaders),

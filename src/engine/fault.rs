@@ -4,6 +4,7 @@
 //! error_route{}, if the script has one.
 
 use crate::context::Ctx;
+use crate::counter::Counter;
 
 /// The last error of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,6 +70,11 @@ impl Ctx<'_> {
 
     /// Notes an error that its finder logs.
     pub fn note(&mut self, fault: Fault) {
+        match fault {
+            Fault::RURI => self.local.add(Counter::BadUris, 1),
+            Fault { class: Class::Parse, .. } => self.local.add(Counter::BadHeaders, 1),
+            Fault { class: Class::Assert, .. } => {}
+        }
         self.run.fault = Some(fault);
         self.run.fault_is_new = true;
     }

@@ -25,7 +25,8 @@ fn values(management: &Management, group: &str, names: &[&str]) -> Vec<u64> {
 /// A gateway of one worker that answers OPTIONS and forwards all else to `to`.
 fn gateway(to: &Agent) -> Live {
     let script = format!(
-        "loadmodule \"sl\"\nroute {{\n if ($rm == \"OPTIONS\") {{ sl_send_reply(200, \"OK\"); exit; }}\n\
+        "loadmodule \"sl\"\nroute {{\n if ($rm == \"OPTIONS\") {{\n  if ($rU != NULL && $fU != NULL)\n\
+         $var(x) = 1;\n  sl_send_reply(200, \"OK\");\n  exit;\n }}\n\
          $du = \"sip:{}\";\n forward();\n}}\n",
         to.address()
     );
@@ -35,11 +36,12 @@ fn gateway(to: &Agent) -> Live {
 /// Some of everything; the last one is answered when all others have been handled.
 fn traffic(live: &Live, destination: &Agent) {
     let caller = Agent::new();
-    let options = || {
-        caller.send(live.address, Request::default().text(caller.address()));
+    let options = |from: &str, to: &str| {
+        let request = Request::default().text(caller.address());
+        caller.send(live.address, request.replace(from, to));
         caller.receive()
     };
-    let answer = options();
+    let answer = options("", "");
     let to_tag = headers(&answer, "To")[0].to_owned();
     let ack = Request { method: "ACK", ..Request::default() }.text(caller.address());
     caller.send(live.address, ack.replace("<sip:bob@example.com>", &to_tag));
@@ -57,10 +59,12 @@ fn traffic(live: &Live, destination: &Agent) {
     }
     caller.send(live.address, "hello\r\n\r\n");
     caller.send(live.address, "\r\n\r\n");
-    options();
+    options("OPTIONS sip:bob@example.com", "OPTIONS hello");
+    options("From: <sip:caller@example.com>", "From: <sip:caller");
+    options("", "");
 }
 
-const CORE: [&str; 9] = [
+const CORE: [&str; 10] = [
     "rcv_requests",
     "rcv_replies",
     "fwd_requests",
@@ -69,6 +73,7 @@ const CORE: [&str; 9] = [
     "drop_replies",
     "err_requests",
     "err_replies",
+    "bad_URIs_rcvd",
     "bad_msg_hdr",
 ];
 
@@ -77,14 +82,14 @@ fn known_traffic_is_counted_as_opensips_names_it() {
     let destination = Agent::new();
     let live = gateway(&destination);
     let management = live.management();
-    assert_eq!(values(&management, "core", &CORE), [0; 9]);
+    assert_eq!(values(&management, "core", &CORE), [0; 10]);
     traffic(&live, &destination);
-    assert_eq!(values(&management, "core", &CORE), [5, 4, 1, 2, 1, 1, 1, 1, 2]);
+    assert_eq!(values(&management, "core", &CORE), [7, 4, 1, 2, 1, 1, 1, 1, 1, 3]);
     assert!(CORE_STATISTICS.iter().map(|statistic| statistic.name).eq(CORE), "all are seen");
     let of_sl = ["2xx_replies", "sent_replies", "received_ACKs", "4xx_replies"];
-    assert_eq!(values(&management, "sl", &of_sl), [2, 2, 1, 0]);
+    assert_eq!(values(&management, "sl", &of_sl), [4, 4, 1, 0]);
     let of_sluice = ["received", "sent", "refused_bad_first_line", "refused_keep_alive", "panics"];
-    assert_eq!(values(&management, "sluice", &of_sluice), [11, 5, 1, 1, 0]);
+    assert_eq!(values(&management, "sluice", &of_sluice), [13, 7, 1, 1, 0]);
 }
 
 #[test]
@@ -151,12 +156,12 @@ fn a_reset_counts_from_zero_again() {
         assert_eq!(management.run(command, &Params::words(words)), Ok(json!("OK")));
     };
     reset("reset_statistics", &["rcv_requests", "sl:"]);
-    assert_eq!(values(&management, "core", &CORE), [0, 4, 1, 2, 1, 1, 1, 1, 2]);
+    assert_eq!(values(&management, "core", &CORE), [0, 4, 1, 2, 1, 1, 1, 1, 1, 3]);
     assert_eq!(values(&management, "sl", &["sent_replies"]), [0]);
     traffic(&live, &destination);
-    assert_eq!(values(&management, "core", &CORE), [5, 8, 2, 4, 2, 2, 2, 2, 4]);
-    assert_eq!(values(&management, "sl", &["sent_replies"]), [2]);
+    assert_eq!(values(&management, "core", &CORE), [7, 8, 2, 4, 2, 2, 2, 2, 2, 6]);
+    assert_eq!(values(&management, "sl", &["sent_replies"]), [4]);
     reset("statistics:reset", &["core:drop_replies"]);
     reset("reset_all_statistics", &[]);
-    assert_eq!(values(&management, "core", &CORE), [0; 9]);
+    assert_eq!(values(&management, "core", &CORE), [0; 10]);
 }

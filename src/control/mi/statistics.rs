@@ -1,15 +1,14 @@
 //! Statistics (spec 9.7): groups and names of OpenSIPS, values from the workers' counters.
 //!
 //! Read and reset without asking a worker: a reset remembers what the counters said, and later
-//! values count from there. What Sluice cannot know is not listed: URIs that could not be read are
-//! not counted, and there are no memory pools.
+//! values count from there. What Sluice cannot know is not listed, such as memory pools.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use sluice_base::counters::CellsReader;
-use sluice_engine::counter::{Counter, HEADER_REFUSALS, refusals};
+use sluice_engine::counter::{Counter, HEADER_FAULTS, refusals};
 use sluice_engine::program::Program;
 
 use super::load::Load;
@@ -41,7 +40,8 @@ pub static CORE_STATISTICS: &[CoreStatistic] = &[
     core("drop_replies", "Replies that were not sent on.", DROPPED_REPLIES, LOST_REQUESTS),
     core("err_requests", "Requests refused as malformed.", &[Counter::RequestErrors.cell()], &[]),
     core("err_replies", "Replies refused as malformed.", &[Counter::ReplyErrors.cell()], &[]),
-    core("bad_msg_hdr", "Messages refused for a header.", &HEADER_REFUSALS, &[]),
+    core("bad_URIs_rcvd", "Request-URIs that could not be read.", &[Counter::BadUris.cell()], &[]),
+    core("bad_msg_hdr", "Headers that could not be read.", &HEADER_FAULTS, &[]),
 ];
 
 const RECEIVED_REQUESTS: &[usize] =
