@@ -232,11 +232,13 @@ impl Catalog for Registry {
     }
 
     fn function_names(&self) -> Vec<&'static str> {
-        self.functions.iter().flat_map(|(_, f)| names(f.name, f.aliases)).collect()
+        let known = self.known.iter().flat_map(|known| known.functions).copied();
+        self.functions.iter().flat_map(|(_, f)| names(f.name, f.aliases)).chain(known).collect()
     }
 
     fn variable_names(&self) -> Vec<&'static str> {
-        self.variables.iter().flat_map(|(_, v)| names(v.name, v.aliases)).collect()
+        let known = self.known.iter().flat_map(|known| known.variables).copied();
+        self.variables.iter().flat_map(|(_, v)| names(v.name, v.aliases)).chain(known).collect()
     }
 
     fn transformation_names(&self) -> Vec<String> {
@@ -244,7 +246,8 @@ impl Catalog for Registry {
     }
 
     fn module_names(&self) -> Vec<&'static str> {
-        self.modules[1..].iter().flat_map(|m| names(m.name, m.aliases)).collect()
+        let known = self.known.iter().flat_map(|known| names(known.name, known.aliases));
+        self.modules[1..].iter().flat_map(|m| names(m.name, m.aliases)).chain(known).collect()
     }
 
     fn param_names(&self, module: &str) -> Vec<&'static str> {

@@ -268,7 +268,7 @@ pub trait Catalog {
     fn variable_names(&self) -> Vec<&'static str>;
     /// All transformations as `class.name`, for did-you-mean.
     fn transformation_names(&self) -> Vec<String>;
-    /// All names of built modules, for did-you-mean.
+    /// All names of modules, for did-you-mean.
     fn module_names(&self) -> Vec<&'static str>;
     /// All parameters of a module, for did-you-mean.
     fn param_names(&self, module: &str) -> Vec<&'static str>;

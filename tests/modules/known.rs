@@ -70,3 +70,16 @@ fn old_names_are_read_and_have_one_new_name() {
         ]
     );
 }
+
+#[test]
+fn a_name_of_what_is_not_built_is_meant_as_well() {
+    for (line, meant) in [
+        ("loadmodule \"regstrar.so\"\nroute { exit; }", "\"registrar.so\""),
+        ("route { loose_rout(); }", "loose_route()"),
+        ("route { xlog(\"$DLG_staus\"); }", "$DLG_status"),
+    ] {
+        let told = compiled(line).diagnostics;
+        let hints: Vec<_> = told.iter().filter_map(|found| found.hint.clone()).collect();
+        assert_eq!(hints, [format!("did you mean {meant}?")], "{line}");
+    }
+}
