@@ -7,11 +7,12 @@ use crate::support::{Folder, Running, SLUICE, address, refused};
 
 /// Runs a script of the folder with the working folder `work`, has it handle one request and waits
 /// for the lines that it should write.
-fn writes(folder: &Folder, work: &str, lines: &[&str]) {
+fn writes(folder: &Folder, work: &str, more: &[&str], lines: &[&str]) {
     let (agent, listen) = (Agent::new(), address());
     let script = folder.path("main.cfg");
     let mut command = Command::new(SLUICE);
-    command.args(["-f", &script, "-l", &listen.to_string()]).current_dir(folder.path(work));
+    command.args(["-f", &script, "-l", &listen.to_string()]).args(more);
+    command.current_dir(folder.path(work));
     let program = Running::spawn(&mut command, "");
     program.await_error("listening on");
     agent.send(listen, Request::default().text(agent.address()));
@@ -42,6 +43,7 @@ fn files_are_included_where_a_line_begins() {
     writes(
         &folder,
         "work",
+        &[],
         &["of the working folder", "max_while_loops reached", "below it", "include_file \"none\""],
     );
 }
@@ -57,4 +59,24 @@ fn what_cannot_be_included_is_told_with_its_line() {
     folder.write("a.cfg", "include_file \"main.cfg\"\n");
     let err = refused(&["-C", "-f", &script], "");
     assert!(err.contains("(1 error)"), "{err}");
+}
+
+#[test]
+fn a_preprocessor_gets_all_files_as_one_text() {
+    let folder = Folder::new();
+    folder.write(
+        "main.cfg",
+        "include_file \"definitions.cfg\"\nimport_file \"none.cfg\"\n\
+         include_file \"routes.cfg\" # VALUE\nroute { xlog(\"main VALUE\"); route(inner); }\n",
+    );
+    folder.write("definitions.cfg", "DEFINE 42\n");
+    folder.write("routes.cfg", "\nroute[inner] {\n    xlog(\"inner VALUE\");\n}");
+    // As m4 does: what is defined in one place holds in all that follow.
+    let awk = "awk '/^DEFINE/ {value = $2; next} {gsub(\"VALUE\", value); print}'";
+    writes(&folder, ".", &["-p", awk], &["INFO:script: main 42", "INFO:script: inner 42"]);
+    folder.write("routes.cfg", "\nroute[inner] {\n    xlgo(\"inner VALUE\");\n}");
+    let script = folder.path("main.cfg");
+    let err = refused(&["-C", "-f", &script, "-p", awk], "");
+    let place = format!("{}:3:5: error: unknown command xlgo", folder.path("routes.cfg"));
+    assert!(err.contains(&place) && err.contains("(1 error)"), "{err}");
 }

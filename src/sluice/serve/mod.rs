@@ -1,6 +1,7 @@
 //! The gateway: from a compiled script to running workers, and back to nothing.
 
 pub mod command;
+mod flatten;
 mod host;
 pub mod listen;
 pub mod log;

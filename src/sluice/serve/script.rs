@@ -9,6 +9,7 @@ use sluice_engine::module::ReadFile;
 use sluice_engine::registry::Registry;
 use sluice_script::{Compiled, Loader, Options, Script, SourceText, compile, recompile};
 
+use super::flatten::{apart, flatten, part};
 use super::preprocess::{PATIENCE, preprocess};
 
 /// What a gateway reads while it runs.
@@ -55,7 +56,8 @@ impl Origin {
     /// # Errors
     /// When the file cannot be read or the preprocessor fails.
     pub fn compile(&self, registry: &Registry) -> Result<Compiled> {
-        Ok(compile(self.main()?, &mut self.files(), registry, self.options()))
+        let (main, mut files) = self.sources()?;
+        Ok(compile(main, &mut files, registry, self.options()))
     }
 
     /// Reads it again and compiles it to take the place of `running`.
@@ -63,7 +65,8 @@ impl Origin {
     /// # Errors
     /// As [`Self::compile`].
     pub fn recompile(&self, running: &Script, registry: &Registry) -> Result<Compiled> {
-        Ok(recompile(running, self.main()?, &mut self.files(), registry, self.options()))
+        let (main, mut files) = self.sources()?;
+        Ok(recompile(running, main, &mut files, registry, self.options()))
     }
 
     /// Reads a file that the script or a module names: from here, else beside the script.
@@ -74,14 +77,24 @@ impl Origin {
         self.files().bytes(path, None).map(|(_, bytes)| bytes)
     }
 
-    fn main(&self) -> Result<SourceText> {
+    /// The script, and where what it includes comes from: from files, or out of what the
+    /// preprocessor has made of all of them.
+    fn sources(&self) -> Result<(SourceText, Files<'_>)> {
         let name = if self.path == "-" { "stdin" } else { &self.path };
-        Ok(SourceText { name: name.to_owned(), text: self.read()? })
+        let mut main = SourceText { name: name.to_owned(), text: self.read()? };
+        let mut files = self.files();
+        if let Some(command) = &self.preprocessor {
+            let read = |path: &str, from: &str| files.bytes(path, Path::new(from).parent());
+            let whole = flatten(&main, &read);
+            files.parts = apart(name, &preprocess(command, &self.home, whole, PATIENCE)?);
+            main = files.parts.pop().unwrap_or_default();
+        }
+        Ok((main, files))
     }
 
     fn files(&self) -> Files<'_> {
         let folder = Path::new(&self.path).parent().unwrap_or(Path::new(""));
-        Files { home: &self.home, folder }
+        Files { home: &self.home, folder, parts: Vec::new() }
     }
 
     fn options(&self) -> Options {
@@ -95,10 +108,7 @@ impl Origin {
         } else {
             text = std::fs::read(self.home.join(&self.path)).with_context(|| self.path.clone())?;
         }
-        match &self.preprocessor {
-            Some(command) => preprocess(command, &self.home, text, PATIENCE),
-            None => Ok(text),
-        }
+        Ok(text)
     }
 }
 
@@ -106,6 +116,8 @@ impl Origin {
 struct Files<'a> {
     home: &'a Path,
     folder: &'a Path,
+    /// Files that have gone through the preprocessor already.
+    parts: Vec<SourceText>,
 }
 
 impl Files<'_> {
@@ -121,6 +133,9 @@ impl Files<'_> {
 
 impl Loader for Files<'_> {
     fn read(&mut self, path: &str, from: &str) -> std::io::Result<SourceText> {
+        if let Some(part) = part(path).and_then(|part| self.parts.get(part)) {
+            return Ok(part.clone());
+        }
         let (name, text) = self.bytes(path, Path::new(from).parent())?;
         Ok(SourceText { name, text })
     }
