@@ -165,6 +165,8 @@ fn as_deep_as_permitted_fits_the_stack() {
     assert!(compile_one(format!("route{{ if ({test}) exit; }}")).script.is_some());
     let chain = "else if ($ru) exit; ".repeat(10_000);
     assert!(compile_one(format!("route{{ if ($rd) exit; {chain} }}")).script.is_some());
+    let comments = format!("{}{}", "/*".repeat(1_000), "*/".repeat(1_000));
+    assert!(compile_one(format!("{comments}route{{ exit; }}")).script.is_some());
     let chain = " || $ru".repeat(100_000);
     assert!(compile_one(format!("route{{ if ($rd{chain}) exit; }}")).script.is_some());
 }

@@ -131,11 +131,9 @@ impl Lowering<'_> {
             Found::No => {
                 let names = self.world.catalog.variable_names();
                 let message = format!("unknown script variable {what}");
-                self.refuse(Diagnostic::error("unknown-variable", name.at, message).suggest(
-                    &name.text,
-                    &names,
-                    |name| format!("${name}"),
-                ))
+                let own = format!("a variable of your own is $var({})", name.text);
+                let unknown = Diagnostic::error("unknown-variable", name.at, message).hint(own);
+                self.refuse(unknown.suggest(&name.text, &names, |name| format!("${name}")))
             }
         }
     }
