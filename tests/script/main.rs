@@ -1,7 +1,9 @@
 //! The script compiler: golden diagnostics, golden instructions, and texts that must not break it.
 #![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod causes;
+mod compatibility;
 mod damage;
 mod dump;
 mod frequent;

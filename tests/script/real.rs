@@ -16,7 +16,7 @@ impl Loader for NoFiles {
     }
 }
 
-fn compile_real(name: &str, text: Vec<u8>) -> Compiled {
+pub fn compile_real(name: &str, text: Vec<u8>) -> Compiled {
     let registry = Registry::new(CORE, MODULES, KNOWN).with_renamed(RENAMED);
     let main = SourceText { name: name.to_owned(), text };
     compile(main, &mut NoFiles, &registry, Options::default())
