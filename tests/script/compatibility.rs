@@ -35,7 +35,8 @@ const MODULES_HEAD: &str = "
 ## Modules
 
 *Built*: here. *Later*: loading it is a warning with its line, calling one of its functions is an
-error. *Merged*: its functions are elsewhere, loading it is a note. *Not ours*: it will not be built.
+error. *Merged*: its functions are elsewhere, loading it is a note. *Not ours*: it will not be
+built.
 
 | module | also loaded as | here |
 |---|---|---|
