@@ -1,6 +1,7 @@
 //! The functions of the core (spec 1.9), one file per subject.
 
 mod avp;
+mod avp_operation;
 mod branch;
 mod event;
 pub(super) mod flags;
