@@ -68,9 +68,10 @@ impl Lowering<'_> {
             return self.refuse(diagnostic.hint(usage(name, signature.params)));
         }
         let guard = self.guard(&signature, args, call.at);
+        let branch_first = is_branch_first(signature.params, args);
         let mut whole = Ok(());
         for (place, param) in signature.params.iter().enumerate() {
-            let pushed = match args.get(place) {
+            let pushed = match args.get(if branch_first { 1 - place } else { place }) {
                 Some(Some(arg)) => self.argument(name, param, arg),
                 _ if param.optional => {
                     self.emit(Op::Omitted, call.at);
@@ -456,6 +457,17 @@ impl Lowering<'_> {
                 .suggest(name, &names, |name| format!("route({name})"));
         self.refuse(diagnostic)
     }
+}
+
+/// 2.x: `setbflag(branch, flag)`, where newer scripts write `setbflag("flag", branch)`.
+fn is_branch_first(params: &[ParamDef], args: &[Option<Expression>]) -> bool {
+    let number = |arg: &Option<Expression>| {
+        let kind = arg.as_ref().map(|arg| &arg.kind);
+        matches!(kind, Some(ExpressionKind::Operand(OperandKind::Int(_))))
+    };
+    let kinds: Vec<ParamKind> = params.iter().map(|param| param.kind).collect();
+    let flag_and_branch = matches!(kinds.as_slice(), [ParamKind::Flag, ParamKind::Int]);
+    flag_and_branch && args.len() == 2 && args.first().is_some_and(number)
 }
 
 /// How a function is called.

@@ -146,6 +146,21 @@ fn flags_of_branches() {
         INVITE,
     );
     assert_eq!(seen, "1|true|<null>||-1");
+    // 2.x has the branch in front.
+    for (script, expected) in [
+        ("setbflag(1, 3);", "|1|3"),
+        (
+            "setbflag(1, \"N\"); if (isbflagset(1, \"N\") && !isbflagset(\"N\")) resetflag(9);",
+            "|1|N",
+        ),
+        ("setbflag(0, 3);", "3|0|"),
+        ("setbflag(\"3\", 1);", "|1|3"),
+        ("setbflag(3);", "3|0|"),
+    ] {
+        let script = format!("{TWO} {script}");
+        let seen = text_in(&script, "$bf|$(branch(flags)[0])|$(msg.branch.flags[1])", INVITE);
+        assert_eq!(seen, expected, "{script}");
+    }
 }
 
 #[test]
