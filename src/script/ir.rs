@@ -191,7 +191,8 @@ pub enum Op {
         /// How many extra values lie above the code.
         values: u8,
     },
-    /// Leaves the route with `rc` as it stands (end of a route block).
+    /// Leaves the route with `rc` as it stands (end of a route block); 0, which only a test that
+    /// took no branch has left there, becomes 1.
     End,
     /// Pops a text. When `truth` does not hold: logs it, notes an error, stops the script.
     Assert,

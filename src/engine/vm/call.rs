@@ -260,7 +260,7 @@ fn subject(machine: &mut Machine, ctx: &mut Ctx<'_>, id: ReferenceId) -> Option<
             Name::Text(ctx.to_text(value))
         }
     };
-    // `$(<request>..)` in a run over a reply, and the other way round: no transaction has both.
+    // Only the run's own message is at hand: `$(<request>..)` over a reply finds none.
     let here = match reference.context {
         Context::Current => true,
         Context::Request => ctx.message.is_request(),
