@@ -323,19 +323,24 @@ impl Lowering<'_> {
             (ParamKind::Int, ..) => self.bad_argument(function, param, at, NUMBER),
             (ParamKind::Word(read), _, Some(plain)) => {
                 match read(&String::from_utf8_lossy(plain)) {
-                    Ok(number) => {
-                        self.emit(Op::Int(number), at);
-                        Ok(())
-                    }
-                    Err(why) => {
-                        let message =
-                            format!("bad arguments for command {function}: {}: {why}", param.name);
-                        self.refuse(Diagnostic::error("bad-argument", at, message))
-                    }
+                    Ok(number) => self.emit(Op::Int(number), at),
+                    Err(why) => return self.bad_word(function, param, at, &why),
                 }
+                Ok(())
             }
             _ => self.format(&format),
         }
+    }
+
+    fn bad_word(
+        &mut self,
+        function: &str,
+        param: &ParamDef,
+        at: Location,
+        why: &str,
+    ) -> Result<(), Refused> {
+        let message = format!("bad arguments for command {function}: {}: {why}", param.name);
+        self.refuse(Diagnostic::error("bad-argument", at, message))
     }
 
     /// Pushes the slot of a flag.

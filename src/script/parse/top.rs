@@ -65,22 +65,7 @@ impl Parser<'_, '_> {
 
     fn word_item(&mut self, program: &mut Program) -> Parsed<()> {
         if self.is_word("loadmodule") {
-            self.bump();
-            let bare = self.token.kind == Kind::Word && !self.token.first;
-            if bare {
-                let item = self.item();
-                let diagnostic = Diagnostic::error(
-                    "unquoted-module",
-                    item.at,
-                    "the module's name has no quotes",
-                )
-                .hint(format!("write loadmodule \"{}\"", item.text));
-                self.syntax(diagnostic);
-                let path = Text { bytes: item.text.into_bytes(), at: item.at };
-                program.items.push(Item::Module(path));
-                return Ok(());
-            }
-            let path = self.text("no-module-name", "the quoted name of a module")?;
+            let path = self.loadmodule()?;
             self.end_of_item();
             program.items.push(Item::Module(path));
             return Ok(());
@@ -123,6 +108,20 @@ impl Parser<'_, '_> {
             return self.stray_statements(program);
         }
         Err(self.prose())
+    }
+
+    /// Reads `loadmodule "name"`; a name without quotes is reported and read as meant.
+    fn loadmodule(&mut self) -> Parsed<Text> {
+        self.bump();
+        if self.token.kind != Kind::Word || self.token.first {
+            return self.text("no-module-name", "the quoted name of a module");
+        }
+        let item = self.item();
+        let message = "the module's name has no quotes";
+        let diagnostic = Diagnostic::error("unquoted-module", item.at, message)
+            .hint(format!("write loadmodule \"{}\"", item.text));
+        self.syntax(diagnostic);
+        Ok(Text { bytes: item.text.into_bytes(), at: item.at })
     }
 
     /// Reports a word of Kamailio; a route is read as the one that is meant.

@@ -9,6 +9,7 @@ use nix::unistd::{Gid, Group, Pid, Uid, User};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use sluice_control::Dns;
+use sluice_engine::registry::Registry;
 use sluice_engine::sockets::Sockets;
 use sluice_script::ir::Setting;
 use sluice_script::{Compiled, Diagnostic, Script};
@@ -44,15 +45,26 @@ pub fn run(options: &cli::Gateway) -> Result<ExitCode> {
     } else {
         report::print(&compiled);
     }
-    let (Some(mut script), Some(sockets)) = (compiled.script, sockets) else {
-        return Ok(ExitCode::from(255));
-    };
-    if check {
-        if !options.json {
+    match (compiled.script, sockets) {
+        (Some(_), Some(_)) if options.json => Ok(ExitCode::SUCCESS),
+        (Some(_), Some(sockets)) if check => {
             print_check(&sockets);
+            Ok(ExitCode::SUCCESS)
         }
-        return Ok(ExitCode::SUCCESS);
+        (Some(script), Some(sockets)) => serve(options, script, registry, sockets, dns, origin),
+        _ => Ok(ExitCode::from(255)),
     }
+}
+
+/// Runs a script until a signal ends it.
+fn serve(
+    options: &cli::Gateway,
+    mut script: Script,
+    registry: Arc<Registry>,
+    sockets: Sockets,
+    dns: Arc<Dns>,
+    origin: Origin,
+) -> Result<ExitCode> {
     if options.check_via {
         let at = Default::default();
         script.globals.push(sluice_script::ir::Global {
