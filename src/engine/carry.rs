@@ -4,9 +4,10 @@
 use sluice_base::slab::Key;
 
 use crate::context::{Ctx, Kept};
+use crate::record::Record;
 use crate::run::{AvpKey, RunState};
 use crate::tm::replies::Failed;
-use crate::tm::transaction::{Branch, KeptKey, Transaction};
+use crate::tm::transaction::{Branch, KeptKey, KeptRecord, Transaction};
 use crate::value::{Source, Text, Value};
 
 /// Gives the transaction the AVPs and flags of the run as they are now.
@@ -26,7 +27,16 @@ pub fn save(ctx: &mut Ctx<'_>, key: Key) {
 
 /// A failure route begins with these changes of the request, those made so far (spec 8.1).
 pub fn freeze(ctx: &mut Ctx<'_>, key: Key) {
+    let own = |text: Text| -> Box<[u8]> { ctx.bytes(text).into() };
+    let record = ctx.run.record.map(|record| KeptRecord {
+        preset: record.preset.map(|(first, second)| (own(first), second.map(own))),
+        user: record.user.map(own),
+        from_tag: record.from_tag,
+        text: record.text.map(own),
+        double: record.double,
+    });
     if let Some(transaction) = ctx.local.tm.get_mut(key) {
+        transaction.script.record = record;
         transaction.script.patches = ctx.run.patches.clone();
         transaction.script.max_forwards = ctx.run.max_forwards;
     }
@@ -59,6 +69,17 @@ impl RunState {
         self.patches.clone_from(&transaction.script.patches);
         self.max_forwards = transaction.script.max_forwards;
         self.force_rport = transaction.force_rport;
+        if let Some(kept) = &transaction.script.record {
+            self.record = Some(Record {
+                preset: kept.preset.as_ref().map(|(first, second)| {
+                    (self.put(first), second.as_ref().map(|second| self.put(second)))
+                }),
+                user: kept.user.as_ref().map(|user| self.put(user)),
+                from_tag: kept.from_tag,
+                text: kept.text.as_ref().map(|text| self.put(text)),
+                double: kept.double,
+            });
+        }
         if let Some(branch) = transaction.branches.get(usize::from(failed.winner)) {
             self.take_branch(branch);
         }

@@ -15,6 +15,7 @@ use sluice_sip::{Kind, Patches, Place, StartLine};
 
 use crate::context::{Ctx, bytes_in};
 use crate::counter::Counter;
+use crate::record;
 use crate::reply::one_line;
 use crate::sockets::Listen;
 use crate::value::Text;
@@ -129,7 +130,7 @@ fn write_usual(
 /// Writes a request that the script has changed.
 fn write_patched(ctx: &mut Ctx<'_>, target: Target, at: u16, own: OwnVia<'_>) {
     let mark = ctx.run.patches.mark();
-    put_all(ctx, at, own);
+    put_all(ctx, at, own, target.socket);
     write(ctx, target);
     ctx.run.patches.rewind(mark);
 }
@@ -148,14 +149,15 @@ pub(crate) fn branch_patches(
     let branch = branch.strip_prefix(COOKIE)?;
     let own = OwnVia { head: head?, branch, rport: ctx.run.local_rport };
     let mark = ctx.run.patches.mark();
-    put_all(ctx, at, own);
+    put_all(ctx, at, own, socket);
     let patches = ctx.run.patches.clone();
     ctx.run.patches.rewind(mark);
     Some(patches)
 }
 
-fn put_all(ctx: &mut Ctx<'_>, at: u16, own: OwnVia<'_>) {
+fn put_all(ctx: &mut Ctx<'_>, at: u16, own: OwnVia<'_>, socket: SocketId) {
     let marks = via_marks(ctx);
+    record::put(ctx, socket);
     put_ruri(ctx);
     put_path(ctx);
     put_max_forwards(ctx);
@@ -278,23 +280,31 @@ pub(crate) fn put_length(ctx: &mut Ctx<'_>) {
 /// Our Via with the host and port that the script advertises in this message, if it does.
 #[inline]
 fn advertised_head(ctx: &Ctx<'_>, socket: SocketId) -> Option<Vec<u8>> {
-    let (host, port) = ctx.run.advertised?;
+    ctx.run.advertised?;
     let listen = ctx.shared.sockets.get(socket)?;
-    let (own_host, own_port) = split_port(listen.sent_by.as_bytes());
     let mut head = Vec::with_capacity(64);
     head.extend_from_slice(b"Via: SIP/2.0/");
     head.extend_from_slice(listen.proto.upper().as_bytes());
     head.push(b' ');
-    head.extend_from_slice(host.map_or(own_host, |host| ctx.bytes(host)));
-    if let Some(port) = port {
-        head.push(b':');
-        push_u64(&mut head, u64::from(port));
-    } else {
-        head.extend_from_slice(own_port);
-    }
+    own_address(ctx, socket, &mut head);
     head.extend_from_slice(b";branch=");
     head.extend_from_slice(COOKIE);
     Some(head)
+}
+
+/// Appends a socket's host and port as others shall see them: the port where it is not the usual
+/// one, and what the script advertises in this message.
+pub(crate) fn own_address(ctx: &Ctx<'_>, socket: SocketId, out: &mut Vec<u8>) {
+    let Some(listen) = ctx.shared.sockets.get(socket) else { return };
+    let (own_host, own_port) = split_port(listen.sent_by.as_bytes());
+    let (host, port) = ctx.run.advertised.unwrap_or_default();
+    out.extend_from_slice(host.map_or(own_host, |host| ctx.bytes(host)));
+    if let Some(port) = port {
+        out.push(b':');
+        push_u64(out, u64::from(port));
+    } else {
+        out.extend_from_slice(own_port);
+    }
 }
 
 /// `host` and `:port`; the colons of an IPv6 address are the host's.

@@ -22,6 +22,7 @@ pub mod next_hop;
 pub mod output;
 pub mod own;
 pub mod program;
+pub mod record;
 pub mod registry;
 pub mod relay;
 pub mod reply;

@@ -16,6 +16,7 @@ use crate::fault::Fault;
 use crate::lock::Lock;
 use crate::module::Subject;
 use crate::own::Origin;
+use crate::record::Record;
 use crate::tm::cookie::BranchId;
 use crate::tm::transaction::Armed;
 use crate::value::{Text, Value};
@@ -75,6 +76,8 @@ pub struct Relaying {
     pub opened: bool,
     /// Where the changes for one branch begin.
     pub mark: Mark,
+    /// What was to be recorded before.
+    pub record: Option<Record>,
 }
 
 /// One script run: where its message came from, the message's index, what the script changed, and
@@ -156,6 +159,12 @@ pub struct RunState {
     pub advertised: Option<(Option<Text>, Option<u16>)>,
     /// Local replies of this message go to the Via's address.
     pub reply_to_via: bool,
+    /// What is to be recorded as Record-Route.
+    pub record: Option<Record>,
+    /// Text for it that came before it.
+    pub record_params: Option<Text>,
+    /// The parameters of our Route that `loose_route()` took away.
+    pub own_route: Option<Text>,
     /// Changes of the message.
     pub patches: Patches,
     /// What Max-Forwards becomes; written when the request is sent, so that it may change again.
@@ -233,6 +242,9 @@ impl RunState {
             local_rport: false,
             advertised: None,
             reply_to_via: false,
+            record: None,
+            record_params: None,
+            own_route: None,
             patches: Patches::default(),
             max_forwards: None,
             reply_status: None,
@@ -279,6 +291,9 @@ impl RunState {
         self.local_rport = false;
         self.advertised = None;
         self.reply_to_via = false;
+        self.record = None;
+        self.record_params = None;
+        self.own_route = None;
         self.patches.clear();
         self.max_forwards = None;
         self.reply_status = None;

@@ -12,7 +12,6 @@ pub static KNOWN: &[KnownModule] = &[
     later("core", CORE_FUNCTIONS, &["proxy_protocol"]),
     // --- transactions and dialogs; of tm what is not built yet
     later("tm", TM, TM_VARIABLES),
-    later("rr", RR, &["rr_params"]),
     later("dialog", DIALOG, DIALOG_VARIABLES),
     later("uac", UAC, &[]),
     later("uac_auth", &["uac_auth"], &[]),
@@ -269,14 +268,6 @@ const TM_VARIABLES: Names = &[
     "tm.branch.path",
     "tm.branch.flag",
     "tm.branch.attr",
-];
-const RR: Names = &[
-    "loose_route",
-    "record_route",
-    "record_route_preset",
-    "add_rr_param",
-    "check_route_param",
-    "is_direction",
 ];
 const DIALOG: Names = &[
     "create_dialog",

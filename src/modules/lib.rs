@@ -20,6 +20,7 @@ pub mod options;
 pub mod proto_udp;
 mod regexes;
 mod renamed;
+pub mod rr;
 pub mod signaling;
 pub mod sipmsgops;
 pub mod sl;
@@ -38,6 +39,7 @@ pub static MODULES: &[&Module] = &[
     &sl::MODULE,
     &signaling::MODULE,
     &tm::MODULE,
+    &rr::MODULE,
     &maxfwd::MODULE,
     &sipmsgops::MODULE,
     &textops::MODULE,

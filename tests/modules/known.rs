@@ -17,17 +17,21 @@ fn findings(script: &str) -> (usize, usize) {
 
 #[test]
 fn loading_is_a_warning_and_using_an_error() {
-    for module in
-        ["registrar.so", "/usr/lib/opensips/modules/rr.so", "dbtext", "mysql.so", "perl", "xlog"]
-    {
+    for module in [
+        "registrar.so",
+        "/usr/lib/opensips/modules/dialog.so",
+        "dbtext",
+        "mysql.so",
+        "perl",
+        "xlog",
+    ] {
         let (errors, others) = findings(&format!("loadmodule \"{module}\"\nroute {{ exit; }}"));
         assert_eq!(errors, 0, "{module}");
         assert!(others > 0, "{module} is loaded in silence");
     }
-    for call in ["save(\"location\");", "xlog(\"$T_ruri\");", "if (loose_route()) exit;"] {
-        let compiled = compiled(&format!(
-            "loadmodule \"registrar\"\nloadmodule \"tm\"\nloadmodule \"rr\"\nroute {{ {call} }}"
-        ));
+    for call in ["save(\"location\");", "xlog(\"$T_ruri\");", "if (match_dialog()) exit;"] {
+        let modules = ["registrar", "tm", "dialog"].map(|name| format!("loadmodule \"{name}\"\n"));
+        let compiled = compiled(&format!("{}route {{ {call} }}", modules.concat()));
         assert_eq!(compiled.errors, 1, "{call}");
         let text = format!("{:?}", compiled.diagnostics);
         assert!(text.contains("later"), "{call}: {text}");

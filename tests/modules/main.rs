@@ -20,6 +20,7 @@ mod mi_fifo;
 mod mi_frames;
 mod options;
 mod routes;
+mod rr;
 mod sipmsgops;
 mod sl;
 mod text;

@@ -83,6 +83,23 @@ pub struct ScriptState {
     pub patches: Patches,
     /// What Max-Forwards becomes.
     pub max_forwards: Option<u32>,
+    /// What is to be recorded as Record-Route.
+    pub record: Option<KeptRecord>,
+}
+
+/// A [`crate::record::Record`] that outlives its run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeptRecord {
+    /// See there.
+    pub preset: Option<(Box<[u8]>, Option<Box<[u8]>>)>,
+    /// See there.
+    pub user: Option<Box<[u8]>>,
+    /// See there.
+    pub from_tag: bool,
+    /// See there.
+    pub text: Option<Box<[u8]>>,
+    /// See there.
+    pub double: bool,
 }
 
 /// The key of an AVP that outlives its run.

@@ -36,7 +36,8 @@ pub(super) fn start(ctx: &mut Ctx<'_>, _: &[Value]) -> Flow {
     carry::freeze(ctx, key);
     let Some(main) = ctx.branch(0) else { return Flow::Code(-1) };
     let mark = ctx.run.patches.mark();
-    ctx.run.relaying = Some(Relaying { at: 0, sent: 0, main, opened, mark });
+    let record = ctx.run.record;
+    ctx.run.relaying = Some(Relaying { at: 0, sent: 0, main, opened, mark, record });
     begin(ctx)
 }
 
@@ -95,6 +96,7 @@ fn next(ctx: &mut Ctx<'_>, sent: bool) -> Flow {
         // What the branch route has changed was for that branch only.
         ctx.run.patches.rewind(relaying.mark);
         relaying.mark = ctx.run.patches.mark();
+        ctx.run.record = relaying.record;
     }
     begin(ctx)
 }
