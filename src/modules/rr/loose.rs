@@ -19,7 +19,7 @@ pub(super) fn route(ctx: &mut Ctx<'_>, options: Options) -> Flow {
     let preloaded = message.to().and_then(|to| to.tag()).is_none();
     let to_us = ctx.ruri().is_some_and(|ruri| {
         let uri = ctx.bytes(ruri);
-        is_ours(ctx, uri) && !Uri::parse(uri).is_some_and(|uri| uri.param("gr").is_some())
+        is_ours(ctx, uri) && Uri::parse(uri).is_none_or(|uri| uri.param("gr").is_none())
     });
     if !preloaded && to_us {
         return after_strict(ctx, &routes);
