@@ -21,16 +21,19 @@ fn sipp(folder: &Folder, scenario: &str, at: SocketAddr, options: &[&str]) -> Ru
 }
 
 /// The stateless dispatcher of the examples: ACK and BYE go where their INVITE went.
-const SCRIPT: &str = include_str!("../../examples/dispatcher/opensips.cfg");
+const DISPATCHER: &str = include_str!("../../examples/dispatcher/opensips.cfg");
+
+/// The stateful proxy of the examples.
+const PROXY: &str = include_str!("../../examples/proxy/opensips.cfg");
 
 /// SIPp's calls through the gateway to so many callees.
-fn no_call_fails(count: usize) {
+fn no_call_fails(script: &str, count: usize) {
     let folder = Folder::new();
     let callees: Vec<SocketAddr> = (0..count).map(|_| address()).collect();
     let _callees: Vec<Running> = callees.iter().map(|at| sipp(&folder, "uas", *at, &[])).collect();
     let line = |at: &SocketAddr| format!("1 sip:{at}\n");
     folder.write("dispatcher.list", &callees.iter().map(line).collect::<String>());
-    let script = folder.write("test.cfg", SCRIPT);
+    let script = folder.write("test.cfg", script);
     let gateway = address().to_string();
     let _gateway = Running::gateway(&["-f", &script, "-l", &gateway]);
     let limits = ["-r", "100", "-m", CALLS, "-timeout", "60s", "-timeout_error"];
@@ -47,11 +50,17 @@ fn no_call_fails(count: usize) {
 }
 
 #[test]
+fn calls_through_a_stateful_proxy() {
+    no_call_fails(PROXY, 1);
+    no_call_fails(PROXY, 3);
+}
+
+#[test]
 fn calls_to_one_destination() {
-    no_call_fails(1);
+    no_call_fails(DISPATCHER, 1);
 }
 
 #[test]
 fn calls_to_three_destinations() {
-    no_call_fails(3);
+    no_call_fails(DISPATCHER, 3);
 }

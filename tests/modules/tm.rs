@@ -295,3 +295,19 @@ fn a_transaction_of_its_own_is_answered_in_the_end() {
     assert!(sent[1].text().contains("X: -10 100 <null>"), "{}", sent[1].text());
     assert_eq!(world.receive(CALLER, invite()).len(), 1, "it came before");
 }
+
+#[test]
+fn the_proxy_of_the_examples_goes_on_to_the_next_destination() {
+    let script = include_str!("../../examples/proxy/opensips.cfg");
+    let list = "1 sip:10.0.0.1:5071\n1 sip:10.0.0.2:5072\n";
+    let mut world = Plan::default().file("dispatcher.list", list).run(script);
+    let sent = world.receive(CALLER, invite());
+    let first = sent.iter().find(|one| one.first_line().starts_with("INVITE")).expect("relayed");
+    assert!(first.text().contains("Record-Route: <sip:127.0.0.1;lr;ftag=1>"), "{}", first.text());
+    let other = if first.to.port() == 5071 { "10.0.0.2:5072" } else { "10.0.0.1:5071" };
+    let sent = world.pass(5_100);
+    let second = to(&sent, other)[0].clone();
+    assert!(to(&sent, CALLER).is_empty(), "the caller hears of the last one only");
+    let up = world.receive(other, reply(&second, "200 OK"));
+    assert_eq!(seen(&up), ["10.9.9.1:5060 SIP/2.0 200 OK"]);
+}
