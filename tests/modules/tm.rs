@@ -311,3 +311,25 @@ fn the_proxy_of_the_examples_goes_on_to_the_next_destination() {
     let up = world.receive(other, reply(&second, "200 OK"));
     assert_eq!(seen(&up), ["10.9.9.1:5060 SIP/2.0 200 OK"]);
 }
+
+#[test]
+fn flags_and_a_destination_of_the_call_are_obeyed() {
+    let mut world = with("route { $du = \"sip:10.0.0.9\"; t_relay(, \"udp:10.0.0.1:5071\"); }");
+    assert_eq!(world.receive(CALLER, invite())[1].to.to_string(), CALLEE);
+    // Nowhere to go: answered by us, unless the script wants to know.
+    let nowhere = |flags: &str| {
+        let script = format!(
+            "route {{ $du = \"sip:10.0.0.1;transport=tcp\"; $var(code) = t_relay({flags});\n\
+             if ($var(code) < 0) t_reply(404, \"code $var(code)\"); }}"
+        );
+        let sent = with(&script).receive(CALLER, invite());
+        sent.last().map(Sent::first_line)
+    };
+    assert_eq!(nowhere("").as_deref(), Some("SIP/2.0 476 Unresolvable destination (476/TM)"));
+    assert_eq!(nowhere("\"no-auto-477\"").as_deref(), Some("SIP/2.0 404 code -4"));
+    assert_eq!(nowhere("0x02").as_deref(), Some("SIP/2.0 404 code -4"));
+    for wrong in ["\"nonsense\"", "\"udp:10.0.0.1:5071\"", "\"allow-no-cancel\""] {
+        let script = format!("loadmodule \"tm\"\nroute {{ t_relay({wrong}); }}");
+        assert!(Plan::default().try_run(&script).is_err(), "{wrong}");
+    }
+}

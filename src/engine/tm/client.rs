@@ -50,8 +50,6 @@ pub enum Event {
     Success,
     /// A reply of 300 and above.
     Failure,
-    /// It could not be sent, or an ICMP error came back.
-    Unsent,
     /// It is no longer wanted.
     Cancel,
 }
@@ -62,14 +60,12 @@ const INVITE: &[Transition<State, Event>] = &[
     at(State::Calling, Event::Provisional, State::Proceeding, HEARD, "17.1.1.2, 16.7 item 2"),
     at(State::Calling, Event::Success, State::Accepted, ANSWERED, "RFC 6026 8.4"),
     at(State::Calling, Event::Failure, State::Completed, REFUSED, "17.1.1.2"),
-    at(State::Calling, Event::Unsent, State::Abandoned, Effects::UNSENT, "17.1.4, 16.9"),
     at(State::Calling, Event::Cancel, State::Doomed, Effects::NONE, "9.1: nothing heard yet"),
     at(State::Doomed, Event::Resend, State::Doomed, Effects::SEND, "9.1, 17.1.1.2 timer A"),
     at(State::Doomed, Event::Expire, State::Abandoned, Effects::TIME_OUT, "17.1.1.2 timer B"),
     at(State::Doomed, Event::Provisional, State::Cancelled, DOOM, "9.1: now it may be sent"),
     at(State::Doomed, Event::Success, State::Accepted, ANSWERED, "RFC 6026 8.4"),
     at(State::Doomed, Event::Failure, State::Completed, REFUSED, "17.1.1.2"),
-    at(State::Doomed, Event::Unsent, State::Abandoned, Effects::UNSENT, "17.1.4"),
     at(State::Proceeding, Event::Provisional, State::Proceeding, AGAIN, "17.1.1.2"),
     at(State::Proceeding, Event::Success, State::Accepted, ANSWERED, "RFC 6026 8.4"),
     at(State::Proceeding, Event::Failure, State::Completed, REFUSED, "17.1.1.2"),
@@ -92,13 +88,11 @@ const OTHER: &[Transition<State, Event>] = &[
     at(State::Calling, Event::Provisional, State::Proceeding, SLOWER, "17.1.2.2"),
     at(State::Calling, Event::Success, State::Completed, ANSWERED, "17.1.2.2"),
     at(State::Calling, Event::Failure, State::Completed, ANSWERED, "17.1.2.2"),
-    at(State::Calling, Event::Unsent, State::Completed, Effects::UNSENT, "17.1.4"),
     at(State::Proceeding, Event::Resend, State::Proceeding, Effects::SEND, "17.1.2.2: at T2"),
     at(State::Proceeding, Event::Provisional, State::Proceeding, Effects::PASS, "17.1.2.2"),
     at(State::Proceeding, Event::Expire, State::Completed, Effects::TIME_OUT, "17.1.2.2 timer F"),
     at(State::Proceeding, Event::Success, State::Completed, ANSWERED, "17.1.2.2"),
     at(State::Proceeding, Event::Failure, State::Completed, ANSWERED, "17.1.2.2"),
-    at(State::Proceeding, Event::Unsent, State::Completed, Effects::UNSENT, "17.1.4"),
 ];
 
 /// The first provisional reply to an INVITE: it is not sent again, and waits longer.

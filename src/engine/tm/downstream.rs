@@ -88,9 +88,6 @@ impl Tm {
             Side::Cancel => branch.cancel.as_mut()?,
         };
         let row = client::step(kind, client.state, event)?;
-        if let Some(count) = self.taken[kind as usize].get_mut(row) {
-            *count += 1;
-        }
         let row = &client::rows(kind)[row];
         client.state = row.to;
         self.carry_out(scene, key, number, side, row.effects);

@@ -29,12 +29,10 @@ impl Effects {
     pub const CANCEL: Self = Self(1 << 9);
     /// As if a 408 had come.
     pub const TIME_OUT: Self = Self(1 << 10);
-    /// As if a 503 had come: it could not be sent.
-    pub const UNSENT: Self = Self(1 << 11);
     /// Server: the reply is sent again on time until its ACK comes (timer G, H).
-    pub const REPEAT: Self = Self(1 << 12);
+    pub const REPEAT: Self = Self(1 << 11);
     /// Server: the end comes after `wt_timer`.
-    pub const LINGER: Self = Self(1 << 13);
+    pub const LINGER: Self = Self(1 << 12);
 
     /// All of these.
     pub const fn of(all: &[Self]) -> Self {

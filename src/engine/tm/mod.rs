@@ -66,8 +66,6 @@ pub struct Tm {
     /// Transactions that failed and nobody has looked at.
     failed: VecDeque<Failed>,
     editions: Editions,
-    /// How often each transition was taken: client INVITE, client other, server INVITE, other.
-    taken: [Vec<u64>; 4],
 }
 
 /// What the outside lends for one step.
@@ -99,8 +97,6 @@ pub struct Received<'a> {
 impl Tm {
     /// No transaction. Branches get their check from `secret`.
     pub fn new(id: WorkerId, secret: u64, times: Times, now: Now) -> Self {
-        let counts = |rows: usize| vec![0; rows];
-        let (invite, other) = (client::Kind::Invite, client::Kind::Other);
         Self {
             id,
             secret: Secret(secret),
@@ -112,12 +108,6 @@ impl Tm {
             sent_index: Index::new(),
             failed: VecDeque::new(),
             editions: Editions::default(),
-            taken: [
-                counts(client::rows(invite).len()),
-                counts(client::rows(other).len()),
-                counts(server::rows(invite).len()),
-                counts(server::rows(other).len()),
-            ],
         }
     }
 
@@ -224,11 +214,6 @@ impl Tm {
     /// When the next timer is due, in monotonic milliseconds.
     pub fn next_due_ms(&self) -> Option<u64> {
         self.wheel.next_due_ms()
-    }
-
-    /// How often each transition was taken: client INVITE, client other, server INVITE, other.
-    pub fn taken(&self) -> &[Vec<u64>; 4] {
-        &self.taken
     }
 
     /// Forgets a transaction, its timers and its place in the table.

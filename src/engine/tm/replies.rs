@@ -69,7 +69,7 @@ impl Tm {
         }
         let whole = message.bytes.get(..usize::from(message.body().end))?;
         let branch = self.all.get_mut(key)?.branches.get_mut(usize::from(number))?;
-        (branch.heard, branch.status) = (true, branch.status.max(status));
+        branch.status = branch.status.max(status);
         match status {
             // RFC 3261 16.7 item 5: a 100 goes no further.
             0..=100 => None,

@@ -50,7 +50,7 @@ impl Tm {
         }
     }
 
-    /// A branch that was not answered in time, or could not be sent.
+    /// A branch that was not answered in time.
     pub(super) fn give_up(
         &mut self,
         scene: &mut Scene<'_>,
@@ -62,8 +62,8 @@ impl Tm {
             self.begin_cancel(scene, key, number, Reason::NoAnswer);
         }
         let branch = self.all.get_mut(key)?.branches.get_mut(usize::from(number))?;
-        // RFC 3261 16.8, 16.9.
-        branch.status = if effects.has(Effects::TIME_OUT) { 408 } else { 503 };
+        // RFC 3261 16.8: as if a 408 had come.
+        branch.status = 408;
         if let Some(timer) = branch.request.resend.take() {
             self.wheel.cancel(timer);
         }

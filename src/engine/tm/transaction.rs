@@ -151,8 +151,6 @@ pub struct Branch {
     pub status: u16,
     /// A final reply of 300 and above as it would go up; empty when it is ours to make.
     pub reply: Box<[u8]>,
-    /// Whether any reply came from there.
-    pub heard: bool,
     /// Why its CANCEL was sent.
     pub reason: Reason,
 }
@@ -171,7 +169,6 @@ impl Branch {
             cancel: None,
             status: 0,
             reply: Box::default(),
-            heard: false,
             reason: Reason::Caller,
         }
     }

@@ -127,9 +127,6 @@ impl Tm {
         let transaction = self.all.get_mut(key)?;
         let kind = transaction.kind();
         let row = server::step(kind, transaction.server, event)?;
-        if let Some(count) = self.taken[2 + kind as usize].get_mut(row) {
-            *count += 1;
-        }
         let row = &server::rows(kind)[row];
         transaction.server = row.to;
         Some(row.effects)

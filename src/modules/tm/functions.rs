@@ -18,7 +18,10 @@ pub(super) static FUNCTIONS: &[Function] = &[
         ..function(
             "t_relay",
             "Relays the request to its destination set, with a transaction.",
-            &[optional("flags", ParamKind::Text), optional("destination", ParamKind::Text)],
+            &[
+                optional("flags", ParamKind::Word(relay::flags)),
+                optional("destination", ParamKind::Text),
+            ],
             RELAYING,
             |ctx, _, args| relay::start(ctx, args),
         )
