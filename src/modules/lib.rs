@@ -29,6 +29,7 @@ mod table;
 pub mod textops;
 pub mod tm;
 pub mod uri;
+pub mod versions;
 
 /// The core: globals, core functions, core variables, transformations. Always loaded.
 pub static CORE: &Module = &core::MODULE;

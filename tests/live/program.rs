@@ -93,7 +93,33 @@ fn doc_prints_what_a_module_has() {
     for name in ["ds_select_dst", "list_file", "ds_list"] {
         assert!(ended.out.contains(name), "no {name} in: {}", ended.out);
     }
+    assert!(ended.out.contains("\n  in releases of OpenSIPS: 1.4 -\n"), "{}", ended.out);
     assert!(refused(&["doc", "nothing"], "").contains("nothing"));
+}
+
+#[test]
+fn doc_tells_what_becomes_of_a_module_that_is_not_built() {
+    for (name, told) in [
+        ("drouting", "drouting: not built yet, comes later\n  in releases of OpenSIPS: 1.5 -\n"),
+        (
+            "mysql",
+            "db_mysql: not built yet, comes later\n  also loaded as mysql\n  \
+             in releases of OpenSIPS: 1.4 -\n",
+        ),
+        (
+            "python",
+            "python: not ours, will not be built: no other language runs in the workers\n  \
+             in releases of OpenSIPS: 1.7 -\n",
+        ),
+        (
+            "localcache",
+            "localcache: merged: cachedb_local does its work\n  \
+             in releases of OpenSIPS: 1.5 - 1.7\n",
+        ),
+    ] {
+        let ended = sluice(&["doc", name], "");
+        assert_eq!((ended.code, ended.out.as_str()), (Some(0), told), "{name}");
+    }
 }
 
 #[test]

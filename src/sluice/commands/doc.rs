@@ -1,11 +1,13 @@
-//! `sluice doc [MODULE]`: the definition tables, printed.
+//! `sluice doc [MODULE]`: the definition tables, printed; of a module that is not built, what
+//! becomes of it.
 
 use std::fmt::Write;
 
 use anyhow::{Result, bail};
 use sluice_control::mi;
-use sluice_engine::module::{Module, ParamEntry};
+use sluice_engine::module::{KnownModule, KnownStatus, Module, ParamEntry};
 use sluice_engine::registry::Registry;
+use sluice_modules::versions::releases;
 use sluice_script::catalog::{ParamDef, ParamKind, SettingKind, Status};
 
 /// Arguments of `sluice doc`.
@@ -18,14 +20,15 @@ pub struct Options {
 /// Prints to standard output.
 ///
 /// # Errors
-/// When there is no such module.
+/// When OpenSIPS never had such a module.
 pub fn run(options: &Options, registry: &Registry) -> Result<()> {
     let text = match &options.module {
         None => list(registry),
         Some(name) => {
-            let named = |m: &&&Module| m.name == name || m.aliases.contains(&name.as_str());
-            match registry.modules().iter().find(named) {
-                Some(module) => page(module),
+            let built = registry.modules().iter().find(|m| goes_by(name, m.name, m.aliases));
+            let known = || registry.known().iter().find(|k| goes_by(name, k.name, k.aliases));
+            match built.map(|m| page(m)).or_else(|| known().map(not_built)) {
+                Some(text) => text,
                 None => bail!("no module {name}; `sluice doc` lists them"),
             }
         }
@@ -43,6 +46,7 @@ fn list(registry: &Registry) -> String {
 
 fn page(module: &Module) -> String {
     let mut text = format!("{}: {}\n", module.name, module.doc);
+    origin(&mut text, module.name, module.aliases);
     for included in module.includes {
         let _ = writeln!(text, "  offers everything of {} too", included.name);
     }
@@ -67,6 +71,32 @@ fn page(module: &Module) -> String {
         });
     }
     text
+}
+
+/// A module that is not built.
+fn not_built(module: &KnownModule) -> String {
+    let fate = match module.status {
+        KnownStatus::Later => "not built yet, comes later".to_owned(),
+        KnownStatus::NotOurs(why) => format!("not ours, will not be built: {why}"),
+        KnownStatus::Merged(note) => format!("merged: {note}"),
+    };
+    let mut text = format!("{}: {fate}\n", module.name);
+    origin(&mut text, module.name, module.aliases);
+    text
+}
+
+/// Other names of a module and the releases that it is in.
+fn origin(text: &mut String, name: &str, aliases: &[&str]) {
+    if !aliases.is_empty() {
+        let _ = writeln!(text, "  also loaded as {}", aliases.join(", "));
+    }
+    if let Some(releases) = releases(name) {
+        let _ = writeln!(text, "  in releases of OpenSIPS: {releases}");
+    }
+}
+
+fn goes_by(wanted: &str, name: &str, aliases: &[&str]) -> bool {
+    name == wanted || aliases.contains(&wanted)
 }
 
 fn section<T>(
