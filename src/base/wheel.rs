@@ -102,12 +102,17 @@ impl Wheel {
 
     /// The next timer that is due at `now_ms`; call until `None`. Earlier ones come first; those of
     /// one millisecond come in no promised order.
+    #[inline]
     pub fn pop_due(&mut self, now_ms: u64) -> Option<u64> {
         let now_ms = now_ms.min(WHEEL_HORIZON_MS);
         if self.len == 0 {
             self.time_ms = self.time_ms.max(now_ms);
             return None;
         }
+        self.pop_first_due(now_ms)
+    }
+
+    fn pop_first_due(&mut self, now_ms: u64) -> Option<u64> {
         loop {
             let first = self.nodes[DUE as usize].next;
             if first != DUE {

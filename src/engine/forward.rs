@@ -35,14 +35,11 @@ pub fn request(ctx: &mut Ctx<'_>, addr: SocketAddr) -> bool {
     else {
         return false;
     };
-    let advertised = advertised_head(ctx, socket);
-    let head = advertised.as_deref().unwrap_or(head);
-    let digits = hex(branch(ctx));
-    let own = OwnVia { head, branch: &digits, rport: ctx.run.local_rport };
-    let target = Target { socket, addr };
+    let (at, target, branch) = (field.line.start, Target { socket, addr }, hex(branch(ctx)));
+    let own = OwnVia { head, branch: &branch, rport: ctx.run.local_rport };
     match hops(ctx) {
-        Some(hops) => write_usual(ctx, target, field.line.start, own, hops),
-        None => write_patched(ctx, target, field.line.start, own),
+        Some(hops) => write_usual(ctx, target, at, own, hops),
+        None => write_patched(ctx, target, at, own),
     }
     ctx.local.add(Counter::RequestsForwarded, 1);
     true
@@ -87,11 +84,12 @@ impl OwnVia<'_> {
     }
 }
 
-/// Where and what Max-Forwards becomes, when besides it and the Vias nothing changes, as with
-/// nearly all requests.
+/// Where and what Max-Forwards becomes, when besides it and the usual Vias nothing changes, as
+/// with nearly all requests.
 fn hops(ctx: &Ctx<'_>) -> Option<(Span, u32)> {
     let run = &*ctx.run;
-    if !run.patches.is_empty() || run.ruri.is_some() || run.set.path().is_some() {
+    let other_target = run.ruri.is_some() || run.set.path().is_some();
+    if other_target || !run.patches.is_empty() || run.advertised.is_some() {
         return None;
     }
     Some((ctx.message.field(Kind::MaxForwards)?.value, run.max_forwards?))
@@ -128,9 +126,12 @@ fn write_usual(
 }
 
 /// Writes a request that the script has changed.
+#[inline(never)]
 fn write_patched(ctx: &mut Ctx<'_>, target: Target, at: u16, own: OwnVia<'_>) {
+    let advertised = advertised_head(ctx, target.socket);
+    let head = advertised.as_deref().unwrap_or(own.head);
     let mark = ctx.run.patches.mark();
-    put_all(ctx, at, own, target.socket);
+    put_all(ctx, at, OwnVia { head, ..own }, target.socket);
     write(ctx, target);
     ctx.run.patches.rewind(mark);
 }
@@ -278,7 +279,6 @@ pub(crate) fn put_length(ctx: &mut Ctx<'_>) {
 }
 
 /// Our Via with the host and port that the script advertises in this message, if it does.
-#[inline]
 fn advertised_head(ctx: &Ctx<'_>, socket: SocketId) -> Option<Vec<u8>> {
     ctx.run.advertised?;
     let listen = ctx.shared.sockets.get(socket)?;

@@ -19,7 +19,7 @@ pub enum NextHop {
 impl NextHop {
     /// Of `$du`, else of the Request-URI. `None`: nowhere that can be reached by UDP.
     pub fn of_request(ctx: &Ctx<'_>) -> Option<Self> {
-        if let (Some(_), Some(addr)) = (ctx.run.destination, ctx.run.destination_addr) {
+        if let Some(addr) = ctx.known_hop() {
             return Some(Self::Addr(addr));
         }
         Self::of_uri(ctx.bytes(ctx.next_hop()?))
@@ -49,6 +49,14 @@ impl NextHop {
             Some(ip) => Some(Self::Addr(SocketAddr::new(ip, port))),
             None => Some(Self::Name(std::str::from_utf8(host).ok()?.into(), port)),
         }
+    }
+}
+
+impl Ctx<'_> {
+    /// The address that `$du` is known to stand for.
+    #[inline]
+    pub fn known_hop(&self) -> Option<SocketAddr> {
+        self.run.destination.and(self.run.destination_addr)
     }
 }
 

@@ -197,8 +197,14 @@ pub fn cancel(ctx: &mut Ctx<'_>) -> bool {
 
 /// The run of a request is over: its transaction takes what the script has set; one that was begun
 /// and not used is forgotten.
+#[inline]
 pub(crate) fn settle(ctx: &mut Ctx<'_>) {
-    let Some(key) = ctx.run.transaction else { return };
+    if let Some(key) = ctx.run.transaction {
+        settle_transaction(ctx, key);
+    }
+}
+
+fn settle_transaction(ctx: &mut Ctx<'_>, key: Key) {
     carry::save(ctx, key);
     let unused = |t: &crate::tm::transaction::Transaction| t.branches.is_empty() && t.status < 200;
     if ctx.local.tm.get(key).is_some_and(unused) {

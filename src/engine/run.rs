@@ -311,6 +311,7 @@ impl RunState {
         self.at = 0;
         self.code = 0;
         self.fault = None;
+        self.fault_is_new = false;
         self.transaction = None;
         self.relaying = None;
         self.armed = Armed::default();

@@ -29,6 +29,7 @@ impl Ctx<'_> {
 
     /// Whether the present Request-URI can stand in a first line: a script may have made it empty,
     /// or put blanks or a folded header value into it.
+    #[inline]
     pub fn ruri_fits(&self) -> bool {
         self.run.ruri.is_none_or(|text| {
             let text = self.bytes(text);

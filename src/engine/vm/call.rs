@@ -36,8 +36,9 @@ pub(super) fn call(
     conclude(machine, ctx, function, id, args, flow)
 }
 
-/// Calls a function with arguments that were made ready at start.
-#[inline]
+/// Calls a function with arguments that were made ready at start. In the loop itself, as
+/// [`super::step`].
+#[inline(always)]
 pub(super) fn call_constant(
     machine: &mut Machine,
     ctx: &mut Ctx<'_>,
@@ -55,15 +56,15 @@ pub(super) fn call_constant(
     if !ctx.run.outputs.is_empty() {
         deliver(ctx, registry, states);
     }
-    if let Flow::Code(code) = flow {
-        return settle(machine, ctx, code);
+    match flow {
+        Flow::Code(code) => settle(machine, ctx, code),
+        Flow::Suspend(..) | Flow::Enter(..) => {
+            // The step that goes on finds them on the stack, as those of any call.
+            machine.stack.extend_from_slice(values);
+            conclude(machine, ctx, function, id, args, flow)
+        }
+        _ => conclude(machine, ctx, function, id, 0, flow),
     }
-    if let Flow::Suspend(..) | Flow::Enter(..) = flow {
-        // The step that goes on finds them on the stack, as those of any call.
-        machine.stack.extend_from_slice(values);
-        return conclude(machine, ctx, function, id, args, flow);
-    }
-    conclude(machine, ctx, function, id, 0, flow)
 }
 
 /// Goes on with what waited.

@@ -384,6 +384,7 @@ fn second(
 }
 
 /// What follows the script: a reply goes on its way, a request without any action is counted.
+#[inline]
 fn finish(ctx: &mut Ctx<'_>) {
     relay::settle(ctx);
     match (ctx.run.kind, ctx.run.branch) {

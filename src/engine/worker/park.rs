@@ -69,10 +69,14 @@ impl Worker {
 
     /// Answers of the control plane.
     pub(super) fn take_mail(&mut self, now: Now) {
-        for taken in 1..=limits::BATCH {
-            let Some(mail) = self.mailbox.take() else { break };
-            self.more |= taken == limits::BATCH;
+        let mut taken = 0;
+        while let Some(mail) = self.mailbox.take() {
             self.resume(now, mail.key, Some(mail.answer));
+            taken += 1;
+            if taken == limits::BATCH {
+                self.more = true;
+                return;
+            }
         }
     }
 

@@ -17,7 +17,14 @@ use crate::vm::Outcome;
 
 impl Worker {
     /// Timers of transactions that are due.
+    #[inline]
     pub(super) fn take_ticks(&mut self, now: Now) {
+        if !self.local.tm.is_empty() {
+            self.take_due_ticks(now);
+        }
+    }
+
+    fn take_due_ticks(&mut self, now: Now) {
         let Local { tm, output, stirred, .. } = &mut self.local;
         let mut scene = Scene { now, output, shared: self.editions.value() };
         for taken in 1..=limits::TICKS {

@@ -36,7 +36,16 @@ fn resolved(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value], answer: &Answer)
 
 /// Sends to the place that the first argument names; a host's name is asked for first, and `then`
 /// goes on with [`found`].
+#[inline]
 pub(super) fn address(ctx: &mut Ctx<'_>, args: &[Value], send: Send, then: Then) -> Flow {
+    let given = args.first().and_then(|to| to.text());
+    match ctx.known_hop().filter(|_| given.is_none()) {
+        Some(addr) => send(ctx, args, addr),
+        None => find(ctx, args, send, then),
+    }
+}
+
+fn find(ctx: &mut Ctx<'_>, args: &[Value], send: Send, then: Then) -> Flow {
     match hop(ctx, args) {
         Some(NextHop::Addr(addr)) => send(ctx, args, addr),
         Some(NextHop::Name(name, _)) => Flow::Suspend(Wait::Job(Job::Resolve(name)), then),
