@@ -89,7 +89,8 @@ impl OwnVia<'_> {
 fn hops(ctx: &Ctx<'_>) -> Option<(Span, u32)> {
     let run = &*ctx.run;
     let other_target = run.ruri.is_some() || run.set.path().is_some();
-    if other_target || !run.patches.is_empty() || run.advertised.is_some() {
+    let other_lines = !run.patches.is_empty() || run.record.is_some();
+    if other_target || other_lines || run.advertised.is_some() {
         return None;
     }
     Some((ctx.message.field(Kind::MaxForwards)?.value, run.max_forwards?))

@@ -5,7 +5,8 @@ use sluice_tests::world::{Plan, Sent, World};
 const PEER: &str = "10.9.9.1:5060";
 
 fn world(params: &str, route: &str) -> World {
-    let modules = ["rr", "sl", "sipmsgops"].map(|name| format!("loadmodule \"{name}\"\n"));
+    let modules =
+        ["rr", "sl", "maxfwd", "sipmsgops"].map(|name| format!("loadmodule \"{name}\"\n"));
     let listen = ["127.0.0.1:5060", "127.0.0.2:5070"];
     let plan = Plan {
         listen: listen.iter().map(|addr| addr.parse().expect("an address")).collect(),
@@ -39,6 +40,10 @@ fn recorded(params: &str, route: &str, more: &str) -> Vec<String> {
 #[test]
 fn our_address_is_recorded_on_top() {
     assert_eq!(recorded("", "record_route();", ""), ["<sip:127.0.0.1;lr;ftag=begun>"]);
+    assert_eq!(
+        recorded("", "mf_process_maxfwd_header(10); record_route();", ""),
+        ["<sip:127.0.0.1;lr;ftag=begun>"]
+    );
     let before = "Record-Route: <sip:10.0.0.9;lr>\r\n";
     assert_eq!(
         recorded("", "record_route(\";x=$rU\");", before),
