@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use sluice_engine::module::{KnownModule, KnownStatus};
-use sluice_modules::{KNOWN, MODULES};
+use sluice_modules::{KNOWN, MODULES, versions};
 use sluice_script::Severity;
 use sluice_tests::world::Plan;
 
@@ -36,10 +36,11 @@ const MODULES_HEAD: &str = "
 
 *Built*: here. *Later*: loading it is a warning with its line, calling one of its functions is an
 error. *Merged*: its functions are elsewhere, loading it is a note. *Not ours*: it will not be
-built.
+built. *Releases* are those of OpenSIPS that have the module; `~` where the first or the last is not
+proven.
 
-| module | also loaded as | here |
-|---|---|---|
+| module | also loaded as | releases | here |
+|---|---|---|---|
 ";
 
 /// The scripts by name, in the order of the page.
@@ -130,7 +131,8 @@ fn modules(page: &mut String) {
     let mut rows: Vec<_> = built.chain(known).collect();
     rows.sort_by_key(|(name, ..)| *name);
     for (name, aliases, here) in rows {
-        let _ = writeln!(page, "| {name} | {} | {here} |", aliases.join(", "));
+        let releases = versions::releases(name).unwrap_or_default();
+        let _ = writeln!(page, "| {name} | {} | {releases} | {here} |", aliases.join(", "));
     }
 }
 
