@@ -32,17 +32,17 @@ impl Target {
                 ctx.set_destination(uri, addr);
                 Ok(())
             }
-            Self::Domain => {
-                let authority =
-                    authority(ctx.bytes(uri)).ok_or("dispatcher: no host in the AVP")?;
-                let authority = part(uri, authority);
-                set_domain(ctx, authority).ok_or("dispatcher: the Request-URI is malformed")
-            }
+            Self::Domain => set_domain(ctx, uri),
         }
     }
 }
 
-fn set_domain(ctx: &mut Ctx<'_>, authority: Text) -> Option<()> {
+fn set_domain(ctx: &mut Ctx<'_>, uri: Text) -> Result<(), &'static str> {
+    let authority = authority(ctx.bytes(uri)).ok_or("dispatcher: no host in the AVP")?;
+    put_authority(ctx, part(uri, authority)).ok_or("dispatcher: the Request-URI is malformed")
+}
+
+fn put_authority(ctx: &mut Ctx<'_>, authority: Text) -> Option<()> {
     let uri = ctx.ruri()?;
     let old = self::authority(ctx.bytes(uri))?;
     let head = part(uri, 0..old.start);
