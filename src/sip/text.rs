@@ -125,15 +125,20 @@ pub(crate) fn split_once(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
 /// Where the quoted string that begins at `text[0]` ends: past its closing quote, or the end of
 /// `text` when it is not closed. A backslash takes the next byte with it (RFC 3261 25.1).
 pub(crate) fn quoted_end(text: &[u8]) -> usize {
+    closed_end(text).unwrap_or(text.len())
+}
+
+/// As [`quoted_end`]; `None` when the string is not closed.
+pub(crate) fn closed_end(text: &[u8]) -> Option<usize> {
     let mut at = 1;
     while let Some(byte) = text.get(at) {
         at += match byte {
-            b'"' => return at + 1,
+            b'"' => return Some(at + 1),
             b'\\' => 2,
             _ => 1,
         };
     }
-    text.len()
+    None
 }
 
 /// `value` without the quotes around it; escapes inside stay.
@@ -213,6 +218,7 @@ mod tests {
         assert_eq!(quoted_end(br#""a\"b" <c>"#), 6);
         assert_eq!(quoted_end(br#""open"#), 5);
         assert_eq!(quoted_end(br#""open\"#), 6);
+        assert_eq!(closed_end(br#""open\""#), None);
     }
 
     #[test]

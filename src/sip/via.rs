@@ -9,7 +9,7 @@ use sluice_base::lanes::{blanks_in_16, equal_in_16};
 use crate::nameaddr::items;
 use crate::params::{self, Param, piece_end};
 use crate::text::{
-    is_space, is_token, leading_number, number, quoted_end, split_once, trim, trim_start,
+    closed_end, is_space, is_token, leading_number, number, split_once, trim, trim_start,
 };
 use crate::uri::{default_port, port, split_host};
 
@@ -175,7 +175,7 @@ fn is_param(piece: &[u8]) -> bool {
     let (name, value) = split_once(piece, b'=').unwrap_or((piece, b""));
     let (name, value) = (trim(name), trim(value));
     let good_value = match value {
-        [b'"', .., b'"'] => quoted_end(value) == value.len(),
+        [b'"', ..] => closed_end(value) == Some(value.len()),
         _ => plain(value),
     };
     !name.is_empty() && plain(name) && good_value

@@ -105,7 +105,7 @@ fn is_param(piece: &[u8]) -> bool {
     !name.is_empty() && plain(name) && (plain(value) || quoted)
 }
 
-/// Whether the quoted string that `text` begins with is not closed before its last byte.
+/// Whether the quoted string that `text` begins with is closed by its last byte.
 fn closes_at_the_end(text: &[u8]) -> bool {
     let mut escaped = false;
     for byte in &text[1..text.len() - 1] {
@@ -116,7 +116,7 @@ fn closes_at_the_end(text: &[u8]) -> bool {
             _ => {}
         }
     }
-    true
+    !escaped
 }
 
 /// Digits, blanks, and the method of the request; any method on a reply.
