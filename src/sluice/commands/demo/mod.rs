@@ -38,7 +38,8 @@ const ABSENT: usize = 2;
 const LOOK_MS: u64 = 200;
 
 /// Looks between telling the dispatcher and switching the destination off: what was on its way to
-/// it is then answered, as in a planned maintenance.
+/// it is then answered, as in a planned maintenance. And as many between its return and the count
+/// of what it gets.
 const GRACE: u32 = 2;
 
 /// Arguments of `sluice demo`.
@@ -156,6 +157,8 @@ enum Step {
     /// Told to the dispatcher; looks left before it is switched off.
     Leaving(u32),
     Absent,
+    /// Told to the dispatcher; looks left before its calls are counted.
+    Returning(u32),
     Back,
 }
 
@@ -196,8 +199,13 @@ impl<'a> Show<'a> {
                 self.presence.set(ABSENT, true);
                 self.tell("a");
                 self.board.say(now_us, &format!("{} is back", self.address));
+                Step::Returning(GRACE)
+            }
+            Step::Returning(0) => {
+                self.phases.begin_back = counts(destinations);
                 Step::Back
             }
+            Step::Returning(looks) => Step::Returning(looks - 1),
             step => step,
         };
     }

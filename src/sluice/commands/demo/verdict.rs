@@ -20,6 +20,8 @@ pub(super) struct Phases {
     pub begin_absence: Vec<u64>,
     /// When it came back.
     pub end_absence: Vec<u64>,
+    /// When all that was on its way before had arrived: from then on the shares are fair again.
+    pub begin_back: Vec<u64>,
 }
 
 /// The summary.
@@ -70,7 +72,7 @@ impl Verdict {
         let shares = Shares {
             all: percent(&phases.all, &[]),
             absent: percent(&phases.end_absence, &phases.begin_absence),
-            back: percent(&at_end, &phases.end_absence),
+            back: percent(&at_end, &phases.begin_back),
         };
         let destination = report.destinations.destinations.get(absent);
         let mut verdict = Self {
