@@ -70,6 +70,10 @@ pub const BRANCHES: usize = 11;
 /// most 3 KiB each.
 pub const TRANSACTIONS: u32 = 3_000_000;
 
+/// Bytes of the requests that one worker's transactions keep: a million usual ones. Only a flood of
+/// large ones reaches this before the number does.
+pub const TRANSACTION_BYTES: usize = 1 << 30;
+
 /// Transactions of one Call-ID and CSeq number: as many as a forked request can make, by far.
 pub const TRANSACTIONS_OF_CALL: usize = 64;
 

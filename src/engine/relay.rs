@@ -14,7 +14,7 @@ use crate::context::{Ctx, Local};
 use crate::forward;
 use crate::reply;
 use crate::tm::cookie::BranchId;
-use crate::tm::transaction::{Armed, Branch};
+use crate::tm::transaction::{Armed, Branch, Transaction};
 use crate::tm::upstream::Text;
 use crate::tm::{Received, Scene, Tm};
 
@@ -107,8 +107,12 @@ pub fn answer(ctx: &mut Ctx<'_>, key: Key, status: u16, phrase: &[u8]) {
 }
 
 /// Adds a branch to an address and sends the request there as the script has changed it; false
-/// when no socket of ours reaches the address, or there are too many branches.
+/// when no socket of ours reaches the address, there are too many branches, or the call has ended
+/// while the script waited.
 pub fn send(ctx: &mut Ctx<'_>, key: Key, addr: SocketAddr) -> bool {
+    if !ctx.local.tm.get(key).is_some_and(Transaction::is_open) {
+        return false;
+    }
     let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
     let Some(socket) = ctx.shared.sockets.towards(addr, preferred) else { return false };
     let Some(branch) = ctx.local.tm.next_branch(key) else { return false };
@@ -124,11 +128,10 @@ pub fn send(ctx: &mut Ctx<'_>, key: Key, addr: SocketAddr) -> bool {
     true
 }
 
-/// New branches decide from now on, and only these (spec 8.5). False: a 6xx has closed the
-/// transaction, or a final reply went up.
+/// New branches decide from now on, and only these (spec 8.5). False: there may be none any more.
 pub fn begin_round(ctx: &mut Ctx<'_>, key: Key) -> bool {
     let Some(transaction) = ctx.local.tm.get_mut(key) else { return false };
-    if transaction.closed || transaction.is_answered() {
+    if !transaction.is_open() {
         return false;
     }
     if ctx.run.kind == RouteKind::Failure {
@@ -206,10 +209,7 @@ pub(crate) fn settle(ctx: &mut Ctx<'_>) {
 
 fn settle_transaction(ctx: &mut Ctx<'_>, key: Key) {
     carry::save(ctx, key);
-    let unused = |t: &crate::tm::transaction::Transaction| t.branches.is_empty() && t.status < 200;
-    if ctx.local.tm.get(key).is_some_and(unused) {
-        ctx.local.tm.remove(key);
-    }
+    ctx.local.tm.remove_unused(key);
 }
 
 fn scene<'a>(ctx: &'a mut Ctx<'_>) -> (Scene<'a>, &'a mut Tm) {

@@ -1,5 +1,8 @@
 //! Module `tm` in virtual time: relaying, retransmissions, CANCEL, time-outs (spec 8).
 
+use sluice_engine::counter::Counter;
+use sluice_engine::job::Answer;
+use sluice_engine::limits::PARKED_RUNS;
 use sluice_tests::world::{Plan, Sent, World};
 
 const CALLER: &str = "10.9.9.1:5060";
@@ -331,5 +334,41 @@ fn flags_and_a_destination_of_the_call_are_obeyed() {
     for wrong in ["\"nonsense\"", "\"udp:10.0.0.1:5071\"", "\"allow-no-cancel\""] {
         let script = format!("loadmodule \"tm\"\nroute {{ t_relay({wrong}); }}");
         assert!(Plan::default().try_run(&script).is_err(), "{wrong}");
+    }
+}
+
+/// A world that relays to a name, so that the run parks.
+fn by_name() -> World {
+    with(
+        "route { if (is_method(\"CANCEL\")) { if (t_check_trans()) t_relay(); exit; }\n\
+         $ru = \"sip:b@gw.example.com\"; t_relay(); }",
+    )
+}
+
+#[test]
+fn a_call_that_is_cancelled_while_its_name_is_looked_up_rings_nowhere() {
+    let mut world = by_name();
+    assert_eq!(world.receive(CALLER, invite()).len(), 1, "100 only");
+    let sent = world.receive(CALLER, message("CANCEL sip:b@x SIP/2.0", "CANCEL", ""));
+    let lines: Vec<_> = sent.iter().map(Sent::first_line).collect();
+    assert_eq!(lines, ["SIP/2.0 200 canceling", "SIP/2.0 487 Request Terminated"]);
+    let addresses = Answer::Addresses([[10, 0, 0, 1].into()].into());
+    assert!(world.answer(addresses).is_empty());
+}
+
+#[test]
+fn a_request_that_finds_no_place_to_wait_leaves_no_transaction() {
+    let mut world = by_name();
+    let call = |n: usize| {
+        invite().replace("Call-ID: abc", &format!("Call-ID: {n}")).replace("caller", &n.to_string())
+    };
+    for n in 0..PARKED_RUNS {
+        world.receive(CALLER, call(n));
+    }
+    assert_eq!(world.count(Counter::ParkRefused), 0);
+    // The same request twice: the second one reaches the script, too.
+    for refused in 1..=2 {
+        world.receive(CALLER, call(PARKED_RUNS));
+        assert_eq!(world.count(Counter::ParkRefused), refused);
     }
 }

@@ -5,7 +5,7 @@
 //! clock and no script. CANCEL is a request of its own with a machine of its own.
 
 use super::effects::Effects;
-use super::machine::{Transition, find};
+use super::machine::{Transition, at};
 
 /// What is sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,28 +106,12 @@ const CANCEL: Effects = Effects::of(&[Effects::CANCEL, Effects::WAIT_CANCEL]);
 const DOOM: Effects = Effects::of(&[Effects::HUSH, CANCEL, Effects::PASS]);
 const GIVE_UP: Effects = Effects::of(&[Effects::CANCEL, Effects::TIME_OUT]);
 
-const fn at(
-    from: State,
-    event: Event,
-    to: State,
-    effects: Effects,
-    why: &'static str,
-) -> Transition<State, Event> {
-    Transition { from, event, to, effects, why }
-}
-
 /// The rows of a kind of request.
 pub const fn rows(kind: Kind) -> &'static [Transition<State, Event>] {
     match kind {
         Kind::Invite => INVITE,
         Kind::Other => OTHER,
     }
-}
-
-/// The number of the row that an event takes, within [`rows`]; `None` when it changes nothing.
-#[inline]
-pub fn step(kind: Kind, state: State, event: Event) -> Option<usize> {
-    find(rows(kind), state, event)
 }
 
 impl Event {

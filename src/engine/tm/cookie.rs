@@ -1,12 +1,14 @@
 //! The branch parameter of our Via (RFC 3261 8.1.1.7, 17.1.3): says which worker, which
-//! transaction and which branch a reply belongs to, with a check that only this process can make.
+//! transaction and which branch a reply belongs to, with a check that only this worker can make.
 //!
 //! `z9hG4bK` + 28 hexadecimal digits: worker (2), slot (8), generation (8), branch (2), check (8).
 //! A reply finds its branch without any search. A forged or stale one fails the check before its
 //! slot is used as an index.
 
+use std::hash::{BuildHasher, RandomState};
+
+use sluice_base::WorkerId;
 use sluice_base::slab::Key;
-use sluice_base::{OwnerSeed, WorkerId};
 
 use crate::forward::{COOKIE, hex};
 
@@ -24,13 +26,14 @@ pub struct BranchId {
 /// Length of the whole parameter in bytes.
 pub const LEN: usize = COOKIE.len() + 28;
 
-/// The secret of this process: checks made with another one fail.
-#[derive(Clone, Copy, Debug)]
-pub struct Secret(pub u64);
+/// The secret of a worker, a random key of SipHash: branches are public, so whoever sees many must
+/// not learn to make one. Checks made with another secret fail.
+#[derive(Debug, Default)]
+pub struct Secret(RandomState);
 
 impl Secret {
     /// The branch parameter.
-    pub fn write(self, id: BranchId) -> [u8; LEN] {
+    pub fn write(&self, id: BranchId) -> [u8; LEN] {
         let mut text = [0; LEN];
         let (cookie, rest) = text.split_at_mut(COOKIE.len());
         cookie.copy_from_slice(COOKIE);
@@ -44,8 +47,8 @@ impl Secret {
         text
     }
 
-    /// Reads one; `None` when it is not of this process.
-    pub fn read(self, branch: &[u8]) -> Option<BranchId> {
+    /// Reads one; `None` when it is not of this secret.
+    pub fn read(&self, branch: &[u8]) -> Option<BranchId> {
         let digits = branch.strip_prefix(COOKIE).filter(|rest| rest.len() == 28)?;
         let number = |at: std::ops::Range<usize>| {
             let text = std::str::from_utf8(digits.get(at)?).ok()?;
@@ -60,12 +63,8 @@ impl Secret {
         (number(20..28)? == u64::from(self.check(id))).then_some(id)
     }
 
-    fn check(self, id: BranchId) -> u32 {
-        let mut bytes = [0; 10];
-        let (key, rest) = bytes.split_at_mut(8);
-        key.copy_from_slice(&u64::from(id.key).to_le_bytes());
-        rest.copy_from_slice(&[id.worker.0, id.branch]);
-        OwnerSeed(self.0).hash(&bytes) as u32
+    fn check(&self, id: BranchId) -> u32 {
+        self.0.hash_one((u64::from(id.key), id.worker.0, id.branch)) as u32
     }
 }
 
@@ -78,23 +77,25 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read() {
-        let text = Secret(42).write(ID);
+        let secret = Secret::default();
+        let text = secret.write(ID);
         assert!(text.starts_with(b"z9hG4bK030000000700012345"));
-        assert_eq!(Secret(42).read(&text), Some(ID));
+        assert_eq!(secret.read(&text), Some(ID));
     }
 
     #[test]
     fn any_change_and_any_other_process_fail() {
-        let text = Secret(42).write(ID);
-        assert_eq!(Secret(43).read(&text), None);
+        let secret = Secret::default();
+        let text = secret.write(ID);
+        assert_eq!(Secret::default().read(&text), None);
         for at in COOKIE.len()..LEN {
             let mut forged = text;
             forged[at] = if forged[at] == b'0' { b'1' } else { b'0' };
-            assert_eq!(Secret(42).read(&forged), None, "byte {at}");
+            assert_eq!(secret.read(&forged), None, "byte {at}");
             forged[at] = text[at].to_ascii_uppercase();
-            assert!(forged == text || Secret(42).read(&forged).is_none());
+            assert!(forged == text || secret.read(&forged).is_none());
         }
-        assert_eq!(Secret(42).read(&text[..LEN - 1]), None);
-        assert_eq!(Secret(42).read(b"z9hG4bK"), None);
+        assert_eq!(secret.read(&text[..LEN - 1]), None);
+        assert_eq!(secret.read(b"z9hG4bK"), None);
     }
 }

@@ -7,6 +7,7 @@ use sluice_sip::{Kind as Header, Message};
 use super::client::{self, Event, State};
 use super::cookie::{BranchId, LEN};
 use super::effects::Effects;
+use super::machine::find;
 use super::times::Purpose;
 use super::transaction::{Branch, Client, Transaction};
 use super::{Scene, Tm, hop};
@@ -87,8 +88,7 @@ impl Tm {
             Side::Request => &mut branch.request,
             Side::Cancel => branch.cancel.as_mut()?,
         };
-        let row = client::step(kind, client.state, event)?;
-        let row = &client::rows(kind)[row];
+        let row = find(client::rows(kind), client.state, event)?;
         client.state = row.to;
         self.carry_out(scene, key, number, side, row.effects);
         Some(row.effects)

@@ -7,21 +7,15 @@ use sluice_sip::{Field, Kind, Message};
 
 /// Appends the ACK to a final reply of 300 and above. `to` is the reply's To.
 pub fn write_ack(sent: &Message<'_>, to: &[u8], out: &mut Vec<u8>) {
-    write(sent, b"ACK", Some(to), out);
+    write(sent, b"ACK", Some(to), b"", out);
 }
 
 /// Appends the CANCEL; `lines` are more header lines, each with its line end (`Reason`).
 pub fn write_cancel(sent: &Message<'_>, lines: &[u8], out: &mut Vec<u8>) {
-    write(sent, b"CANCEL", None, out);
-    let end = out.len() - LENGTH.len();
-    out.truncate(end);
-    out.extend_from_slice(lines);
-    out.extend_from_slice(LENGTH);
+    write(sent, b"CANCEL", None, lines, out);
 }
 
-const LENGTH: &[u8] = b"Content-Length: 0\r\n\r\n";
-
-fn write(sent: &Message<'_>, method: &[u8], to: Option<&[u8]>, out: &mut Vec<u8>) {
+fn write(sent: &Message<'_>, method: &[u8], to: Option<&[u8]>, lines: &[u8], out: &mut Vec<u8>) {
     let uri = sent.uri().map(|uri| sent.text(uri)).unwrap_or_default();
     for piece in [method, b" ", uri, b" SIP/2.0\r\nVia: "] {
         out.extend_from_slice(piece);
@@ -49,7 +43,7 @@ fn write(sent: &Message<'_>, method: &[u8], to: Option<&[u8]>, out: &mut Vec<u8>
     }
     out.extend_from_slice(b"CSeq: ");
     push_u64(out, sent.cseq().map_or(0, |(number, _)| u64::from(number)));
-    for piece in [b" ", method, b"\r\n", LENGTH] {
+    for piece in [b" ", method, b"\r\n", lines, b"Content-Length: 0\r\n\r\n"] {
         out.extend_from_slice(piece);
     }
 }

@@ -17,12 +17,23 @@ pub struct Transition<S, E> {
     pub why: &'static str,
 }
 
-/// The number of the row for an event in a state; `None` when it changes nothing.
+/// A row.
+pub const fn at<S: Copy, E: Copy>(
+    from: S,
+    event: E,
+    to: S,
+    effects: Effects,
+    why: &'static str,
+) -> Transition<S, E> {
+    Transition { from, event, to, effects, why }
+}
+
+/// The row for an event in a state; `None` when it changes nothing.
 #[inline]
 pub fn find<S: Copy + PartialEq, E: Copy + PartialEq>(
-    rows: &[Transition<S, E>],
+    rows: &'static [Transition<S, E>],
     state: S,
     event: E,
-) -> Option<usize> {
-    rows.iter().position(|row| row.from == state && row.event == event)
+) -> Option<&'static Transition<S, E>> {
+    rows.iter().find(|row| row.from == state && row.event == event)
 }

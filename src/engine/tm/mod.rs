@@ -66,6 +66,8 @@ pub struct Tm {
     /// Transactions that failed and nobody has looked at.
     failed: VecDeque<Failed>,
     editions: Editions,
+    /// Bytes that requests may still take.
+    room: usize,
 }
 
 /// What the outside lends for one step.
@@ -95,11 +97,11 @@ pub struct Received<'a> {
 }
 
 impl Tm {
-    /// No transaction. Branches get their check from `secret`.
-    pub fn new(id: WorkerId, secret: u64, times: Times, now: Now) -> Self {
+    /// No transaction.
+    pub fn new(id: WorkerId, times: Times, now: Now) -> Self {
         Self {
             id,
-            secret: Secret(secret),
+            secret: Secret::default(),
             times,
             all: Slab::new(limits::TRANSACTIONS, limits::BATCH as u32),
             table: Table::default(),
@@ -108,6 +110,7 @@ impl Tm {
             sent_index: Index::new(),
             failed: VecDeque::new(),
             editions: Editions::default(),
+            room: limits::TRANSACTION_BYTES,
         }
     }
 
@@ -122,10 +125,11 @@ impl Tm {
         self.table.find(&self.all, Identity::of(message, via), |t| t.method != Method::Cancel)
     }
 
-    /// Remembers a request. `None`: there are too many already.
+    /// Remembers a request. `None`: there are too many already, or they are too large.
     pub fn create(&mut self, received: &Received<'_>) -> Option<Key> {
         let Received { message, via, packet, .. } = received;
         let whole = message.bytes.get(..usize::from(message.body().end))?;
+        let room = self.room.checked_sub(whole.len())?;
         let transaction = Transaction {
             identity: Identity::of(message, via),
             method: message.method(),
@@ -150,6 +154,7 @@ impl Tm {
             next: None,
         };
         let key = self.all.insert(Box::new(transaction)).ok()?;
+        self.room = room;
         self.table.insert(&mut self.all, key);
         Some(key)
     }
@@ -201,11 +206,6 @@ impl Tm {
         self.all.get(key).is_some_and(|t| !t.is_answered() && !t.is_waiting())
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.all.len()
-    }
-
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.all.len() == 0
@@ -216,10 +216,18 @@ impl Tm {
         self.wheel.next_due_ms()
     }
 
+    /// Forgets a transaction that was neither answered nor sent anywhere: its run is over.
+    pub(crate) fn remove_unused(&mut self, key: Key) {
+        if self.all.get(key).is_some_and(|t| t.branches.is_empty() && !t.is_answered()) {
+            self.remove(key);
+        }
+    }
+
     /// Forgets a transaction, its timers and its place in the table.
     pub fn remove(&mut self, key: Key) {
         self.table.remove(&mut self.all, key);
         let Some(transaction) = self.all.remove(key) else { return };
+        self.room += transaction.request.len();
         if let Some(edition) = transaction.edition {
             self.editions.release(edition);
         }
@@ -229,5 +237,42 @@ impl Tm {
         for timer in timers.chain([transaction.over, transaction.repeat]).flatten() {
             self.wheel.cancel(timer);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use sluice_base::SocketId;
+
+    use super::*;
+
+    const REQUEST: &[u8] = b"OPTIONS sip:b@x SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\n\
+        From: <sip:a@x>;tag=1\r\nTo: <sip:b@x>\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n";
+
+    #[test]
+    fn requests_have_a_ceiling_in_bytes_and_give_their_room_back() {
+        let mut index = Index::new();
+        index.scan(REQUEST).unwrap();
+        let message = Message { bytes: REQUEST, index: &index };
+        let via = message.top_via_known().unwrap();
+        let addr = SocketAddr::from(([192, 0, 2, 1], 5060));
+        let received = Received {
+            message,
+            via: &via,
+            packet: Packet::default(),
+            reply_to: Target { socket: SocketId::default(), addr },
+            tag: [0; 16],
+            force_rport: false,
+        };
+        let mut tm = Tm::new(WorkerId(0), Times::default(), Now::default());
+        tm.room = 2 * REQUEST.len() + 1;
+        let first = tm.create(&received).unwrap();
+        assert!(tm.create(&received).is_some());
+        assert_eq!(tm.create(&received), None);
+        tm.remove_unused(first);
+        assert_eq!(tm.room, REQUEST.len() + 1);
+        assert!(tm.create(&received).is_some());
     }
 }

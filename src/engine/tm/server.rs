@@ -5,7 +5,7 @@
 
 use super::client::Kind;
 use super::effects::Effects;
-use super::machine::{Transition, find};
+use super::machine::{Transition, at};
 
 /// How far the answer is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,28 +75,12 @@ const CONFIRMED: Effects = Effects::of(&[Effects::HUSH, Effects::LINGER]);
 /// A 2xx after a refusal went up: the refusal is sent no more.
 const OVERTAKEN: Effects = Effects::of(&[Effects::PASS, Effects::HUSH, Effects::LINGER]);
 
-const fn at(
-    from: State,
-    event: Event,
-    to: State,
-    effects: Effects,
-    why: &'static str,
-) -> Transition<State, Event> {
-    Transition { from, event, to, effects, why }
-}
-
 /// The rows of a kind of request.
 pub const fn rows(kind: Kind) -> &'static [Transition<State, Event>] {
     match kind {
         Kind::Invite => INVITE,
         Kind::Other => OTHER,
     }
-}
-
-/// The number of the row that an event takes, within [`rows`]; `None` when it changes nothing.
-#[inline]
-pub fn step(kind: Kind, state: State, event: Event) -> Option<usize> {
-    find(rows(kind), state, event)
 }
 
 impl Event {

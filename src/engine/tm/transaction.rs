@@ -122,6 +122,12 @@ impl Transaction {
         self.branches.get(usize::from(self.round)..).unwrap_or_default()
     }
 
+    /// Whether there may be new branches: no final reply went up, no 6xx came (spec 8.5), and the
+    /// caller has not cancelled (spec 11).
+    pub fn is_open(&self) -> bool {
+        !self.is_answered() && !self.closed && !self.cancelled
+    }
+
     /// Whether a final reply has gone up.
     pub fn is_answered(&self) -> bool {
         self.status >= 200

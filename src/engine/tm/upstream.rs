@@ -5,6 +5,7 @@ use sluice_sip::write::{Reply, ViaMarks};
 use sluice_sip::{Index, Message};
 
 use super::effects::Effects;
+use super::machine::find;
 use super::replies::Failed;
 use super::server::{self, Event};
 use super::times::Purpose;
@@ -126,8 +127,7 @@ impl Tm {
     pub(super) fn serve(&mut self, key: Key, event: Event) -> Option<Effects> {
         let transaction = self.all.get_mut(key)?;
         let kind = transaction.kind();
-        let row = server::step(kind, transaction.server, event)?;
-        let row = &server::rows(kind)[row];
+        let row = find(server::rows(kind), transaction.server, event)?;
         transaction.server = row.to;
         Some(row.effects)
     }

@@ -116,7 +116,7 @@ impl Worker {
             hook.map(|hook| (*at, hook))
         });
         let settings = &parts.editions.value().settings;
-        let tm = Tm::new(parts.id, settings.tag_key, settings.times, parts.now);
+        let tm = Tm::new(parts.id, settings.times, parts.now);
         let mut worker = Self {
             workers: parts.links.workers(),
             seed: parts.seed,
@@ -260,6 +260,7 @@ impl Worker {
             Err(_) => {
                 self.local.add(Counter::Panics, 1);
                 self.local.release_locks(&mut self.run.state.locks);
+                self.run.transaction().inspect(|key| self.local.tm.remove_unused(*key));
                 *self.run = Run::default();
             }
         }

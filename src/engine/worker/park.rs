@@ -230,6 +230,9 @@ impl Worker {
     /// Takes from a run that is over what others wait for.
     fn end(&mut self, run: &mut Run) {
         self.local.release_locks(&mut run.state.locks);
+        if let Some(key) = run.transaction() {
+            self.local.tm.remove_unused(key);
+        }
         if let Origin::Own(busy) = std::mem::take(&mut run.origin) {
             busy.end();
             run.state.names.clear();
