@@ -88,8 +88,9 @@ impl Tm {
             Side::Request => &mut branch.request,
             Side::Cancel => branch.cancel.as_mut()?,
         };
-        let row = find(client::rows(kind), client.state, event)?;
+        let (place, row) = find(client::rows(kind), client.state, event)?;
         client.state = row.to;
+        self.taken.count(kind.client(), place);
         self.carry_out(scene, key, number, side, row.effects);
         Some(row.effects)
     }

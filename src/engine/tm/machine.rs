@@ -28,12 +28,12 @@ pub const fn at<S: Copy, E: Copy>(
     Transition { from, event, to, effects, why }
 }
 
-/// The row for an event in a state; `None` when it changes nothing.
+/// The row for an event in a state, and its place; `None` when it changes nothing.
 #[inline]
 pub fn find<S: Copy + PartialEq, E: Copy + PartialEq>(
     rows: &'static [Transition<S, E>],
     state: S,
     event: E,
-) -> Option<&'static Transition<S, E>> {
-    rows.iter().find(|row| row.from == state && row.event == event)
+) -> Option<(usize, &'static Transition<S, E>)> {
+    rows.iter().enumerate().find(|(_, row)| row.from == state && row.event == event)
 }

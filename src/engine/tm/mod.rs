@@ -12,9 +12,11 @@
 //! | `downstream.rs`, `hop.rs` | branches: sending, ACK, CANCEL |
 //! | `replies.rs`, `priority.rs`, `upstream.rs` | from replies to the one that goes up |
 //! | `ticks.rs` | timers |
+//! | `coverage.rs` | which rows of the machines were taken, for tests |
 
 pub mod client;
 pub mod cookie;
+mod coverage;
 pub mod downstream;
 mod editions;
 pub mod effects;
@@ -45,6 +47,7 @@ use crate::limits;
 use crate::output::Output;
 use crate::run::Packet;
 use cookie::Secret;
+use coverage::Taken;
 use editions::Editions;
 use identity::{Identity, may_be};
 use replies::Failed;
@@ -68,6 +71,8 @@ pub struct Tm {
     editions: Editions,
     /// Bytes that requests may still take.
     room: usize,
+    /// Rows of the machines that were taken, where that is counted.
+    taken: Taken,
 }
 
 /// What the outside lends for one step.
@@ -111,7 +116,14 @@ impl Tm {
             failed: VecDeque::new(),
             editions: Editions::default(),
             room: limits::TRANSACTION_BYTES,
+            taken: Taken::new(),
         }
+    }
+
+    /// Rows of the machines that were taken.
+    #[cfg(feature = "coverage")]
+    pub fn taken(&self) -> &Taken {
+        &self.taken
     }
 
     /// The transaction that a received request belongs to.

@@ -127,8 +127,9 @@ impl Tm {
     pub(super) fn serve(&mut self, key: Key, event: Event) -> Option<Effects> {
         let transaction = self.all.get_mut(key)?;
         let kind = transaction.kind();
-        let row = find(server::rows(kind), transaction.server, event)?;
+        let (place, row) = find(server::rows(kind), transaction.server, event)?;
         transaction.server = row.to;
+        self.taken.count(kind.server(), place);
         Some(row.effects)
     }
 

@@ -191,6 +191,12 @@ impl Worker {
         self.local.aborted
     }
 
+    /// Each row of the transaction machines and how often it was taken here.
+    #[cfg(feature = "coverage")]
+    pub fn taken(&self) -> Vec<(String, u64)> {
+        self.local.tm.taken().rows()
+    }
+
     /// How many runs are parked.
     pub fn parked(&self) -> usize {
         self.parked.len()
