@@ -17,7 +17,7 @@ use crate::context::{Ctx, bytes_in};
 use crate::counter::Counter;
 use crate::record;
 use crate::reply::one_line;
-use crate::sockets::Listen;
+use crate::sockets::{Listen, Proto, Remote};
 use crate::value::Text;
 
 /// The hash behind our branches; any number will do, it only must not change (16.11).
@@ -27,15 +27,16 @@ const BRANCH_SEED: OwnerSeed = OwnerSeed(0x5AC1_7E5B_0C4F_93D7);
 pub(crate) const COOKIE: &[u8] = b"z9hG4bK";
 
 /// Sends the request to an address; false when no socket of ours can reach it.
-pub fn request(ctx: &mut Ctx<'_>, addr: SocketAddr) -> bool {
+pub fn request(ctx: &mut Ctx<'_>, to: Remote) -> bool {
     let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
-    let Some(socket) = ctx.shared.sockets.towards(addr, preferred) else { return false };
+    let Some(socket) = ctx.shared.sockets.towards(to, preferred) else { return false };
     let (Some(field), Some(head)) =
         (ctx.message.field(Kind::Via), ctx.shared.via_heads.get(usize::from(socket.0)))
     else {
         return false;
     };
-    let (at, target, branch) = (field.line.start, Target { socket, addr }, hex(branch(ctx)));
+    let (at, branch) = (field.line.start, hex(branch(ctx)));
+    let target = Target { socket, addr: to.addr };
     let own = OwnVia { head, branch: &branch, rport: ctx.run.local_rport };
     match hops(ctx) {
         Some(hops) => write_usual(ctx, target, at, own, hops),
@@ -47,13 +48,13 @@ pub fn request(ctx: &mut Ctx<'_>, addr: SocketAddr) -> bool {
 
 /// Sends the message as it was received, with lines of the script in front of its headers; false
 /// when no socket of ours can reach the address.
-pub fn unchanged(ctx: &mut Ctx<'_>, addr: SocketAddr, lines: Option<Text>) -> bool {
+pub fn unchanged(ctx: &mut Ctx<'_>, to: Remote, lines: Option<Text>) -> bool {
     let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
-    let Some(socket) = ctx.shared.sockets.towards(addr, preferred) else { return false };
+    let Some(socket) = ctx.shared.sockets.towards(to, preferred) else { return false };
     let Ctx { message, run, local, shared, .. } = ctx;
     let lines = lines.map(|lines| bytes_in(lines, *message, &run.arena, shared));
     let (first, rest) = message.bytes.split_at(usize::from(message.start_line().end));
-    local.output.send(Target { socket, addr }, |out| {
+    local.output.send(Target { socket, addr: to.addr }, |out| {
         out.extend_from_slice(first);
         out.extend_from_slice(lines.unwrap_or_default());
         out.extend_from_slice(rest);
@@ -188,8 +189,9 @@ fn try_reply(ctx: &mut Ctx<'_>) -> Option<()> {
         return None;
     }
     let addr = reply_addr(&next)?;
+    let to = Remote { proto: Proto::of_name(next.transport)?, addr };
     let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
-    let socket = ctx.shared.sockets.towards(addr, preferred)?;
+    let socket = ctx.shared.sockets.towards(to, preferred)?;
     remove_top_via(&message, &mut ctx.run.patches);
     put_status(ctx, true);
     put_length(ctx);

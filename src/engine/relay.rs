@@ -1,8 +1,6 @@
 //! From a run to transactions: what functions of the script and the worker do with them (spec
 //! 8.1, RFC 3261 16).
 
-use std::net::SocketAddr;
-
 use sluice_base::Target;
 use sluice_base::slab::Key;
 use sluice_script::ir::{RouteId, RouteKind};
@@ -13,6 +11,7 @@ use crate::carry;
 use crate::context::{Ctx, Local};
 use crate::forward;
 use crate::reply;
+use crate::sockets::Remote;
 use crate::tm::cookie::BranchId;
 use crate::tm::transaction::{Armed, Branch, Transaction};
 use crate::tm::upstream::Text;
@@ -109,16 +108,16 @@ pub fn answer(ctx: &mut Ctx<'_>, key: Key, status: u16, phrase: &[u8]) {
 /// Adds a branch to an address and sends the request there as the script has changed it; false
 /// when no socket of ours reaches the address, there are too many branches, or the call has ended
 /// while the script waited.
-pub fn send(ctx: &mut Ctx<'_>, key: Key, addr: SocketAddr) -> bool {
+pub fn send(ctx: &mut Ctx<'_>, key: Key, to: Remote) -> bool {
     if !ctx.local.tm.get(key).is_some_and(Transaction::is_open) {
         return false;
     }
     let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
-    let Some(socket) = ctx.shared.sockets.towards(addr, preferred) else { return false };
+    let Some(socket) = ctx.shared.sockets.towards(to, preferred) else { return false };
     let Some(branch) = ctx.local.tm.next_branch(key) else { return false };
     let Some(patches) = forward::branch_patches(ctx, socket, &branch) else { return false };
     let uri = ctx.ruri().map(|uri| ctx.bytes(uri)).unwrap_or_default();
-    let mut branch = Branch::new(Target { socket, addr }, patches, uri);
+    let mut branch = Branch::new(Target { socket, addr: to.addr }, patches, uri);
     branch.destination = ctx.run.destination.map(|uri| ctx.bytes(uri).into());
     branch.flags = ctx.run.branch_flags;
     branch.on_reply = ctx.run.branch_on_reply;

@@ -9,13 +9,47 @@ use sluice_base::SocketId;
 pub enum Proto {
     /// UDP.
     Udp,
+    /// TCP.
+    Tcp,
 }
 
+/// The other side of a message: its transport and address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Remote {
+    /// By what.
+    pub proto: Proto,
+    /// Where.
+    pub addr: SocketAddr,
+}
+
+impl Remote {
+    /// An address that is reached by UDP.
+    pub const fn udp(addr: SocketAddr) -> Self {
+        Self { proto: Proto::Udp, addr }
+    }
+}
+
+/// Every transport that is built.
+const PROTOS: [Proto; 2] = [Proto::Udp, Proto::Tcp];
+
 impl Proto {
+    /// The transport of a name, any case; `None` for one that is not built.
+    #[inline]
+    pub fn of_name(name: &[u8]) -> Option<Self> {
+        PROTOS.into_iter().find(|proto| name.eq_ignore_ascii_case(proto.lower().as_bytes()))
+    }
+
+    /// Whether messages come in a stream and none is lost on the way (RFC 3261 17.1.1.1).
+    #[inline]
+    pub const fn is_reliable(self) -> bool {
+        matches!(self, Self::Tcp)
+    }
+
     /// `udp`, as `$socket_in` prints it.
     pub const fn lower(self) -> &'static str {
         match self {
             Self::Udp => "udp",
+            Self::Tcp => "tcp",
         }
     }
 
@@ -23,13 +57,14 @@ impl Proto {
     pub const fn upper(self) -> &'static str {
         match self {
             Self::Udp => "UDP",
+            Self::Tcp => "TCP",
         }
     }
 
     /// 5060.
     pub const fn default_port(self) -> u16 {
         match self {
-            Self::Udp => 5060,
+            Self::Udp | Self::Tcp => 5060,
         }
     }
 }
@@ -51,7 +86,7 @@ pub struct Listen {
     pub anycast: bool,
     /// `accept_subdomain`: names below its name are us, too.
     pub subdomains: bool,
-    /// `udp:127.0.0.1:5060`; IPv6 in brackets.
+    /// `udp:127.0.0.1:5060`, `tcp:127.0.0.1:5060`; IPv6 in brackets.
     pub text: String,
     /// What our Via says after `SIP/2.0/UDP `: host, and `:port` unless default (spec 11).
     pub sent_by: String,
@@ -80,6 +115,12 @@ pub struct Sockets {
 }
 
 impl Sockets {
+    /// The transport of a socket.
+    #[inline]
+    pub fn proto(&self, id: SocketId) -> Option<Proto> {
+        self.get(id).map(|listen| listen.proto)
+    }
+
     /// The socket of an id.
     #[inline]
     pub fn get(&self, id: SocketId) -> Option<&Listen> {
@@ -92,11 +133,11 @@ impl Sockets {
         Some(SocketId(at as u16))
     }
 
-    /// The socket to send to `peer` by: the preferred one if its family fits, else the first that
-    /// does (spec 1.3, `mhomed` off).
+    /// The socket to send to `peer` by: the preferred one if transport and family fit, else the
+    /// first that does (spec 1.3, `mhomed` off).
     #[inline]
-    pub fn towards(&self, peer: SocketAddr, preferred: SocketId) -> Option<SocketId> {
-        let fits = |l: &Listen| l.addr.is_ipv4() == peer.is_ipv4();
+    pub fn towards(&self, peer: Remote, preferred: SocketId) -> Option<SocketId> {
+        let fits = |l: &Listen| l.proto == peer.proto && l.addr.is_ipv4() == peer.addr.is_ipv4();
         if self.get(preferred).is_some_and(fits) {
             return Some(preferred);
         }

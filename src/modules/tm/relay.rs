@@ -8,6 +8,7 @@ use sluice_engine::job::{Answer, Job};
 use sluice_engine::module::Wait;
 use sluice_engine::next_hop::{NextHop, reachable};
 use sluice_engine::run::Relaying;
+use sluice_engine::sockets::{Proto, Remote};
 use sluice_engine::{Ctx, Flow, Text, Value, carry, forward, relay};
 use sluice_sip::Method;
 
@@ -58,7 +59,7 @@ pub(super) fn start(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
     if let Some(place) = args.get(1).and_then(|place| place.text())
         && !aim_at(ctx, place)
     {
-        return Flow::Fail("t_relay(): a destination is `udp:host:port`");
+        return Flow::Fail("t_relay(): a destination is `udp:host:port` or `tcp:host:port`");
     }
     match ctx.message.method() {
         // spec 8.1: an ACK is not part of a transaction that is to be relayed.
@@ -90,16 +91,24 @@ pub(super) fn start(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
 fn aim_at(ctx: &mut Ctx<'_>, place: Text) -> bool {
     let Some(hop) = NextHop::of_text(ctx.bytes(place)) else { return false };
     let uri = match &hop {
-        NextHop::Addr(addr) => format!("sip:{addr}"),
-        NextHop::Name(name, port) => format!("sip:{name}:{port}"),
+        NextHop::Addr(to) => format!("sip:{}{}", to.addr, transport(to.proto)),
+        NextHop::Name(name, port, proto) => format!("sip:{name}:{port}{}", transport(*proto)),
     };
     let uri = ctx.keep(uri.as_bytes());
     let addr = match hop {
-        NextHop::Addr(addr) => Some(addr),
+        NextHop::Addr(to) => Some(to.addr).filter(|_| to.proto == Proto::Udp),
         NextHop::Name(..) => None,
     };
     ctx.set_destination(uri, addr);
     true
+}
+
+/// The parameter of a URI that names a transport; UDP goes without.
+const fn transport(proto: Proto) -> &'static str {
+    match proto {
+        Proto::Udp => "",
+        Proto::Tcp => ";transport=tcp",
+    }
 }
 
 /// Begins with the destination that is next.
@@ -126,27 +135,28 @@ fn seen(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], answer: &Answer) -> Flo
 
 fn aim(ctx: &mut Ctx<'_>) -> Flow {
     match NextHop::of_request(ctx) {
-        Some(NextHop::Addr(addr)) => send(ctx, addr),
-        Some(NextHop::Name(name, _)) => Flow::Suspend(Wait::Job(Job::Resolve(name)), resolved),
+        Some(NextHop::Addr(to)) => send(ctx, to),
+        Some(NextHop::Name(name, ..)) => Flow::Suspend(Wait::Job(Job::Resolve(name)), resolved),
         None => next(ctx, false),
     }
 }
 
 fn resolved(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], answer: &Answer) -> Flow {
-    let addr = match (NextHop::of_request(ctx), answer) {
-        (Some(NextHop::Name(_, port)), Answer::Addresses(addresses)) => {
-            reachable(ctx, addresses).map(|ip| SocketAddr::new(ip, port))
+    let to = match (NextHop::of_request(ctx), answer) {
+        (Some(NextHop::Name(_, port, proto)), Answer::Addresses(addresses)) => {
+            let ip = reachable(ctx, addresses, proto);
+            ip.map(|ip| Remote { proto, addr: SocketAddr::new(ip, port) })
         }
         _ => None,
     };
-    match addr {
-        Some(addr) => send(ctx, addr),
+    match to {
+        Some(to) => send(ctx, to),
         None => next(ctx, false),
     }
 }
 
-fn send(ctx: &mut Ctx<'_>, addr: SocketAddr) -> Flow {
-    let sent = ctx.run.transaction.is_some_and(|key| relay::send(ctx, key, addr));
+fn send(ctx: &mut Ctx<'_>, to: Remote) -> Flow {
+    let sent = ctx.run.transaction.is_some_and(|key| relay::send(ctx, key, to));
     next(ctx, sent)
 }
 
@@ -183,17 +193,20 @@ fn finish(ctx: &mut Ctx<'_>) -> Flow {
 
 fn relay_ack(ctx: &mut Ctx<'_>) -> Flow {
     match NextHop::of_request(ctx) {
-        Some(NextHop::Addr(addr)) => Flow::of(forward::request(ctx, addr)),
-        Some(NextHop::Name(name, _)) => Flow::Suspend(Wait::Job(Job::Resolve(name)), ack_resolved),
+        Some(NextHop::Addr(to)) => Flow::of(forward::request(ctx, to)),
+        Some(NextHop::Name(name, ..)) => Flow::Suspend(Wait::Job(Job::Resolve(name)), ack_resolved),
         None => Flow::Code(-4),
     }
 }
 
 fn ack_resolved(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], answer: &Answer) -> Flow {
-    let Some(NextHop::Name(_, port)) = NextHop::of_request(ctx) else { return Flow::FALSE };
+    let Some(NextHop::Name(_, port, proto)) = NextHop::of_request(ctx) else { return Flow::FALSE };
     let Answer::Addresses(addresses) = answer else { return Flow::Code(-4) };
-    match reachable(ctx, addresses) {
-        Some(ip) => Flow::of(forward::request(ctx, SocketAddr::new(ip, port))),
+    match reachable(ctx, addresses, proto) {
+        Some(ip) => {
+            let to = Remote { proto, addr: SocketAddr::new(ip, port) };
+            Flow::of(forward::request(ctx, to))
+        }
         None => Flow::Code(-6),
     }
 }

@@ -9,6 +9,7 @@ use sluice_engine::fault::Fault;
 use sluice_engine::job::{Answer, Job};
 use sluice_engine::module::{Function, Then, Wait};
 use sluice_engine::next_hop::{NextHop, reachable};
+use sluice_engine::sockets::Remote;
 use sluice_engine::{Ctx, Flow, Value, forward};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 
@@ -28,7 +29,7 @@ pub(super) const LIST: &[Function] = &[Function {
 }];
 
 /// Sends to an address, with the arguments of the call.
-pub(super) type Send = fn(&mut Ctx<'_>, &[Value], SocketAddr) -> Flow;
+pub(super) type Send = fn(&mut Ctx<'_>, &[Value], Remote) -> Flow;
 
 fn resolved(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value], answer: &Answer) -> Flow {
     found(ctx, args, answer, send)
@@ -40,20 +41,20 @@ fn resolved(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value], answer: &Answer)
 pub(super) fn address(ctx: &mut Ctx<'_>, args: &[Value], send: Send, then: Then) -> Flow {
     let given = args.first().and_then(|to| to.text());
     match ctx.known_hop().filter(|_| given.is_none()) {
-        Some(addr) => send(ctx, args, addr),
+        Some(addr) => send(ctx, args, Remote::udp(addr)),
         None => find(ctx, args, send, then),
     }
 }
 
 fn find(ctx: &mut Ctx<'_>, args: &[Value], send: Send, then: Then) -> Flow {
     match hop(ctx, args) {
-        Some(NextHop::Addr(addr)) => send(ctx, args, addr),
-        Some(NextHop::Name(name, _)) => Flow::Suspend(Wait::Job(Job::Resolve(name)), then),
+        Some(NextHop::Addr(to)) => send(ctx, args, to),
+        Some(NextHop::Name(name, ..)) => Flow::Suspend(Wait::Job(Job::Resolve(name)), then),
         None => {
             if ctx.next_hop().is_some_and(|uri| ctx.uri(uri).is_none()) {
                 ctx.note(Fault::RURI);
             }
-            Flow::Fail("there is nowhere to send to by UDP")
+            Flow::Fail("there is nowhere to send to by a transport of ours")
         }
     }
 }
@@ -63,10 +64,10 @@ pub(super) fn found(ctx: &mut Ctx<'_>, args: &[Value], answer: &Answer, send: Se
     let Answer::Addresses(addresses) = answer else {
         return Flow::Fail("the name to send to does not resolve");
     };
-    let Some(NextHop::Name(_, port)) = hop(ctx, args) else { return Flow::FALSE };
-    match reachable(ctx, addresses) {
-        Some(ip) => send(ctx, args, SocketAddr::new(ip, port)),
-        None => Flow::Fail("there is no socket of the address family to send to"),
+    let Some(NextHop::Name(_, port, proto)) = hop(ctx, args) else { return Flow::FALSE };
+    match reachable(ctx, addresses, proto) {
+        Some(ip) => send(ctx, args, Remote { proto, addr: SocketAddr::new(ip, port) }),
+        None => Flow::Fail("there is no socket of the transport and address family to send to"),
     }
 }
 
@@ -78,12 +79,12 @@ fn hop(ctx: &Ctx<'_>, args: &[Value]) -> Option<NextHop> {
     }
 }
 
-fn send(ctx: &mut Ctx<'_>, _: &[Value], addr: SocketAddr) -> Flow {
+fn send(ctx: &mut Ctx<'_>, _: &[Value], to: Remote) -> Flow {
     if !ctx.ruri_fits() {
         return Flow::Fail("forward() with a Request-URI that is empty or holds a blank");
     }
-    if forward::request(ctx, addr) {
+    if forward::request(ctx, to) {
         return Flow::TRUE;
     }
-    Flow::Fail("forward() found no socket of the destination's address family")
+    Flow::Fail("forward() found no socket of the destination's transport and address family")
 }

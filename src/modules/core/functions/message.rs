@@ -2,10 +2,10 @@
 //! `get_timestamp`.
 
 use std::any::Any;
-use std::net::SocketAddr;
 
 use sluice_engine::job::Answer;
 use sluice_engine::module::Function;
+use sluice_engine::sockets::Remote;
 use sluice_engine::{Ctx, Flow, Text, Value, forward};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 
@@ -62,12 +62,12 @@ fn sent(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value], answer: &Answer) -> 
     found(ctx, args, answer, send)
 }
 
-fn send(ctx: &mut Ctx<'_>, args: &[Value], addr: SocketAddr) -> Flow {
+fn send(ctx: &mut Ctx<'_>, args: &[Value], to: Remote) -> Flow {
     let lines = args.get(1).and_then(|lines| lines.text());
-    if forward::unchanged(ctx, addr, lines) {
+    if forward::unchanged(ctx, to, lines) {
         return Flow::TRUE;
     }
-    Flow::Fail("send() found no socket of the destination's address family")
+    Flow::Fail("send() found no socket of the destination's transport and address family")
 }
 
 fn construct(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {

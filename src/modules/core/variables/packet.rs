@@ -112,11 +112,11 @@ pub(in crate::core) fn find_socket(ctx: &Ctx<'_>, text: &[u8]) -> Option<SocketI
     }
     let text = std::str::from_utf8(text).ok()?;
     let (proto, addr) = text.split_once(':')?;
+    let proto = Proto::of_name(proto.as_bytes())?;
     let addr = match addr.parse::<SocketAddr>() {
         Ok(addr) => addr,
-        Err(_) => SocketAddr::new(addr.parse().ok()?, Proto::Udp.default_port()),
+        Err(_) => SocketAddr::new(addr.parse().ok()?, proto.default_port()),
     };
-    let proto = proto.eq_ignore_ascii_case("udp").then_some(Proto::Udp)?;
     ctx.shared.sockets.find(proto, addr)
 }
 
