@@ -1,4 +1,4 @@
-//! `sluice demo`, as the README shows it, but shorter and on another port.
+//! `sluice demo`, as the README shows it, but shorter and on other ports.
 
 use std::net::UdpSocket;
 
@@ -29,6 +29,24 @@ fn the_demo_ends_well_and_says_so() {
         let fair = |share: &Value| (share.as_f64().unwrap() - 25.0).abs() <= 3.0;
         assert!(shares.len() == 4 && shares.iter().all(fair), "{shares:?}");
     }
+}
+
+#[test]
+fn the_proxy_answers_the_calls_of_a_silent_destination_by_the_next() {
+    let port = ports(PORTS).to_string();
+    let args = ["demo", "proxy", "--seconds", "18", "--json", "--rate", "500", "--port", &port];
+    let ended = sluice(&args, "");
+    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+    let summary: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(summary["calls"]["answered"], 9_000);
+    assert_eq!(summary["calls"]["repeated"], 0);
+    assert!(summary["to_absent"].as_u64().unwrap() > 0, "it was tried");
+    let waited = summary["latency"]["max_us"].as_u64().unwrap();
+    assert!(waited >= 2_000_000, "the next one is tried when fr_timeout is over: {waited}");
+
+    let short = sluice(&["demo", "proxy", "--seconds", "14", "--port", &port], "");
+    assert_eq!(short.code, Some(255));
+    assert!(short.err.contains("this demo needs at least --seconds 15"), "{}", short.err);
 }
 
 #[test]

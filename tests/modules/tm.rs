@@ -308,7 +308,7 @@ fn the_proxy_of_the_examples_goes_on_to_the_next_destination() {
     let first = sent.iter().find(|one| one.first_line().starts_with("INVITE")).expect("relayed");
     assert!(first.text().contains("Record-Route: <sip:127.0.0.1;lr;ftag=1>"), "{}", first.text());
     let other = if first.to.port() == 5071 { "10.0.0.2:5072" } else { "10.0.0.1:5071" };
-    let sent = world.pass(5_100);
+    let sent = world.pass(2_100);
     let second = to(&sent, other)[0].clone();
     assert!(to(&sent, CALLER).is_empty(), "the caller hears of the last one only");
     let up = world.receive(other, reply(&second, "200 OK"));

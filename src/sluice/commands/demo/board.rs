@@ -3,6 +3,7 @@
 use sluice_traffic::agents::Snapshot;
 use sluice_traffic::report::{Percentiles, shares};
 
+use super::scene::{DESTINATIONS, Scene};
 use super::verdict::Verdict;
 use super::{Options, counts};
 use crate::serve::Gateway;
@@ -20,17 +21,17 @@ impl Board {
         Self { speaks, second: 0, answered: 0, received: Vec::new() }
     }
 
-    pub(super) fn begin(&self, gateway: &Gateway, options: &Options) {
+    pub(super) fn begin(&self, gateway: &Gateway, options: &Options, scene: &Scene) {
         if !self.speaks {
             return;
         }
         let workers = gateway.workers();
         let plural = if workers == 1 { "" } else { "s" };
         println!("{workers} worker{plural} {}", gateway.listening());
-        println!("examples/dispatcher/opensips.cfg, algorithm 0: hash over the Call-ID");
+        println!("{}, {}", scene.name, scene.about);
         println!("{} calls/s for {} s, each INVITE, ACK, BYE\n", options.rate, options.seconds);
         print!("  time  calls/s      p50      p99 |");
-        for n in 1..=super::DESTINATIONS {
+        for n in 1..=DESTINATIONS {
             print!("   :{}", options.port + 10 + n);
         }
         println!();
@@ -82,7 +83,7 @@ impl Board {
             let shares: Vec<String> = shares.iter().map(|s| format!("{s:.1} %")).collect();
             println!("shares, {name:<12} {}", shares.join("  "));
         }
-        println!("to the absent one after its removal: {}", verdict.to_absent);
+        println!("datagrams to the absent one: {}", verdict.to_absent);
         for problem in &verdict.problems {
             println!("PROBLEM: {problem}");
         }

@@ -1,7 +1,9 @@
-//! `sluice demo`: the gateway on `examples/dispatcher/`, four answering destinations and a caller
-//! in one process. In the middle of the run a destination is taken away and brought back.
+//! `sluice demo [WHICH]`: the gateway on an example, four answering destinations and a caller in
+//! one process. In the middle of the run a destination goes away and comes back; what is run, and
+//! what is expected then, is the scene of [`scene`].
 
 mod board;
+mod scene;
 mod verdict;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,7 +11,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use sluice_control::Dns;
 use sluice_control::mi::Params;
 use sluice_script::{Loader, SourceText, compile};
@@ -22,29 +24,15 @@ use crate::serve::listen::sockets;
 use crate::serve::script::Inputs;
 use crate::serve::{Gateway, Tuning, log};
 use board::Board;
+use scene::{ABSENT, DESTINATIONS, LOOK_MS, Scene, Which};
 use verdict::{Phases, Verdict};
-
-/// The example that the demo runs, as it stands.
-const SCRIPT: &str = include_str!("../../../../examples/dispatcher/opensips.cfg");
-const LIST: &str = include_str!("../../../../examples/dispatcher/dispatcher.list");
-
-/// Destinations of the example, on the ports 11 to 14 above the gateway's.
-const DESTINATIONS: u16 = 4;
-
-/// The destination that is taken away: the third.
-const ABSENT: usize = 2;
-
-/// Milliseconds between two looks at the agents.
-const LOOK_MS: u64 = 200;
-
-/// Looks between telling the dispatcher and switching the destination off: what was on its way to
-/// it is then answered, as in a planned maintenance. And as many between its return and the count
-/// of what it gets.
-const GRACE: u32 = 2;
 
 /// Arguments of `sluice demo`.
 #[derive(clap::Args, Debug)]
 pub struct Options {
+    /// What is shown
+    #[arg(value_enum, default_value = "dispatcher")]
+    which: Which,
     /// How long calls are made
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(3..=86_400))]
     seconds: u64,
@@ -62,16 +50,21 @@ pub struct Options {
     json: bool,
 }
 
-/// Runs the demo. The exit code is 0 only if every call that was due was answered, the shares are
-/// fair and nothing went to the absent destination.
+/// Runs the demo. The exit code is 0 only if every call that was due was answered, once, and the
+/// shares are those that the scene expects.
 ///
 /// # Errors
 /// Ports that are taken, above all.
 pub fn run(options: &Options) -> Result<ExitCode> {
+    let scene = options.which.scene();
+    if options.seconds < scene.least_seconds() {
+        bail!("this demo needs at least --seconds {}", scene.least_seconds());
+    }
     let _guard = log::start(1);
-    let mut gateway = start(options)?;
+    let mut gateway = start(options, scene)?;
     let uas = Uas::bind(UasConfig {
         listen: (1..=DESTINATIONS).map(|n| local(options.port + 10 + n)).collect(),
+        ringing: scene.ringing,
         ..UasConfig::default()
     })
     .context("the demo's destinations cannot start (another port: `sluice demo --port N`)")?;
@@ -83,16 +76,16 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         ..UacConfig::default()
     };
     config.calls = Some(config.calls_in(options.seconds));
-    let mut show = Show::new(&gateway, uas.presence(), options);
+    let mut show = Show::new(&gateway, uas.presence(), options, scene);
     let uac = Uac::bind(config)?;
-    show.board.begin(&gateway, options);
+    show.board.begin(&gateway, options, scene);
     let stop = AtomicBool::new(false);
     let report = agents::run(uac, uas, &stop, |snapshot| show.look(&snapshot))?;
     let Show { board, phases, failure, .. } = show;
     if let Some(failure) = failure {
         return Err(failure);
     }
-    let verdict = Verdict::of(&report, phases, &mut gateway, ABSENT);
+    let verdict = Verdict::of(&report, phases, &mut gateway, scene);
     gateway.stop();
     if options.json {
         println!("{}", serde_json::to_string_pretty(&verdict)?);
@@ -107,7 +100,7 @@ fn local(port: u16) -> SocketAddr {
 }
 
 /// The example's gateway, on another port when asked.
-fn start(options: &Options) -> Result<Gateway> {
+fn start(options: &Options, scene: &Scene) -> Result<Gateway> {
     struct NoFiles;
     impl Loader for NoFiles {
         fn read(&mut self, _: &str, _: &str) -> std::io::Result<SourceText> {
@@ -115,15 +108,14 @@ fn start(options: &Options) -> Result<Gateway> {
         }
     }
     let registry = crate::registry();
-    let name = "examples/dispatcher/opensips.cfg".to_owned();
-    let main = SourceText { name, text: SCRIPT.into() };
+    let main = SourceText { name: scene.name.to_owned(), text: scene.script.into() };
     let compiled = compile(main, &mut NoFiles, registry.as_ref(), Default::default());
     let errors = compiled.render(false);
     let script = compiled.script.ok_or_else(|| anyhow!(errors))?;
     let dns = Arc::new(Dns::from_system());
     let given = [format!("udp:{}", local(options.port))];
     let sockets = sockets(&script, &given, &|name| dns.addresses_now(name))?;
-    let list = list(options.port);
+    let list = list(scene.list, options.port);
     let files = Arc::new(move |_: &str| Ok(list.clone().into_bytes()));
     let inputs = Inputs { files, script: None };
     let tuning = Tuning { workers: options.workers, ..Tuning::default() };
@@ -132,8 +124,8 @@ fn start(options: &Options) -> Result<Gateway> {
 }
 
 /// The example's list, moved to the ports above `port`.
-fn list(port: u16) -> String {
-    (1..=DESTINATIONS).fold(LIST.to_owned(), |list, n| {
+fn list(list: &str, port: u16) -> String {
+    (1..=DESTINATIONS).fold(list.to_owned(), |list, n| {
         list.replace(&format!(":{}", 5070 + n), &format!(":{}", port + 10 + n))
     })
 }
@@ -144,6 +136,7 @@ struct Show<'a> {
     presence: Presence,
     address: String,
     third_us: u64,
+    scene: &'static Scene,
     step: Step,
     board: Board,
     phases: Phases,
@@ -156,19 +149,27 @@ enum Step {
     All,
     /// Told to the dispatcher; looks left before it is switched off.
     Leaving(u32),
+    /// Switched off; looks left before calls are counted.
+    Settling(u32),
     Absent,
-    /// Told to the dispatcher; looks left before its calls are counted.
+    /// Switched on; looks left before calls are counted.
     Returning(u32),
     Back,
 }
 
 impl<'a> Show<'a> {
-    fn new(gateway: &'a Gateway, presence: Presence, options: &Options) -> Self {
+    fn new(
+        gateway: &'a Gateway,
+        presence: Presence,
+        options: &Options,
+        scene: &'static Scene,
+    ) -> Self {
         Self {
             gateway,
             presence,
             address: format!("sip:{}", local(options.port + 11 + ABSENT as u16)),
             third_us: options.seconds * 1_000_000 / 3,
+            scene,
             step: Step::All,
             board: Board::new(!options.json),
             phases: Phases::default(),
@@ -183,23 +184,18 @@ impl<'a> Show<'a> {
         self.step = match self.step {
             Step::All if now_us >= self.third_us => {
                 self.phases.all = counts(destinations);
-                self.tell("i");
-                self.board.say(now_us, &format!("{} is taken out of the set", self.address));
-                Step::Leaving(GRACE)
+                self.leave(now_us)
             }
-            Step::Leaving(0) => {
-                self.presence.set(ABSENT, false);
+            Step::Leaving(0) => self.switch_off(now_us),
+            Step::Leaving(looks) => Step::Leaving(looks - 1),
+            Step::Settling(0) => {
                 self.phases.begin_absence = counts(destinations);
-                self.board.say(now_us, "and switched off: its calls go to the other three");
                 Step::Absent
             }
-            Step::Leaving(looks) => Step::Leaving(looks - 1),
+            Step::Settling(looks) => Step::Settling(looks - 1),
             Step::Absent if now_us >= 2 * self.third_us => {
                 self.phases.end_absence = counts(destinations);
-                self.presence.set(ABSENT, true);
-                self.tell("a");
-                self.board.say(now_us, &format!("{} is back", self.address));
-                Step::Returning(GRACE)
+                self.come_back(now_us)
             }
             Step::Returning(0) => {
                 self.phases.begin_back = counts(destinations);
@@ -208,6 +204,31 @@ impl<'a> Show<'a> {
             Step::Returning(looks) => Step::Returning(looks - 1),
             step => step,
         };
+    }
+
+    fn leave(&mut self, now_us: u64) -> Step {
+        if !self.scene.told {
+            return self.switch_off(now_us);
+        }
+        self.tell("i");
+        self.board.say(now_us, &format!("{} is taken out of the set", self.address));
+        Step::Leaving(self.scene.settle)
+    }
+
+    fn switch_off(&mut self, now_us: u64) -> Step {
+        self.presence.set(ABSENT, false);
+        let who = if self.scene.told { "and" } else { &self.address };
+        self.board.say(now_us, &format!("{who} {}", self.scene.switched_off));
+        Step::Settling(if self.scene.told { 0 } else { self.scene.settle })
+    }
+
+    fn come_back(&mut self, now_us: u64) -> Step {
+        self.presence.set(ABSENT, true);
+        if self.scene.told {
+            self.tell("a");
+        }
+        self.board.say(now_us, &format!("{} is back", self.address));
+        Step::Returning(self.scene.settle)
     }
 
     fn tell(&mut self, state: &str) {

@@ -1,4 +1,4 @@
-//! Whether the demo went as it must: all calls answered, fair shares, nothing to the absent one.
+//! Whether the demo went as it must: all calls answered, once, and shares as the scene expects.
 
 use serde::Serialize;
 use sluice_engine::counter::Counter;
@@ -6,6 +6,7 @@ use sluice_traffic::agents::Report;
 use sluice_traffic::report::{Percentiles, shares};
 
 use super::counts;
+use super::scene::{ABSENT, Scene};
 use crate::serve::Gateway;
 
 /// How far a share may be from fair, in percentage points.
@@ -16,7 +17,7 @@ const FAIR_POINTS: f64 = 3.0;
 pub(super) struct Phases {
     /// When the destination was taken out.
     pub all: Vec<u64>,
-    /// When it was switched off.
+    /// When it was switched off, and what was on its way before had arrived.
     pub begin_absence: Vec<u64>,
     /// When it came back.
     pub end_absence: Vec<u64>,
@@ -32,7 +33,7 @@ pub(super) struct Verdict {
     pub calls: Calls,
     pub latency: Percentiles,
     pub shares: Shares,
-    /// Datagrams that reached the absent destination after its removal.
+    /// Datagrams that reached the destination while it was switched off.
     pub to_absent: u64,
     /// The caller itself was too slow: the latencies are not the gateway's.
     pub generator_limited: bool,
@@ -46,10 +47,23 @@ pub(super) struct Verdict {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub(super) struct Calls {
     pub due: u64,
+    /// With a 2xx.
     pub answered: u64,
     pub completed: u64,
+    /// Replies that nobody waited for any more.
+    pub repeated: u64,
     pub timed_out: u64,
     pub not_begun: u64,
+}
+
+impl Calls {
+    /// All were answered, once. What stood between its answer and its end when its destination fell
+    /// silent cannot end well: a few milliseconds of calls.
+    fn are_well(&self, scene: &Scene) -> bool {
+        let broken = self.due.saturating_sub(self.completed);
+        let bound = if scene.told { 0 } else { self.due.div_ceil(1_000) };
+        self.answered == self.due && self.repeated == 0 && broken <= bound
+    }
 }
 
 /// Shares of the destinations in each phase, percent.
@@ -65,7 +79,7 @@ impl Verdict {
         report: &Report,
         phases: Phases,
         gateway: &mut Gateway,
-        absent: usize,
+        scene: &Scene,
     ) -> Self {
         let caller = &report.caller;
         let at_end = counts(&report.destinations);
@@ -74,14 +88,15 @@ impl Verdict {
             absent: percent(&phases.end_absence, &phases.begin_absence),
             back: percent(&at_end, &phases.begin_back),
         };
-        let destination = report.destinations.destinations.get(absent);
+        let destination = report.destinations.destinations.get(ABSENT);
         let mut verdict = Self {
             ok: false,
             problems: Vec::new(),
             calls: Calls {
                 due: caller.counts.due,
-                answered: caller.counts.answered_all(),
+                answered: caller.counts.answered[0],
                 completed: caller.counts.completed,
+                repeated: caller.counts.unexpected,
                 timed_out: caller.counts.timed_out,
                 not_begun: caller.counts.unsent,
             },
@@ -92,25 +107,31 @@ impl Verdict {
             hopped: gateway.count(Counter::Hopped),
             turn_p99_us: turns(gateway),
         };
-        verdict.judge(report.caller.all_answered(), absent);
+        verdict.judge(scene);
         verdict
     }
 
-    fn judge(&mut self, all_answered: bool, absent: usize) {
-        if !all_answered {
-            self.problems.push(format!("not every call was answered: {:?}", self.calls));
+    fn judge(&mut self, scene: &Scene) {
+        if !self.calls.are_well(scene) {
+            self.problems.push(format!("not every call was answered once: {:?}", self.calls));
         }
-        if self.to_absent > 0 {
-            self.problems.push(format!("{} datagrams to the absent destination", self.to_absent));
+        match (scene.told, self.to_absent) {
+            (true, 1..) => {
+                self.problems.push(format!("{} datagrams to the absent one", self.to_absent));
+            }
+            (false, 0) => self.problems.push("nobody called the silent one".to_owned()),
+            _ => {}
         }
-        let phases = [&self.shares.all, &self.shares.absent, &self.shares.back];
-        for (phase, shares) in phases.iter().enumerate() {
-            let there = |at: usize| phase != 1 || at != absent;
-            let present = (0..shares.len()).filter(|at| there(*at)).count();
-            let fair = |at: usize| if there(at) { 100.0 / present as f64 } else { 0.0 };
-            let unfair = |(at, share): (usize, &f64)| (share - fair(at)).abs() > FAIR_POINTS;
-            if shares.is_empty() || shares.iter().enumerate().any(unfair) {
-                self.problems.push(format!("unfair shares in phase {}: {shares:?}", phase + 1));
+        let fair = [25.0; 4];
+        let phases = [
+            (&self.shares.all, fair),
+            (&self.shares.absent, scene.absent),
+            (&self.shares.back, fair),
+        ];
+        for (phase, (shares, expected)) in (1..).zip(phases) {
+            let strays = |(share, fair): (&f64, f64)| (share - fair).abs() > FAIR_POINTS;
+            if shares.len() != expected.len() || shares.iter().zip(expected).any(strays) {
+                self.problems.push(format!("unfair shares in phase {phase}: {shares:?}"));
             }
         }
         self.ok = self.problems.is_empty();
@@ -131,13 +152,18 @@ fn turns(gateway: &mut Gateway) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scene::Which;
     use super::*;
 
-    fn verdict(all: &[f64], absent: &[f64], to_absent: u64) -> Verdict {
+    fn calls() -> Calls {
+        Calls { due: 9, answered: 9, completed: 9, repeated: 0, timed_out: 0, not_begun: 0 }
+    }
+
+    fn verdict(which: Which, all: &[f64], absent: &[f64], to_absent: u64) -> Verdict {
         let mut verdict = Verdict {
             ok: false,
             problems: Vec::new(),
-            calls: Calls { due: 9, answered: 9, completed: 9, timed_out: 0, not_begun: 0 },
+            calls: calls(),
             latency: Percentiles::default(),
             shares: Shares { all: all.into(), absent: absent.into(), back: all.into() },
             to_absent,
@@ -145,23 +171,48 @@ mod tests {
             hopped: 0,
             turn_p99_us: Vec::new(),
         };
-        verdict.judge(true, 2);
+        verdict.judge(which.scene());
         verdict
     }
 
     const FAIR: [f64; 4] = [25.5, 24.5, 26.0, 24.0];
     const THREE: [f64; 4] = [33.0, 34.0, 0.0, 33.0];
+    const NEXT: [f64; 4] = [24.0, 26.0, 0.0, 50.0];
 
     #[test]
     fn each_demand_can_fail() {
+        let verdict = |all: &[f64], absent: &[f64], to_absent| {
+            verdict(Which::Dispatcher, all, absent, to_absent)
+        };
         assert!(verdict(&FAIR, &THREE, 0).ok);
         assert!(!verdict(&FAIR, &THREE, 1).ok, "something went to the absent one");
         assert!(!verdict(&[29.0, 24.0, 23.5, 23.5], &THREE, 0).ok, "an unfair share");
         assert!(!verdict(&FAIR, &FAIR, 0).ok, "the absent one has a share");
         assert!(!verdict(&FAIR, &[], 0).ok, "there was no such phase");
-        let mut lost = verdict(&FAIR, &THREE, 0);
-        lost.judge(false, 2);
-        assert!(!lost.ok, "a call was not answered");
+        let spoilt = |calls| {
+            let mut verdict = verdict(&FAIR, &THREE, 0);
+            verdict.calls = calls;
+            verdict.judge(Which::Dispatcher.scene());
+            !verdict.ok
+        };
+        assert!(spoilt(Calls { answered: 8, ..calls() }), "a call was not answered");
+        assert!(spoilt(Calls { completed: 8, ..calls() }), "a call has not ended");
+        assert!(spoilt(Calls { repeated: 1, ..calls() }), "a call was answered twice");
+    }
+
+    #[test]
+    fn the_proxy_must_have_tried_the_silent_one_and_gone_on_to_the_next() {
+        assert!(verdict(Which::Proxy, &FAIR, &NEXT, 7).ok);
+        assert!(!verdict(Which::Proxy, &FAIR, &NEXT, 0).ok, "it was never called");
+        assert!(!verdict(Which::Proxy, &FAIR, &THREE, 7).ok, "the next one has not got its calls");
+    }
+
+    #[test]
+    fn calls_in_the_middle_may_break_when_a_destination_falls_silent() {
+        let proxy = Which::Proxy.scene();
+        let broken = |completed| Calls { due: 9_000, answered: 9_000, completed, ..calls() };
+        assert!(broken(8_991).are_well(proxy));
+        assert!(!broken(8_990).are_well(proxy));
     }
 
     #[test]
