@@ -6,6 +6,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use sluice_base::Now;
 use sluice_script::Script;
 use sluice_script::catalog::{ParamDef, Routes, SettingKind, Status, SubKind};
 use sluice_script::ir::{Assign, Index, RouteId, Setting};
@@ -212,7 +213,8 @@ pub struct Statistic {
 pub struct Command {
     /// Its old name, `ds_list`; the new one is `module:` and [`Command::short`].
     pub name: &'static str,
-    /// Its name after `module:`, `list`.
+    /// Its name after `module:`, `list`; with a colon, of a group that is not the module's
+    /// (`cache:store`), the whole new name.
     pub short: &'static str,
     /// One line of documentation.
     pub doc: &'static str,
@@ -220,6 +222,13 @@ pub struct Command {
     pub params: &'static [&'static str],
     /// Does it. Parameters are in the order of `params`.
     pub run: fn(&dyn SharedState, &[Option<&str>]) -> Result<serde_json::Value, CommandError>,
+}
+
+impl Command {
+    /// The two parts of its new name, in a module.
+    pub fn group_and_short(&self, module: &'static str) -> (&'static str, &'static str) {
+        self.short.split_once(':').unwrap_or((module, self.short))
+    }
 }
 
 /// A management command's refusal.
@@ -374,6 +383,9 @@ pub trait SharedState: Any + Send + Sync {
     /// Drops what reloads have left over, as far as no worker reads it any more. Called now and
     /// then on the control plane.
     fn sweep(&self) {}
+    /// Is told the moment about once a second, on the control plane: for what expires, and for
+    /// management commands, which have no clock.
+    fn tick(&self, _now: Now) {}
 }
 
 /// The state of a module that has none.

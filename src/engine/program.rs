@@ -150,6 +150,11 @@ impl Program {
         self.states.iter().flatten().for_each(|state| state.sweep());
     }
 
+    /// Tells modules the moment. To be called about once a second, on the control plane.
+    pub fn tick(&self, now: Now) {
+        self.states.iter().flatten().for_each(|state| state.tick(now));
+    }
+
     /// The tables.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry

@@ -90,7 +90,6 @@ pub static KNOWN: &[KnownModule] = &[
     later("config", &["config_set"], &["config"]),
     merged("event_route", "event_route{} is part of the core"),
     later("event_routing", &["subscribe_event", "notify_on_event"], &[]),
-    later("cachedb_local", CACHE, &[]),
     later("cachedb_redis", &["cache_raw_query"], &[]),
     later("cachedb_sql", &[], &[]),
     later("cachedb_memcached", &[], &[]),
@@ -170,7 +169,6 @@ pub static KNOWN: &[KnownModule] = &[
     merged("mi_html", "the management interface speaks JSON-RPC"),
     merged("lcr", "drouting does its work"),
     merged("siptrace", "tracer does its work"),
-    merged("localcache", "cachedb_local does its work"),
     merged("memcached", "cachedb_memcached does its work"),
     merged("pdt", "dialplan and drouting do its work"),
     merged("tlsops", "tls_mgm does its work"),
@@ -435,15 +433,6 @@ const ACC: Names = &[
 ];
 const AVPOPS: Names =
     &["avp_db_load", "avp_db_store", "avp_db_delete", "avp_db_query", "avp_pushto"];
-const CACHE: Names = &[
-    "cache_store",
-    "cache_fetch",
-    "cache_remove",
-    "cache_add",
-    "cache_sub",
-    "cache_counter_fetch",
-    "cache_remove_chunk",
-];
 const TLS_VARIABLES: Names = &[
     "tls_version",
     "tls_cipher_info",

@@ -7,6 +7,7 @@
 use sluice_engine::module::{KnownModule, Module};
 use sluice_script::catalog::Renamed;
 
+pub mod cachedb_local;
 pub mod cfgutils;
 pub mod core;
 pub mod dispatcher;
@@ -48,6 +49,7 @@ pub static MODULES: &[&Module] = &[
     &options::MODULE,
     &mathops::MODULE,
     &cfgutils::MODULE,
+    &cachedb_local::MODULE,
     &dispatcher::MODULE,
     &mi_fifo::MODULE,
 ];

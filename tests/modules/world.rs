@@ -100,6 +100,12 @@ impl World {
         (asked, plain(self.0.answer(answer)))
     }
 
+    /// Tells the modules the moment a second later, as the control plane does.
+    pub fn tick(&self) {
+        let mono_us = self.0.now.mono_us + 1_000_000;
+        self.0.program.tick(Now { mono_us, ..self.0.now });
+    }
+
     /// Runs a management command of a module.
     pub fn command(
         &self,

@@ -78,7 +78,8 @@ impl Management {
             let Some(state) = program.state(module.name) else { continue };
             commands.extend(module.commands.iter().map(|c| {
                 let run = Run::Module(c, Arc::clone(state));
-                Known::new(module.name, c.short, c.name, c.doc, c.params, run)
+                let (group, short) = c.group_and_short(module.name);
+                Known::new(group, short, c.name, c.doc, c.params, run)
             }));
         }
         let statistics = Statistics::new(program, workers);

@@ -63,7 +63,8 @@ fn page(module: &Module) -> String {
         section(&mut text, "Statistics", mi::CORE_STATISTICS, |s| (s.name.into(), s.doc.into()));
     }
     section(&mut text, "Management commands", module.commands, |c| {
-        (command(c.name, module.name, c.short, c.params), c.doc.into())
+        let (group, short) = c.group_and_short(module.name);
+        (command(c.name, group, short, c.params), c.doc.into())
     });
     if module.name == sluice_modules::CORE.name {
         section(&mut text, "Management commands", mi::CORE, |c| {

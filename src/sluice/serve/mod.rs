@@ -123,6 +123,7 @@ impl Gateway {
         let sampled = Arc::clone(&management);
         let sweep = Box::new(move || {
             swept.sweep();
+            swept.tick(clock.now());
             sampled.sample();
         });
         let control = Control::start(dns, wakers.clone(), sweep, service)?;

@@ -30,6 +30,7 @@ const SHOWN: &[&str] = &[
     "uri",
     "options",
     "mathops",
+    "cachedb_local",
     "cfgutils",
     "dispatcher",
 ];
