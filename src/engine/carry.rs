@@ -25,15 +25,21 @@ pub fn save(ctx: &mut Ctx<'_>, key: Key) {
     }
 }
 
-/// A failure route begins with these changes of the request, those made so far (spec 8.1).
+/// A failure route, if one is armed, begins with these changes of the request, those made so far
+/// (spec 8.1).
 pub fn freeze(ctx: &mut Ctx<'_>, key: Key) {
+    if ctx.local.tm.get(key).is_none_or(|transaction| transaction.armed.failure.is_none()) {
+        return;
+    }
     let own = |text: Text| -> Box<[u8]> { ctx.bytes(text).into() };
-    let record = ctx.run.record.map(|record| KeptRecord {
-        preset: record.preset.map(|(first, second)| (own(first), second.map(own))),
-        user: record.user.map(own),
-        from_tag: record.from_tag,
-        text: record.text.map(own),
-        double: record.double,
+    let record = ctx.run.record.map(|record| {
+        Box::new(KeptRecord {
+            preset: record.preset.map(|(first, second)| (own(first), second.map(own))),
+            user: record.user.map(own),
+            from_tag: record.from_tag,
+            text: record.text.map(own),
+            double: record.double,
+        })
     });
     if let Some(transaction) = ctx.local.tm.get_mut(key) {
         transaction.script.record = record;

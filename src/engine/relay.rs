@@ -84,9 +84,16 @@ pub fn arm(ctx: &mut Ctx<'_>, change: impl FnOnce(&mut Armed), route: Option<Rou
         return;
     }
     let key = ctx.run.transaction.or(ctx.run.branch.map(|branch| branch.key));
-    match key.and_then(|key| ctx.local.tm.get_mut(key)) {
-        Some(transaction) => change(&mut transaction.armed),
-        None => change(&mut ctx.run.armed),
+    let Some((key, transaction)) = key.and_then(|key| Some((key, ctx.local.tm.get_mut(key)?)))
+    else {
+        return change(&mut ctx.run.armed);
+    };
+    change(&mut transaction.armed);
+    // A failure route that is armed when the request has gone out begins with the changes as they
+    // are now.
+    let relays = matches!(ctx.run.kind, RouteKind::Request | RouteKind::Failure);
+    if relays && !transaction.branches.is_empty() {
+        carry::freeze(ctx, key);
     }
 }
 

@@ -7,6 +7,8 @@ use sluice_engine::Output;
 use sluice_engine::worker::Batch;
 use sluice_tests::world::{Plan, World};
 
+mod transactions;
+
 const INVITE: &str = include_str!("../../bench/data/invite.sip");
 const BATCH: usize = 64;
 const WARM_UP: usize = 100;

@@ -372,3 +372,15 @@ fn a_request_that_finds_no_place_to_wait_leaves_no_transaction() {
         assert_eq!(world.count(Counter::ParkRefused), refused);
     }
 }
+
+#[test]
+fn a_failure_route_that_is_armed_behind_the_relaying_has_the_changes_too() {
+    let mut world = with(
+        "route {\n  $du = \"sip:10.0.0.1:5071\"; append_hf(\"X-Main: yes\\r\\n\");\n\
+        t_relay(); t_on_failure(\"next\");\n}\n\
+        failure_route[next] { $du = \"sip:10.0.0.2:5072\"; t_relay(); }\n",
+    );
+    let first = world.receive(CALLER, invite())[1].clone();
+    let sent = world.receive(CALLEE, reply(&first, "486 Busy Here"));
+    assert!(to(&sent, "10.0.0.2:5072")[0].text().contains("X-Main: yes"));
+}

@@ -68,6 +68,8 @@ impl Tm {
         branch.request.interval_ms = times.t1_ms;
         branch.request.resend = Some(timer(times.t1_ms, Purpose::Resend(number)));
         branch.request.expire = Some(timer(times.first_ms, Purpose::Expire(number)));
+        // Mostly there is one only: room for four would be a waste.
+        transaction.branches.reserve_exact(1);
         transaction.branches.push(branch);
     }
 

@@ -79,12 +79,13 @@ pub struct ScriptState {
     pub avps: Vec<(KeptKey, Kept)>,
     /// Message flags by slot.
     pub flags: u32,
-    /// The changes of the request route; a failure route begins with them.
+    /// The changes of the request route; a failure route begins with them. Only where there is
+    /// one, as the next two.
     pub patches: Patches,
     /// What Max-Forwards becomes.
     pub max_forwards: Option<u32>,
     /// What is to be recorded as Record-Route.
-    pub record: Option<KeptRecord>,
+    pub record: Option<Box<KeptRecord>>,
 }
 
 /// A [`crate::record::Record`] that outlives its run.
