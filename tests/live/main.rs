@@ -8,6 +8,7 @@
 
 mod ask;
 mod check;
+mod contexts;
 mod demo;
 mod dispatch;
 mod editions;

@@ -5,6 +5,7 @@
 mod aside;
 mod cachedb_local;
 mod cfgutils;
+mod contexts;
 mod core;
 mod dispatcher;
 mod dispatcher_examples;

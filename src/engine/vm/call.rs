@@ -5,7 +5,7 @@ use sluice_script::ir::{
     Assign, Constant, Context, FunctionId, Index, ReferenceId, RouteId, Sub, TransformId,
 };
 
-use super::{Barrier, Machine, Pending, States, Step, eval, reference};
+use super::{Barrier, Machine, Pending, States, Step, eval, other, reference};
 use crate::context::Ctx;
 use crate::job::Answer;
 use crate::module::{Apply, Asked, Flow, Function, Name, Subject, Then};
@@ -244,9 +244,13 @@ fn digits(ctx: &Ctx<'_>, value: Value) -> Option<i64> {
     std::str::from_utf8(ctx.bytes(value.text()?)).ok()?.trim().parse().ok()
 }
 
-/// Takes name and index of a reference, popping what was pushed for them. `None`: the index is no
-/// number, or the message that the reference means is not there.
-fn subject(machine: &mut Machine, ctx: &mut Ctx<'_>, id: ReferenceId) -> Option<(u16, Subject)> {
+/// Takes name and index of a reference, popping what was pushed for them, and says whether it means
+/// the run's own message. `None`: the index is no number.
+fn subject(
+    machine: &mut Machine,
+    ctx: &mut Ctx<'_>,
+    id: ReferenceId,
+) -> Option<(u16, Subject, bool)> {
     let reference = reference(ctx, id)?;
     let index = match reference.index {
         Index::Dynamic => machine.pop().int().map(|n| Index::At(n.clamp(-0x7FFF, 0x7FFF) as i32)),
@@ -261,7 +265,6 @@ fn subject(machine: &mut Machine, ctx: &mut Ctx<'_>, id: ReferenceId) -> Option<
             Name::Text(ctx.to_text(value))
         }
     };
-    // Only the run's own message is at hand: `$(<request>..)` over a reply finds none.
     let here = match reference.context {
         Context::Current => true,
         Context::Request => ctx.message.is_request(),
@@ -271,13 +274,13 @@ fn subject(machine: &mut Machine, ctx: &mut Ctx<'_>, id: ReferenceId) -> Option<
         ctx.complain("an index is a number");
         return None;
     };
-    here.then_some((reference.variable.0, Subject { name, index }))
+    Some((reference.variable.0, Subject { name, index }, here))
 }
 
 /// Pushes a variable itself. What its dynamic parts are now is kept until the call delivers.
 pub(super) fn refer(machine: &mut Machine, ctx: &mut Ctx<'_>, id: ReferenceId) {
     if reference(ctx, id).is_some_and(|reference| reference.is_dynamic()) {
-        let Some((_, subject)) = subject(machine, ctx, id) else {
+        let Some((_, subject, true)) = subject(machine, ctx, id) else {
             return machine.stack.push(Value::Null);
         };
         ctx.run.referred.retain(|(other, _)| *other != id);
@@ -294,18 +297,17 @@ pub(super) fn load(
     states: &mut States,
     id: ReferenceId,
 ) {
-    let value = match subject(machine, ctx, id) {
-        Some((variable, subject)) => match registry.variable_by_id(variable) {
-            Some((module, variable)) => {
-                let subject = registry.settle(ctx, variable, subject);
-                let state = states.get_mut(module);
-                state.map_or(Value::Null, |state| (variable.get)(ctx, state.as_mut(), subject))
-            }
-            None => Value::Null,
-        },
-        None => Value::Null,
-    };
-    machine.stack.push(value);
+    let found = subject(machine, ctx, id);
+    let value = found.and_then(|(variable, subject, here)| {
+        let (module, variable) = registry.variable_by_id(variable)?;
+        let subject = registry.settle(ctx, variable, subject);
+        let state = states.get_mut(module)?.as_mut();
+        if here {
+            return Some((variable.get)(ctx, state, subject));
+        }
+        other::read(ctx, state, variable, subject)
+    });
+    machine.stack.push(value.unwrap_or_default());
 }
 
 /// Pops a value and assigns it.
@@ -320,10 +322,10 @@ pub(super) fn store(
     let value = machine.pop();
     let done = match (subject(machine, ctx, id), value) {
         (_, Value::Invalid) => Err("the old value stays"),
-        (Some((variable, subject)), value) => {
+        (Some((variable, subject, true)), value) => {
             assign(ctx, registry, states, variable, subject, op, value)
         }
-        (None, _) => Err("there is no such variable here"),
+        _ => Err("there is no such variable here"),
     };
     ctx.run.code = match done {
         Ok(()) => 1,

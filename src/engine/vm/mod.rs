@@ -10,6 +10,7 @@ mod compare;
 mod constant;
 mod detach;
 mod eval;
+mod other;
 mod watch;
 
 use std::any::Any;
