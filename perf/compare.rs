@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use sluice_perf::call::load::Calls;
 use sluice_perf::load::{Load, Shot};
 use sluice_perf::measure::{Times, hold, measure};
-use sluice_perf::picture;
-use sluice_perf::report::{Row, csv, median_of, table};
-use sluice_perf::subject::{DESTINATION_PORTS, LISTEN, Place, Subject};
+use sluice_perf::report::{COLUMNS, Column, Cost, Row, csv, median_of, table};
+use sluice_perf::subject::{DESTINATION_PORTS, LISTEN, Place, Subject, Work};
+use sluice_perf::{call, picture};
 
 /// Multiples of Kamailio's highest rate: what Sluice has to hold, and what the generator has to
 /// have shown on the reference forwarder for that to mean something.
@@ -24,27 +25,37 @@ const HOLD: (f64, f64) = (1.5, 1.8);
 /// Compares what a message costs.
 #[derive(Parser)]
 struct Options {
+    /// What the subjects do.
+    #[arg(long, value_enum, default_value = "dispatch")]
+    work: Work,
     /// Rounds; each measures every subject once.
     #[arg(long, default_value_t = 5)]
     rounds: u32,
-    /// Seconds of saturation, and of each latency.
+    /// Seconds of saturation, and of each latency or of the common rate.
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
-    /// Seconds of one probe of the search for the highest rate.
-    #[arg(long, default_value_t = 2.0)]
-    probe_seconds: f64,
-    /// Seconds for which Sluice has to hold 1.5 times Kamailio's highest rate; 0 leaves it out.
-    #[arg(long, default_value_t = 30.0)]
-    hold_seconds: f64,
     /// Only these, separated by commas.
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Subject>,
+    /// dispatch: seconds of one probe of the search for the highest rate.
+    #[arg(long, default_value_t = 2.0)]
+    probe_seconds: f64,
+    /// dispatch: seconds for which Sluice has to hold 1.5 times Kamailio's highest rate; 0 leaves
+    /// it out.
+    #[arg(long, default_value_t = 30.0)]
+    hold_seconds: f64,
+    /// call: calls a second at which all subjects are compared.
+    #[arg(long, default_value_t = 5_000)]
+    calls_per_second: u32,
+    /// call: seconds of calls before each shot; finished transactions are kept for 5.
+    #[arg(long, default_value_t = 6.0)]
+    settle_seconds: f64,
     /// The processor that the subjects run on.
     #[arg(long, default_value_t = 0)]
     processor: usize,
     /// Where the scripts, lists and logs of the run go.
     #[arg(long)]
-    work: PathBuf,
+    folder: PathBuf,
     /// The folder with the peers' scripts.
     #[arg(long)]
     sources: PathBuf,
@@ -62,42 +73,70 @@ fn main() -> Result<()> {
     let place = Place {
         sources: options.sources.clone(),
         programs: own.parent().context("a folder")?.to_owned(),
-        work: options.work.clone(),
+        folder: options.folder.clone(),
         processor: options.processor,
+        work: options.work,
     };
-    fs::create_dir_all(&place.work)?;
-    let mut load = Load::open(LISTEN.parse()?, &DESTINATION_PORTS)?;
-    let rows = rounds(&options, &place, &mut load)?;
-    println!("{}", table(&rows));
-    record(&options, &rows)?;
-    holds(&options, &place, &mut load, &rows)
+    fs::create_dir_all(&place.folder)?;
+    match options.work {
+        Work::Dispatch => dispatch(&options, &place),
+        Work::Call => calls(&options, &place),
+    }
 }
 
-/// Every subject in every round; each round begins with another one.
-fn rounds(options: &Options, place: &Place, load: &mut Load) -> Result<Vec<Row>> {
-    use Subject::{Kamailio, Reference, ReferenceC, Sluice};
-    let mut subjects = match options.only.as_slice() {
-        [] => vec![Reference, ReferenceC, Kamailio, Sluice],
-        only => only.to_vec(),
-    };
+/// Messages without state: the highest rate, time a message above it, latency below.
+fn dispatch(options: &Options, place: &Place) -> Result<()> {
+    let mut load = Load::open(LISTEN.parse()?, &DESTINATION_PORTS)?;
     let times = Times {
         probe: Duration::try_from_secs_f64(options.probe_seconds)?,
         shot: Duration::try_from_secs_f64(options.seconds)?,
     };
     let mut rates = BTreeMap::new();
+    let rows = rounds(options, |round, subject| {
+        let last = rates.get(&subject).copied();
+        let row = measure(round, subject, place, &mut load, times, last)?;
+        rates.insert(subject, row.rate);
+        Ok((row, format!("{} messages/s without loss", row.rate)))
+    })?;
+    println!("{}", table(&rows, COLUMNS));
+    record(options, &rows, COLUMNS, "Stateless dispatch")?;
+    holds(options, place, &mut load, &rows)
+}
+
+/// Complete calls: time a message at one rate for all, and when saturated.
+fn calls(options: &Options, place: &Place) -> Result<()> {
+    let mut load = Calls::open(LISTEN.parse()?, &DESTINATION_PORTS)?;
+    let times = call::measure::Times {
+        settle: Duration::try_from_secs_f64(options.settle_seconds)?,
+        shot: Duration::try_from_secs_f64(options.seconds)?,
+        rate: options.calls_per_second,
+    };
+    let rows = rounds(options, |round, subject| {
+        let row = call::measure::measure(round, subject, place, &mut load, times)?;
+        Ok((row, format!("{:.0} calls/s, {:?}", row.rate, row.troubles)))
+    })?;
+    println!("{}", table(&rows, call::report::COLUMNS));
+    record(options, &rows, call::report::COLUMNS, "Complete calls")
+}
+
+/// Every subject in every round; each round begins with another one. `one` measures and says in
+/// words what else it found.
+fn rounds<R: Cost>(
+    options: &Options,
+    mut one: impl FnMut(u32, Subject) -> Result<(R, String)>,
+) -> Result<Vec<R>> {
+    use Subject::{Kamailio, Reference, ReferenceC, Sluice};
+    let mut subjects = match options.only.as_slice() {
+        [] => vec![Reference, ReferenceC, Kamailio, Sluice],
+        only => only.to_vec(),
+    };
     let mut rows = Vec::new();
     for round in 1..=options.rounds {
         for subject in &subjects {
-            let last = rates.get(subject).copied();
-            let row = measure(round, *subject, place, load, times, last)
-                .with_context(|| format!("round {round}, {}", subject.name()))?;
-            println!(
-                "round {round}: {:<12} {:.2} us a message, {} messages/s without loss",
-                subject.name(),
-                row.cpu_us(),
-                row.rate
-            );
-            rates.insert(*subject, row.rate);
+            let name = subject.name();
+            let (row, found) =
+                one(round, *subject).with_context(|| format!("round {round}, {name}"))?;
+            println!("round {round}: {name:<12} {:.2} us a message, {found}", row.cpu_us());
             rows.push(row);
         }
         subjects.rotate_left(1);
@@ -105,11 +144,18 @@ fn rounds(options: &Options, place: &Place, load: &mut Load) -> Result<Vec<Row>>
     Ok(rows)
 }
 
-fn record(options: &Options, rows: &[Row]) -> Result<()> {
+fn record<R: Cost>(
+    options: &Options,
+    rows: &[R],
+    columns: &[Column<R>],
+    title: &str,
+) -> Result<()> {
     if let Some(folder) = options.output.parent() {
         fs::create_dir_all(folder)?;
     }
-    let text = [("csv", csv(&options.machine, rows)), ("svg", picture::draw(rows)?)];
+    let title = format!("{title}: CPU time a message, saturated, median and rounds");
+    let text =
+        [("csv", csv(&options.machine, rows, columns)), ("svg", picture::draw(rows, &title)?)];
     for (suffix, text) in text {
         let path = options.output.with_extension(suffix);
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;

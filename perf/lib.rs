@@ -7,11 +7,14 @@
 
 #[allow(unsafe_code, reason = "makes its system calls itself")]
 pub mod batch;
+pub mod call;
 pub mod forwarder;
 pub mod load;
 pub mod measure;
 pub mod picture;
 pub mod report;
+pub mod schedule;
 pub mod search;
 pub mod subject;
+pub mod template;
 pub mod usage;

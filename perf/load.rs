@@ -14,21 +14,17 @@ use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
 
 use crate::batch::{Address, BATCH, Batch, open};
+use crate::schedule::Schedule;
+use crate::template::{INVITE_BYTES, SHOT, Template, number_at};
 use crate::usage;
 
-/// Bytes of a message.
-pub const MESSAGE_BYTES: usize = 900;
-/// Digits of a number; the first three tell one shot from another.
-const DIGITS: usize = 12;
-/// Numbers of one shot, at most: a thousand million.
-const SHOT: u64 = 1_000_000_000;
 /// Silence after which what is missing is lost.
 const SILENCE: Duration = Duration::from_millis(300);
 /// The longest latency that is told apart, nanoseconds.
 const LONGEST_NS: u64 = 10_000_000_000;
 /// A generator whose last message is later than this share of the schedule was the limit.
 const LATE_SHARE: f64 = 0.01;
-/// The text before and behind the number where it stands first.
+/// The text before the number where it stands first.
 const FIRST: &str = "INVITE sip:";
 
 /// The source socket, the destinations, and a batch for each way.
@@ -93,7 +89,7 @@ impl Load {
             to: to.into(),
             outgoing: Batch::new(),
             incoming: Batch::new(),
-            template: Template::new(to, port),
+            template: Template::invite(to, port),
             shots: 0,
         })
     }
@@ -139,7 +135,7 @@ impl Load {
         for at in 0..count {
             let number = self.shots * SHOT + next + at as u64;
             self.template.write(number, self.outgoing.slot(at));
-            self.outgoing.address(at, MESSAGE_BYTES, self.to);
+            self.outgoing.address(at, INVITE_BYTES, self.to);
         }
         self.outgoing.send_train(&self.source, count)?;
         Ok(count as u64)
@@ -170,85 +166,9 @@ impl Load {
     }
 }
 
-/// When each message is due.
-struct Schedule {
-    start: Instant,
-    rate: u32,
-    total: u64,
-}
-
-impl Schedule {
-    /// How many are due by now.
-    fn due(&self) -> u64 {
-        let elapsed_ns = self.start.elapsed().as_nanos();
-        let due = elapsed_ns * u128::from(self.rate) / 1_000_000_000;
-        u64::try_from(due).unwrap_or(u64::MAX).min(self.total)
-    }
-
-    /// When this one is due.
-    fn time_of(&self, number: u64) -> Instant {
-        let after_ns = u128::from(number) * 1_000_000_000 / u128::from(self.rate);
-        self.start + Duration::from_nanos(u64::try_from(after_ns).unwrap_or(u64::MAX))
-    }
-}
-
-/// A message of [`MESSAGE_BYTES`] with places for its number.
-struct Template {
-    bytes: Vec<u8>,
-    places: Vec<usize>,
-}
-
-impl Template {
-    fn new(to: SocketAddrV4, source_port: u16) -> Self {
-        let number = "0".repeat(DIGITS);
-        let head = format!(
-            "{FIRST}{number}@example.com SIP/2.0\r\n\
-             Via: SIP/2.0/UDP 127.0.0.1:{source_port};branch=z9hG4bK-{number};rport\r\n\
-             Max-Forwards: 70\r\n\
-             From: \"Caller\" <sip:caller@{to}>;tag={number}\r\n\
-             To: <sip:{number}@example.com>\r\n\
-             Call-ID: {number}@127.0.0.1\r\n\
-             CSeq: 1 INVITE\r\n\
-             Contact: <sip:caller@127.0.0.1:{source_port}>\r\n\
-             User-Agent: perf\r\n\
-             Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE\r\n\
-             Content-Type: application/sdp\r\n"
-        );
-        let sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
-                   m=audio 40000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\n\
-                   a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n\
-                   a=fmtp:101 0-15\r\n";
-        // An attribute of the right length makes the message the size it shall have.
-        let fixed = head.len() + "Content-Length: 000\r\n\r\n".len();
-        let body = MESSAGE_BYTES.saturating_sub(fixed);
-        let pad = body.saturating_sub(sdp.len() + "a=x-pad:\r\n".len());
-        let text =
-            format!("{head}Content-Length: {body:03}\r\n\r\n{sdp}a=x-pad:{}\r\n", "x".repeat(pad));
-        let places = text.match_indices(&number).map(|(at, _)| at).collect();
-        Self { bytes: text.into_bytes(), places }
-    }
-
-    /// Writes one message; equal numbers make equal messages.
-    fn write(&self, number: u64, to: &mut [u8]) {
-        to[..self.bytes.len()].copy_from_slice(&self.bytes);
-        let mut digits = [b'0'; DIGITS];
-        let mut rest = number;
-        for digit in digits.iter_mut().rev() {
-            *digit = b'0' + (rest % 10) as u8;
-            rest /= 10;
-        }
-        for place in &self.places {
-            to[*place..*place + DIGITS].copy_from_slice(&digits);
-        }
-    }
-}
-
 /// The number in a message's request URI.
 fn number_of(message: &[u8]) -> Option<u64> {
-    let digits = message.get(FIRST.len()..FIRST.len() + DIGITS)?;
-    digits.iter().try_fold(0, |number: u64, digit| {
-        digit.is_ascii_digit().then(|| number * 10 + u64::from(digit - b'0'))
-    })
+    number_at(message, FIRST.len())
 }
 
 #[cfg(test)]
@@ -258,29 +178,6 @@ mod tests {
 
     fn to(port: u16) -> SocketAddrV4 {
         SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)
-    }
-
-    #[test]
-    fn a_message_has_its_size_and_its_number_everywhere() {
-        let template = Template::new(to(5080), 45_678);
-        let mut bytes = vec![0; 2_048];
-        template.write(7_000_000_123, &mut bytes);
-        let text = std::str::from_utf8(&bytes[..MESSAGE_BYTES]).expect("text");
-        assert_eq!(template.bytes.len(), MESSAGE_BYTES);
-        assert_eq!(text.matches("007000000123").count(), 5);
-        assert_eq!(number_of(text.as_bytes()), Some(7_000_000_123));
-        let (head, body) = text.split_once("\r\n\r\n").expect("a body");
-        assert!(head.contains(&format!("Content-Length: {}", body.len())), "{text}");
-        assert_eq!(number_of(b"OPTIONS sip:bob@example.com"), None);
-    }
-
-    #[test]
-    fn the_schedule_keeps_its_rate() {
-        let start = Instant::now();
-        let schedule = Schedule { start, rate: 30_000, total: 60_000 };
-        assert_eq!(schedule.time_of(30_000) - start, Duration::from_secs(1));
-        let past = Schedule { start: start - Duration::from_secs(1), rate: 30_000, total: 60_000 };
-        assert!((30_000..=60_000).contains(&past.due()));
     }
 
     #[test]

@@ -5,21 +5,21 @@
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 
-use crate::report::{Row, median_of, subjects};
+use crate::report::{Cost, median_of, subjects};
 
 /// Size of the picture, pixels.
 const SIZE: (u32, u32) = (900, 480);
 /// Half a bar's width; subjects are 1 apart.
 const HALF_BAR: f64 = 0.3;
 
-/// Draws the run.
+/// Draws a run: a picture with this title.
 ///
 /// # Errors
 /// When the drawing library refuses.
-pub fn draw(rows: &[Row]) -> Result<String> {
+pub fn draw<R: Cost>(rows: &[R], title: &str) -> Result<String> {
     let mut svg = String::new();
     let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-    paint(&area, rows).map_err(|error| anyhow!("cannot draw: {error}"))?;
+    paint(&area, rows, title).map_err(|error| anyhow!("cannot draw: {error}"))?;
     drop(area);
     Ok(svg)
 }
@@ -27,12 +27,12 @@ pub fn draw(rows: &[Row]) -> Result<String> {
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 type Painted = Result<(), Box<dyn std::error::Error>>;
 
-fn paint(area: &Area<'_>, rows: &[Row]) -> Painted {
+fn paint<R: Cost>(area: &Area<'_>, rows: &[R], title: &str) -> Painted {
     area.fill(&WHITE)?;
     let subjects = subjects(rows);
-    let top = rows.iter().map(Row::cpu_us).fold(1.0, f64::max) * 1.15;
+    let top = rows.iter().map(R::cpu_us).fold(1.0, f64::max) * 1.15;
     let mut chart = ChartBuilder::on(area)
-        .caption("CPU time a message, saturated: median and rounds", ("sans-serif", 20))
+        .caption(title, ("sans-serif", 20))
         .margin(16)
         .x_label_area_size(36)
         .y_label_area_size(56)
@@ -51,8 +51,8 @@ fn paint(area: &Area<'_>, rows: &[Row]) -> Painted {
         .draw()?;
     for (at, subject) in subjects.iter().enumerate() {
         let x = at as f64;
-        let user = median_of(rows, *subject, |row| row.user_us);
-        let all = median_of(rows, *subject, Row::cpu_us);
+        let user = median_of(rows, *subject, |row| row.user_system_us().0);
+        let all = median_of(rows, *subject, R::cpu_us);
         let (left, right) = (x - HALF_BAR, x + HALF_BAR);
         let system_bar = [(left, user), (right, all)];
         chart.draw_series([
@@ -61,7 +61,7 @@ fn paint(area: &Area<'_>, rows: &[Row]) -> Painted {
         ])?;
         let label = format!("{all:.2} (user {user:.2})");
         chart.draw_series([Text::new(label, (left, all + top * 0.04), ("sans-serif", 14))])?;
-        let own = rows.iter().filter(|row| row.subject == *subject);
+        let own = rows.iter().filter(|row| row.subject() == *subject);
         chart.draw_series(own.map(|row| Circle::new((x, row.cpu_us()), 3, BLACK.filled())))?;
     }
     area.present()?;
@@ -82,8 +82,8 @@ mod tests {
             row(2, Subject::Reference, 3.1),
             row(2, Subject::Sluice, 4.1),
         ];
-        let svg = draw(&rows).expect("drawn");
-        assert!(svg.contains("reference") && svg.contains("sluice"));
+        let svg = draw(&rows, "dispatch").expect("drawn");
+        assert!(svg.contains("dispatch") && svg.contains("reference") && svg.contains("sluice"));
         assert_eq!(svg.matches("<circle").count(), rows.len());
         assert!(svg.trim_end().ends_with("</svg>"));
     }

@@ -40,33 +40,76 @@ pub struct Row {
     pub memory: Memory,
 }
 
-impl Row {
+/// What a subject cost in a round, whatever the work was.
+pub trait Cost: Copy {
+    /// The round, from 1.
+    fn round(&self) -> u32;
+    /// Who.
+    fn subject(&self) -> Subject;
+    /// Processor time a message when saturated, in the program and in the kernel; microseconds.
+    fn user_system_us(&self) -> (f64, f64);
+    /// Whether the generator was the limit.
+    fn generator_bound(&self) -> bool;
+
     /// Processor time a message in all.
-    pub fn cpu_us(&self) -> f64 {
-        self.user_us + self.system_us
+    fn cpu_us(&self) -> f64 {
+        let (user, system) = self.user_system_us();
+        user + system
     }
 }
 
+impl Cost for Row {
+    fn round(&self) -> u32 {
+        self.round
+    }
+
+    fn subject(&self) -> Subject {
+        self.subject
+    }
+
+    fn user_system_us(&self) -> (f64, f64) {
+        (self.user_us, self.system_us)
+    }
+
+    fn generator_bound(&self) -> bool {
+        self.generator_bound
+    }
+}
+
+/// A further column: its title, what it shows of a row, with how many decimals.
+pub type Column<R> = (&'static str, fn(&R) -> f64, usize);
+
+/// The columns of the stateless work.
+pub const COLUMNS: &[Column<Row>] = &[
+    ("msgs/s", |row| f64::from(row.rate), 0),
+    ("p50@30%", |row| row.at_30.p50_us, 1),
+    ("p99@30%", |row| row.at_30.p99_us, 1),
+    ("p50@70%", |row| row.at_70.p50_us, 1),
+    ("p99@70%", |row| row.at_70.p99_us, 1),
+    ("RSS kB", |row| row.memory.rss_kb as f64, 0),
+    ("PSS kB", |row| row.memory.pss_kb as f64, 0),
+];
+
 /// The subjects of a run in the order of the tables.
-pub fn subjects(rows: &[Row]) -> Vec<Subject> {
-    let mut found: Vec<Subject> = rows.iter().map(|row| row.subject).collect();
+pub fn subjects<R: Cost>(rows: &[R]) -> Vec<Subject> {
+    let mut found: Vec<Subject> = rows.iter().map(Cost::subject).collect();
     found.sort_unstable();
     found.dedup();
     found
 }
 
 /// The median of a figure over the rounds of one subject; 0 without rounds.
-pub fn median_of(rows: &[Row], subject: Subject, figure: impl Fn(&Row) -> f64) -> f64 {
-    median(rows.iter().filter(|row| row.subject == subject).map(figure).collect())
+pub fn median_of<R: Cost>(rows: &[R], subject: Subject, figure: impl Fn(&R) -> f64) -> f64 {
+    median(rows.iter().filter(|row| row.subject() == subject).map(figure).collect())
 }
 
 /// The median over the rounds of how many times `base`'s time a message takes; `None` when they
 /// share no round.
-pub fn ratio(rows: &[Row], subject: Subject, base: Subject) -> Option<f64> {
-    let of_base = |round| rows.iter().find(|row| row.subject == base && row.round == round);
-    let own = rows.iter().filter(|row| row.subject == subject);
+pub fn ratio<R: Cost>(rows: &[R], subject: Subject, base: Subject) -> Option<f64> {
+    let of_base = |round| rows.iter().find(|row| row.subject() == base && row.round() == round);
+    let own = rows.iter().filter(|row| row.subject() == subject);
     let ratios: Vec<f64> =
-        own.filter_map(|row| Some(row.cpu_us() / of_base(row.round)?.cpu_us())).collect();
+        own.filter_map(|row| Some(row.cpu_us() / of_base(row.round())?.cpu_us())).collect();
     (!ratios.is_empty()).then(|| median(ratios))
 }
 
@@ -78,60 +121,43 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// Every row, for the record; the machine goes into comment lines above.
-pub fn csv(machine: &[String], rows: &[Row]) -> String {
+pub fn csv<R: Cost>(machine: &[String], rows: &[R], columns: &[Column<R>]) -> String {
     let mut text = String::new();
     for line in machine {
         let _ = writeln!(text, "# {line}");
     }
-    text.push_str("round,subject,cpu_us,user_us,system_us,of_reference,rate,generator_bound,");
-    text.push_str("p50_at_30_us,p99_at_30_us,p50_at_70_us,p99_at_70_us,rss_kb,pss_kb\n");
+    text.push_str("round,subject,cpu_us,user_us,system_us,of_reference,generator_bound");
+    for (title, ..) in columns {
+        let _ = write!(text, ",{title}");
+    }
+    text.push('\n');
     for row in rows {
-        let round: Vec<Row> =
-            rows.iter().filter(|other| other.round == row.round).copied().collect();
-        let multiple = ratio(&round, row.subject, Subject::Reference);
+        let round: Vec<R> =
+            rows.iter().filter(|other| other.round() == row.round()).copied().collect();
+        let multiple = ratio(&round, row.subject(), Subject::Reference);
         let multiple = multiple.map_or(String::new(), |ratio| format!("{ratio:.3}"));
-        let _ = writeln!(
+        let (user_us, system_us) = row.user_system_us();
+        let _ = write!(
             text,
-            "{},{},{:.3},{:.3},{:.3},{multiple},{},{},{:.1},{:.1},{:.1},{:.1},{},{}",
-            row.round,
-            row.subject.name(),
+            "{},{},{:.3},{user_us:.3},{system_us:.3},{multiple},{}",
+            row.round(),
+            row.subject().name(),
             row.cpu_us(),
-            row.user_us,
-            row.system_us,
-            row.rate,
-            row.generator_bound,
-            row.at_30.p50_us,
-            row.at_30.p99_us,
-            row.at_70.p50_us,
-            row.at_70.p99_us,
-            row.memory.rss_kb,
-            row.memory.pss_kb,
+            row.generator_bound(),
         );
+        for (_, figure, decimals) in columns {
+            let _ = write!(text, ",{:.decimals$}", figure(row));
+        }
+        text.push('\n');
     }
     text
 }
 
-/// A column of the table: its title, what it shows of a row, with how many decimals.
-type Column = (&'static str, fn(&Row) -> f64, usize);
-
-const COLUMNS: &[Column] = &[
-    ("cpu us", Row::cpu_us, 2),
-    ("user", |row| row.user_us, 2),
-    ("system", |row| row.system_us, 2),
-    ("msgs/s", |row| f64::from(row.rate), 0),
-    ("p50@30%", |row| row.at_30.p50_us, 1),
-    ("p99@30%", |row| row.at_30.p99_us, 1),
-    ("p50@70%", |row| row.at_70.p50_us, 1),
-    ("p99@70%", |row| row.at_70.p99_us, 1),
-    ("RSS MB", |row| row.memory.rss_kb as f64 / 1e3, 1),
-    ("PSS MB", |row| row.memory.pss_kb as f64 / 1e3, 1),
-];
-
 /// Medians, one line a subject, and ratios.
-pub fn table(rows: &[Row]) -> String {
+pub fn table<R: Cost>(rows: &[R], columns: &[Column<R>]) -> String {
     let mut text = format!("\nmedians     {:>7}", "x ref");
-    for (title, ..) in COLUMNS {
-        let _ = write!(text, "{title:>9}");
+    for title in ["cpu us", "user", "system"].iter().chain(columns.iter().map(|(t, ..)| t)) {
+        let _ = write!(text, "{title:>10}");
     }
     text.push('\n');
     let mut bounded = Vec::new();
@@ -139,17 +165,23 @@ pub fn table(rows: &[Row]) -> String {
         let multiple = ratio(rows, subject, Subject::Reference);
         let multiple = multiple.map_or("-".to_owned(), |ratio| format!("{ratio:.2}"));
         let _ = write!(text, "{:<12}{multiple:>7}", subject.name());
-        for (_, figure, decimals) in COLUMNS {
-            let _ = write!(text, "{:>9.decimals$}", median_of(rows, subject, figure));
+        let cost: [fn(&R) -> f64; 3] =
+            [R::cpu_us, |row| row.user_system_us().0, |row| row.user_system_us().1];
+        for figure in cost {
+            let _ = write!(text, "{:>10.2}", median_of(rows, subject, figure));
+        }
+        for (_, figure, decimals) in columns {
+            let _ = write!(text, "{:>10.decimals$}", median_of(rows, subject, figure));
         }
         text.push('\n');
-        if rows.iter().any(|row| row.subject == subject && row.generator_bound) {
+        if rows.iter().any(|row| row.subject() == subject && row.generator_bound()) {
             bounded.push(subject.name());
         }
     }
     if !bounded.is_empty() {
         let names = bounded.join(", ");
-        let _ = writeln!(text, "the generator gave out first: msgs/s is a lower bound of {names}");
+        let _ =
+            writeln!(text, "the generator gave out first: the rate is a lower bound of {names}");
     }
     for (subject, base) in
         [(Subject::Sluice, Subject::Kamailio), (Subject::Reference, Subject::ReferenceC)]
@@ -206,21 +238,21 @@ pub(crate) mod tests {
     #[test]
     fn the_record_has_a_line_for_each_row() {
         let rows = [row(1, Subject::Reference, 4.0), row(1, Subject::Kamailio, 8.0)];
-        let text = csv(&["two processors".to_owned()], &rows);
+        let text = csv(&["two processors".to_owned()], &rows, COLUMNS);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 4);
         assert_eq!(lines[0], "# two processors");
         let columns = |line: &str| line.split(',').count();
         assert_eq!((columns(lines[1]), columns(lines[2])), (14, 14));
-        assert!(lines[3].starts_with("1,kamailio,8.000,2.000,6.000,2.000,125000,false,20.0,80.0,"));
+        assert!(lines[3].starts_with("1,kamailio,8.000,2.000,6.000,2.000,false,125000,20.0,80.0,"));
     }
 
     #[test]
     fn the_table_names_what_the_generator_bounds() {
         let mut rows = [row(1, Subject::Reference, 4.0), row(1, Subject::Kamailio, 8.0)];
-        assert!(!table(&rows).contains("lower bound"));
+        assert!(!table(&rows, COLUMNS).contains("lower bound"));
         rows[0].generator_bound = true;
-        let text = table(&rows);
+        let text = table(&rows, COLUMNS);
         assert!(text.contains("lower bound of reference\n"), "{text}");
         let kamailio = text.lines().find(|line| line.starts_with("kamailio"));
         let figures: Vec<&str> = kamailio.unwrap_or_default().split_whitespace().collect();

@@ -3,7 +3,7 @@
 //! All of them listen on the same address and send to the same destinations.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,25 @@ pub enum Subject {
     Sluice,
 }
 
+/// What the subjects do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Work {
+    /// Dispatch INVITEs by their Call-ID, without state.
+    Dispatch,
+    /// Relay complete calls with record-route, with transactions.
+    Call,
+}
+
+impl Work {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dispatch => "dispatch",
+            Self::Call => "call",
+        }
+    }
+}
+
 /// A subject that runs; stopped when dropped.
 pub struct Running {
     child: Child,
@@ -60,7 +79,7 @@ impl Subject {
         if usage::is_open(LISTEN_PORT)? {
             bail!("{LISTEN} is taken: something else listens there");
         }
-        let log_path = place.work.join(format!("{}.log", self.name()));
+        let log_path = place.folder.join(format!("{}.log", self.name()));
         let log = fs::File::create(&log_path)?;
         let (program, arguments) = self.command(place)?;
         // setpriv: should this program die, the subject is told to end too.
@@ -89,20 +108,24 @@ impl Subject {
         let listen = format!("udp:{LISTEN}");
         Ok(match self {
             Self::Reference => (place.programs.join("reference"), addresses()),
-            Self::ReferenceC => (place.work.join("reference-c"), addresses()),
+            Self::ReferenceC => (place.folder.join("reference-c"), addresses()),
             Self::Kamailio => {
-                let script = place.script("peers/kamailio.cfg")?;
-                let work = place.work.display().to_string();
-                // Debian's default allocator is for debugging; fm is the fast one. The pools are
-                // set in advance, so they are no larger than this work needs.
-                let fixed =
-                    "-n 1 -x fm -X fm -m 64 -M 8 -b 4194304 -DD -E".split(' ').map(str::to_owned);
-                let named = ["-f", &script, "-l", &listen, "-w", &work, "-Y", &work];
+                let script = place.script("peers", "kamailio")?;
+                let folder = place.folder.display().to_string();
+                // Debian's default allocator is for debugging; fm is the fastest where nothing is
+                // kept, tlsf with transactions. The pools are set in advance, so they are no
+                // larger than the work needs: finished calls are kept for 5 s, 160 KB a call/s.
+                let fixed = match place.work {
+                    Work::Dispatch => "-n 1 -x fm -X fm -m 64 -M 8 -b 4194304 -DD -E",
+                    Work::Call => "-n 1 -x tlsf -X tlsf -m 4096 -M 16 -b 4194304 -DD -E",
+                };
+                let fixed = fixed.split(' ').map(str::to_owned);
+                let named = ["-f", &script, "-l", &listen, "-w", &folder, "-Y", &folder];
                 let named = named.map(str::to_owned).into_iter();
                 (PathBuf::from("kamailio"), named.chain(fixed).collect())
             }
             Self::Sluice => {
-                let script = place.script("sluice/opensips.cfg")?;
+                let script = place.script("sluice", "opensips")?;
                 let arguments = ["-f", &script, "-l", &listen, "-n", "1"].map(str::to_owned);
                 (place.programs.join("sluice"), arguments.into())
             }
@@ -147,21 +170,25 @@ pub struct Place {
     /// Where the programs of this workspace are.
     pub programs: PathBuf,
     /// Where scripts and logs of a run are written.
-    pub work: PathBuf,
+    pub folder: PathBuf,
     /// The subject's processor.
     pub processor: usize,
+    /// What the subjects do.
+    pub work: Work,
 }
 
 impl Place {
-    /// Writes a script and its destination list into the working directory, and gives its path.
-    fn script(&self, name: &str) -> Result<String> {
-        let list = self.work.join("dispatcher.list");
+    /// Writes the script of a program for this work and its destination list into the folder of
+    /// the run, and gives the script's path.
+    fn script(&self, source: &str, program: &str) -> Result<String> {
+        let list = self.folder.join("dispatcher.list");
         let rows = DESTINATION_PORTS.map(|port| format!("1 sip:127.0.0.1:{port}\n"));
         fs::write(&list, rows.concat())?;
-        let source = self.sources.join(name);
+        let name = format!("{program}-{}.cfg", self.work.name());
+        let source = self.sources.join(source).join(&name);
         let text = fs::read_to_string(&source)
             .with_context(|| format!("cannot read {}", source.display()))?;
-        let script = self.work.join(Path::new(name).file_name().context("a file name")?);
+        let script = self.folder.join(name);
         fs::write(&script, text.replace("LIST", &list.display().to_string()))?;
         Ok(script.display().to_string())
     }
