@@ -10,3 +10,23 @@ pub const HOP_RING_BYTES: usize = 512 * 1024;
 
 /// Furthest moment a wheel can hold, in milliseconds: 139 years after the program's start.
 pub const WHEEL_HORIZON_MS: u64 = (1 << 42) - 1;
+
+/// What slabs and wheels grow by at least, in entries; beyond that by an eighth, so that at most an
+/// eighth of their memory is unused. Copying costs eight moves for each entry, all told.
+const GROWTH: usize = 64;
+
+/// Entries that an empty slab or wheel may keep beside its first ones, so that one that is often
+/// empty does not allocate again and again.
+const KEPT_EMPTY: usize = 1_024;
+
+/// Makes room for one more.
+pub(crate) fn grow<T>(entries: &mut Vec<T>) {
+    if entries.len() == entries.capacity() {
+        entries.reserve_exact((entries.len() / 8).max(GROWTH));
+    }
+}
+
+/// Whether so many entries are given back when nothing is in use.
+pub(crate) fn worth_returning(entries: usize) -> bool {
+    entries > KEPT_EMPTY
+}

@@ -1,7 +1,10 @@
 //! A generation slab: values by small keys that go stale when the value is removed.
 //!
 //! Takes values, gives keys; a key of a removed value finds nothing, also after its slot was used
-//! again. Has a ceiling on its size; allocates only when it grows beyond its largest size so far.
+//! again. Has a ceiling on its size; grows by an eighth, and what it grew by is given back when it
+//! is empty.
+
+use crate::limits::{grow, worth_returning};
 
 /// Names one value for as long as it is in the slab.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
@@ -32,6 +35,10 @@ pub struct Slab<T> {
     free: u32,
     limit: u32,
     len: u32,
+    /// How many slots are never given back.
+    warm: u32,
+    /// The generation of slots made from now on: no slot that was given back had a later one.
+    first: u32,
 }
 
 #[derive(Debug)]
@@ -52,10 +59,18 @@ impl<T> Slab<T> {
     /// An empty slab for at most `limit` values, the first `warm` slots of it touched now.
     pub fn new(limit: u32, warm: u32) -> Self {
         let warm = warm.min(limit);
+        let mut slab = Self { entries: Vec::new(), free: END, limit, len: 0, warm, first: 0 };
+        slab.restart();
+        slab
+    }
+
+    /// Only the first slots, all empty, each of a generation that none has had.
+    fn restart(&mut self) {
+        let (warm, generation) = (self.warm, self.first);
         let next_of = |slot| if slot + 1 < warm { slot + 1 } else { END };
-        let empty = |slot| Entry { generation: 0, content: Content::Empty { next: next_of(slot) } };
-        let free = if warm > 0 { 0 } else { END };
-        Self { entries: (0..warm).map(empty).collect(), free, limit, len: 0 }
+        let empty = |slot| Entry { generation, content: Content::Empty { next: next_of(slot) } };
+        self.entries = (0..warm).map(empty).collect();
+        self.free = if warm > 0 { 0 } else { END };
     }
 
     /// Puts a value in.
@@ -68,9 +83,11 @@ impl<T> Slab<T> {
             if slot >= self.limit {
                 return Err(value);
             }
-            self.entries.push(Entry { generation: 0, content: Content::Full(value) });
+            grow(&mut self.entries);
+            let generation = self.first;
+            self.entries.push(Entry { generation, content: Content::Full(value) });
             self.len += 1;
-            return Ok(Key { slot, generation: 0 });
+            return Ok(Key { slot, generation });
         }
         let slot = self.free;
         let Some(entry) = self.entries.get_mut(slot as usize) else { return Err(value) };
@@ -129,6 +146,11 @@ impl<T> Slab<T> {
         entry.generation = entry.generation.wrapping_add(1);
         self.free = key.slot;
         self.len -= 1;
+        if self.len == 0 && worth_returning(self.entries.len() - self.warm as usize) {
+            let latest = self.entries.iter().map(|entry| entry.generation).max();
+            self.first = latest.unwrap_or(self.first);
+            self.restart();
+        }
         Some(value)
     }
 
@@ -153,7 +175,7 @@ impl<T> Slab<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use proptest::prelude::*;
 
@@ -172,6 +194,21 @@ mod tests {
         assert_eq!(slab.get_mut(c), Some(&mut "c"));
         assert_eq!(slab.get(b), Some(&"b"));
         assert_eq!(Key::from(u64::from(c)), c);
+    }
+
+    #[test]
+    fn what_it_grew_by_is_given_back_and_no_key_comes_again() {
+        let mut slab = Slab::new(100_000, 4);
+        let mut all = BTreeSet::new();
+        for round in 0..3 {
+            let keys: Vec<Key> = (0..5_000).map(|n| slab.insert(n).unwrap()).collect();
+            let room = slab.entries.capacity();
+            assert!((5_000..5_700).contains(&room), "{room} in round {round}");
+            assert!(keys.iter().all(|key| all.insert(*key)), "a key came again");
+            assert!(keys.iter().all(|key| slab.remove(*key).is_some()));
+            assert_eq!((slab.len(), slab.entries.capacity()), (0, 4));
+            assert!(all.iter().all(|key| slab.get(*key).is_none()));
+        }
     }
 
     proptest! {

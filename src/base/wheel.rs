@@ -2,7 +2,7 @@
 //!
 //! Takes moments in milliseconds of monotonic time and 64-bit keys (of a slab), gives the keys back
 //! when their moment has come. Scheduling and cancelling are O(1); memory is that of the most
-//! timers that ever were; no system call, no clock.
+//! timers since there was none; no system call, no clock.
 //!
 //! # How it works
 //!
@@ -15,12 +15,15 @@
 //!
 //! A slot is a doubly linked ring of nodes of one vector.
 
-use crate::limits::WHEEL_HORIZON_MS;
+use std::num::NonZeroU32;
+
+use crate::limits::{WHEEL_HORIZON_MS, grow, worth_returning};
 
 /// Names a timer, to cancel it. Stale once it fired or was cancelled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct TimerId {
-    node: u32,
+    /// Never that of the first head, so that an `Option` takes no more room.
+    node: NonZeroU32,
     generation: u32,
 }
 
@@ -34,6 +37,10 @@ pub struct Wheel {
     /// Time up to which all due timers were moved to the due list.
     time_ms: u64,
     len: usize,
+    /// How many nodes are never given back.
+    warm: u32,
+    /// The generation of nodes made from now on: none that was given back had a later one.
+    first: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -60,16 +67,24 @@ const _: () = assert!(WHEEL_HORIZON_MS >> (LEVELS as u32 * BITS) == 0);
 impl Wheel {
     /// A wheel at `now_ms` with room for `warm` timers touched now; it grows beyond.
     pub fn new(now_ms: u64, warm: u32) -> Self {
-        let head =
-            |list| Node { key: 0, due_ms: 0, previous: list, next: list, list, generation: 0 };
         let mut wheel = Self {
-            nodes: (0..HEADS + warm).map(head).collect(),
+            nodes: Vec::new(),
             slots: [0; LEVELS],
             time_ms: now_ms.min(WHEEL_HORIZON_MS),
             len: 0,
+            warm,
+            first: 0,
         };
-        (HEADS..HEADS + warm).for_each(|node| wheel.link(node, FREE));
+        wheel.restart();
         wheel
+    }
+
+    /// Only the first nodes, none in use, each of a generation that none has had.
+    fn restart(&mut self) {
+        let generation = self.first;
+        let head = |list| Node { key: 0, due_ms: 0, previous: list, next: list, list, generation };
+        self.nodes = (0..HEADS + self.warm).map(head).collect();
+        (HEADS..HEADS + self.warm).for_each(|node| self.link(node, FREE));
     }
 
     /// Has `key` given back at `due_ms`; a moment that has come already means the next millisecond.
@@ -78,13 +93,19 @@ impl Wheel {
         let mut id = self.nodes[FREE as usize].next;
         if id == FREE {
             id = self.nodes.len() as u32;
-            self.nodes.push(Node { key, due_ms, previous: id, next: id, list: id, generation: 0 });
+            let generation = self.first;
+            grow(&mut self.nodes);
+            self.nodes.push(Node { key, due_ms, previous: id, next: id, list: id, generation });
         } else {
             self.unlink(id);
         }
         let node = &mut self.nodes[id as usize];
         (node.key, node.due_ms) = (key, due_ms);
-        let timer = TimerId { node: id, generation: node.generation };
+        // Timers lie behind the heads, the first of which is 0.
+        let timer = TimerId {
+            node: NonZeroU32::new(id).unwrap_or(NonZeroU32::MAX),
+            generation: node.generation,
+        };
         self.place(id);
         self.len += 1;
         timer
@@ -92,11 +113,11 @@ impl Wheel {
 
     /// Ends a timer before it fires. False: it fired or was cancelled before.
     pub fn cancel(&mut self, timer: TimerId) -> bool {
-        let node = self.nodes.get(timer.node as usize);
+        let node = self.nodes.get(timer.node.get() as usize);
         if node.is_none_or(|node| node.generation != timer.generation) {
             return false;
         }
-        self.release(timer.node);
+        self.release(timer.node.get());
         true
     }
 
@@ -191,6 +212,11 @@ impl Wheel {
         entry.generation = entry.generation.wrapping_add(1);
         self.link(node, FREE);
         self.len -= 1;
+        if self.len == 0 && worth_returning(self.nodes.len() - (HEADS + self.warm) as usize) {
+            let latest = self.nodes.iter().map(|node| node.generation).max();
+            self.first = latest.unwrap_or(self.first);
+            self.restart();
+        }
     }
 
     /// Appends a node to a list, given by its head.
@@ -279,6 +305,21 @@ mod tests {
             due(&mut wheel, now);
         }
         assert_eq!(wheel.nodes.len(), room);
+    }
+
+    #[test]
+    fn what_it_grew_by_is_given_back_and_no_timer_comes_again() {
+        let mut wheel = Wheel::new(0, 8);
+        let room = wheel.nodes.len();
+        let mut stale = Vec::new();
+        for _ in 0..3 {
+            let timers: Vec<TimerId> = (0..5_000).map(|key| wheel.schedule(9_999, key)).collect();
+            assert!(wheel.nodes.capacity() < 6_500);
+            assert!(stale.iter().all(|timer| !wheel.cancel(*timer)));
+            assert!(timers.iter().all(|timer| wheel.cancel(*timer)));
+            assert_eq!((wheel.nodes.capacity(), wheel.next_due_ms()), (room, None));
+            stale.extend(timers);
+        }
     }
 
     #[derive(Clone, Debug)]
