@@ -1,11 +1,11 @@
 //! From a run to transactions: what functions of the script and the worker do with them (spec
 //! 8.1, RFC 3261 16).
 
-use sluice_base::Target;
 use sluice_base::slab::Key;
+use sluice_base::{SocketId, Target};
 use sluice_script::ir::{RouteId, RouteKind};
-use sluice_sip::Method;
 use sluice_sip::write::remove_top_via;
+use sluice_sip::{Method, Patches, Place};
 
 use crate::carry;
 use crate::context::{Ctx, Local};
@@ -13,6 +13,7 @@ use crate::forward;
 use crate::reply;
 use crate::sockets::Remote;
 use crate::tm::cookie::BranchId;
+use crate::tm::downstream::Reason;
 use crate::tm::transaction::{Armed, Branch, Transaction};
 use crate::tm::upstream::Text;
 use crate::tm::{Received, Scene, Tm};
@@ -33,6 +34,17 @@ pub enum Absorbed {
     Yes,
     /// It is new.
     No,
+}
+
+/// Which branches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Branches {
+    /// The one that the reply is of.
+    This,
+    /// All but that.
+    Others,
+    /// All.
+    All,
 }
 
 /// Deals with what is hop by hop: a request that came before, the ACK to a refusal.
@@ -70,6 +82,7 @@ pub fn open(ctx: &mut Ctx<'_>) -> Result<Key, Refused> {
     ctx.run.transaction = Some(key);
     if let Some(transaction) = ctx.local.tm.get_mut(key) {
         transaction.armed = ctx.run.armed;
+        transaction.script.waits = ctx.run.waits;
     }
     if ctx.message.method() == Method::Invite && ctx.shared.settings.auto_100 {
         answer(ctx, key, 100, b"Giving it a try");
@@ -122,7 +135,7 @@ pub fn send(ctx: &mut Ctx<'_>, key: Key, to: Remote) -> bool {
     let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
     let Some(socket) = ctx.shared.sockets.towards(to, preferred) else { return false };
     let Some(branch) = ctx.local.tm.next_branch(key) else { return false };
-    let Some(patches) = forward::branch_patches(ctx, socket, &branch) else { return false };
+    let Some(patches) = branch_patches(ctx, key, socket, &branch) else { return false };
     let uri = ctx.ruri().map(|uri| ctx.bytes(uri)).unwrap_or_default();
     let mut branch = Branch::new(Target { socket, addr: to.addr }, patches, uri);
     branch.destination = ctx.run.destination.map(|uri| ctx.bytes(uri).into());
@@ -132,6 +145,19 @@ pub fn send(ctx: &mut Ctx<'_>, key: Key, to: Remote) -> bool {
     tm.add_branch(&mut scene, key, branch);
     ctx.run.answered = true;
     true
+}
+
+/// As [`forward::branch_patches`], with the lines that all requests of the transaction have.
+fn branch_patches(ctx: &mut Ctx<'_>, key: Key, socket: SocketId, branch: &[u8]) -> Option<Patches> {
+    let lines = ctx.local.tm.get(key).map(|t| &*t.script.lines).unwrap_or_default();
+    if lines.is_empty() {
+        return forward::branch_patches(ctx, socket, branch);
+    }
+    let mark = ctx.run.patches.mark();
+    ctx.run.patches.insert(ctx.message.headers_end(), Place::After, lines);
+    let patches = forward::branch_patches(ctx, socket, branch);
+    ctx.run.patches.rewind(mark);
+    patches
 }
 
 /// New branches decide from now on, and only these (spec 8.5). False: there may be none any more.
@@ -149,7 +175,9 @@ pub fn begin_round(ctx: &mut Ctx<'_>, key: Key) -> bool {
 /// The reply route that is to run after the global one.
 pub(crate) fn reply_route(ctx: &Ctx<'_>) -> Option<RouteId> {
     let id = ctx.run.branch?;
-    let transaction = ctx.local.tm.get(id.key)?;
+    // What answers a CANCEL of ours is nobody's concern.
+    let same = |transaction: &&Transaction| transaction.method == ctx.message.method();
+    let transaction = ctx.local.tm.get(id.key).filter(same)?;
     let of_branch = transaction.branches.get(usize::from(id.branch))?.on_reply;
     of_branch.or(transaction.armed.reply)
 }
@@ -169,12 +197,10 @@ pub(crate) fn begin_reply(ctx: &mut Ctx<'_>) {
 
 /// A reply that belongs to a branch goes on, after the script has seen it.
 pub(crate) fn reply(ctx: &mut Ctx<'_>, id: BranchId) {
+    settle_reply(ctx, id);
     // spec 1.4: `drop` discards a provisional reply, a final one goes on.
     if ctx.run.dropped && ctx.message.status().is_some_and(|status| status < 200) {
         return;
-    }
-    if ctx.shared.settings.onreply_avp_mode {
-        carry::save(ctx, id.key);
     }
     remove_top_via(&ctx.message, &mut ctx.run.patches);
     forward::put_status(ctx, false);
@@ -184,6 +210,29 @@ pub(crate) fn reply(ctx: &mut Ctx<'_>, id: BranchId) {
     let mut scene = Scene { now: *now, output, shared };
     tm.reply(&mut scene, id, message, &run.patches);
     local.stirred |= local.tm.has_failed();
+}
+
+/// What reply routes have set goes to the transaction: flags, and the AVPs where the parameter
+/// says so (spec 2.3).
+fn settle_reply(ctx: &mut Ctx<'_>, id: BranchId) {
+    if ctx.shared.settings.onreply_avp_mode {
+        carry::save(ctx, id.key);
+    }
+    let Some(transaction) = ctx.local.tm.get_mut(id.key) else { return };
+    transaction.script.flags = ctx.run.flags;
+    if let Some(branch) = transaction.branches.get_mut(usize::from(id.branch)) {
+        branch.flags = ctx.run.branch_flags;
+    }
+}
+
+/// Cancels branches of the transaction that a reply belongs to: its own, the others, or all.
+pub fn cancel_branches(ctx: &mut Ctx<'_>, id: BranchId, which: Branches) {
+    let (mut scene, tm) = scene(ctx);
+    match which {
+        Branches::This => tm.cancel_branch(&mut scene, id.key, id.branch, Reason::Script),
+        Branches::Others => tm.cancel_open(&mut scene, id.key, Some(id.branch), Reason::Script),
+        Branches::All => tm.cancel_open(&mut scene, id.key, None, Reason::Script),
+    }
 }
 
 /// Whether there is a transaction that the run's CANCEL is for.
@@ -197,6 +246,10 @@ pub fn cancel(ctx: &mut Ctx<'_>) -> bool {
     let Some(key) = ctx.local.tm.cancelled_by(&ctx.message, ctx.via) else { return false };
     let phrase = ctx.keep(b"canceling");
     reply::send(ctx, 200, phrase);
+    let reason = ctx.run.cancel_reason.map(|lines| Box::from(ctx.bytes(lines)));
+    if let (Some(reason), Some(transaction)) = (reason, ctx.local.tm.get_mut(key)) {
+        transaction.script.reason = reason;
+    }
     let (mut scene, tm) = scene(ctx);
     if tm.cancel(&mut scene, key) {
         tm.local(&mut scene, key, 487, Text::only(b"Request Terminated"));

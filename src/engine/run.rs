@@ -18,7 +18,7 @@ use crate::module::Subject;
 use crate::own::Origin;
 use crate::record::Record;
 use crate::tm::cookie::BranchId;
-use crate::tm::transaction::Armed;
+use crate::tm::transaction::{Armed, Waits};
 use crate::value::{Text, Value};
 use crate::vars::Vars;
 use crate::vm::Machine;
@@ -212,6 +212,10 @@ pub struct RunState {
     pub armed: Armed,
     /// The reply route that the branch route has armed for its branch.
     pub branch_on_reply: Option<RouteId>,
+    /// The timers that the script wants for the transaction, before there is one.
+    pub waits: Waits,
+    /// Header lines that say why this CANCEL was sent, for those that we send.
+    pub cancel_reason: Option<Text>,
     /// The branch whose reply won, in a failure route.
     pub winner: Option<u8>,
     /// The reply route of the branch or the transaction has been begun.
@@ -269,6 +273,8 @@ impl RunState {
             relaying: None,
             armed: Armed::default(),
             branch_on_reply: None,
+            waits: Waits::default(),
+            cancel_reason: None,
             winner: None,
             second: false,
             branch: None,
@@ -316,6 +322,8 @@ impl RunState {
         self.relaying = None;
         self.armed = Armed::default();
         self.branch_on_reply = None;
+        self.waits = Waits::default();
+        self.cancel_reason = None;
         self.winner = None;
         self.second = false;
         self.branch = None;

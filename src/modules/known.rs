@@ -249,26 +249,17 @@ const CORE_FUNCTIONS: Names = &[
     "socket_belongs_to_bond",
 ];
 const TM: Names = &[
-    "t_reply_with_body",
-    "t_cancel_branch",
-    "t_local_replied",
     "t_new_request",
     "t_replicate",
     "t_inject_branches",
     "t_wait_for_new_branches",
     "t_wait_no_more_branches",
-    "t_add_hdrs",
-    "t_flush_flags",
     "t_write_unix",
     "t_write_req",
     "t_anycast_replicate",
     "t_reply_by_callid",
 ];
 const TM_VARIABLES: Names = &[
-    "T_ruri",
-    "T_fr_timeout",
-    "T_fr_inv_timeout",
-    "T_branch_last_reply_code",
     "tm.branch.uri",
     "tm.branch.duri",
     "tm.branch.q",

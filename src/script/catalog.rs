@@ -49,6 +49,9 @@ pub enum ParamKind {
     Int,
     /// A text with `$` expansion; a sole variable that is NULL means "not called, -1".
     Text,
+    /// As [`Self::Text`]; one that is written out is checked at load. The error text says what was
+    /// expected.
+    Checked(fn(&str) -> Result<(), String>),
     /// A text without expansion.
     Literal,
     /// A number or a text, as it comes; a sole NULL variable is passed on as NULL.

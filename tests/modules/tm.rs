@@ -5,8 +5,7 @@ use sluice_engine::job::Answer;
 use sluice_engine::limits::PARKED_RUNS;
 use sluice_tests::world::{Plan, Sent, World};
 
-const CALLER: &str = "10.9.9.1:5060";
-const CALLEE: &str = "10.0.0.1:5071";
+use crate::tm_world::{CALLEE, CALLER, cancel, invite, message, reply, seen, to, with};
 
 const SCRIPT: &str = "loadmodule \"tm\"\nmodparam(\"tm\", \"fr_timeout\", 30)\nroute {\n\
     if (is_method(\"CANCEL\")) { if (t_check_trans()) t_relay(); exit; }\n\
@@ -14,35 +13,6 @@ const SCRIPT: &str = "loadmodule \"tm\"\nmodparam(\"tm\", \"fr_timeout\", 30)\nr
 
 fn world() -> World {
     Plan::default().run(&format!("loadmodule \"sipmsgops\"\n{SCRIPT}"))
-}
-
-fn message(first: &str, cseq: &str, more: &str) -> String {
-    format!(
-        "{first}\r\nVia: SIP/2.0/UDP {CALLER};branch=z9hG4bKcaller\r\n\
-         From: <sip:a@x>;tag=1\r\nTo: <sip:b@x>\r\nCall-ID: abc\r\nCSeq: 1 {cseq}\r\n\
-         Max-Forwards: 70\r\n{more}Content-Length: 0\r\n\r\n"
-    )
-}
-
-fn invite() -> String {
-    message("INVITE sip:b@x SIP/2.0", "INVITE", "")
-}
-
-/// The reply of the next hop to a request that was sent to it.
-fn reply(to: &Sent, status: &str) -> String {
-    let kept = ["Via:", "From:", "Call-ID:", "CSeq:"];
-    let text = to.text();
-    let lines: String = text
-        .lines()
-        .filter(|line| kept.iter().any(|name| line.starts_with(name)))
-        .map(|line| format!("{line}\r\n"))
-        .collect();
-    format!("SIP/2.0 {status}\r\n{lines}To: <sip:b@x>;tag=2\r\nContent-Length: 0\r\n\r\n")
-}
-
-/// First lines with their addresses.
-fn seen(sent: &[Sent]) -> Vec<String> {
-    sent.iter().map(|one| format!("{} {}", one.to, one.first_line())).collect()
 }
 
 #[test]
@@ -102,8 +72,7 @@ fn a_refusal_is_acknowledged_and_repeated_until_its_own_ack() {
 fn a_cancel_goes_on_when_the_callee_has_been_heard() {
     let mut world = world();
     let sent = world.receive(CALLER, invite());
-    let cancel = message("CANCEL sip:b@x SIP/2.0", "CANCEL", "");
-    assert_eq!(seen(&world.receive(CALLER, &cancel)), ["10.9.9.1:5060 SIP/2.0 200 canceling"]);
+    assert_eq!(seen(&world.receive(CALLER, cancel())), ["10.9.9.1:5060 SIP/2.0 200 canceling"]);
     let out = world.receive(CALLEE, reply(&sent[1], "180 Ringing"));
     assert_eq!(
         seen(&out),
@@ -115,17 +84,6 @@ fn a_cancel_goes_on_when_the_callee_has_been_heard() {
         seen(&up),
         ["10.0.0.1:5071 ACK sip:b@x SIP/2.0", "10.9.9.1:5060 SIP/2.0 487 Request Terminated"]
     );
-}
-
-/// A world with a script of these routes.
-fn with(routes: &str) -> World {
-    let modules = ["tm", "sipmsgops", "sl"].map(|module| format!("loadmodule \"{module}\"\n"));
-    Plan::default().run(&format!("{}{routes}", modules.concat()))
-}
-
-/// Only what goes to an address.
-fn to<'a>(sent: &'a [Sent], address: &str) -> Vec<&'a Sent> {
-    sent.iter().filter(|one| one.to.to_string() == address).collect()
 }
 
 #[test]
@@ -319,6 +277,11 @@ fn the_proxy_of_the_examples_goes_on_to_the_next_destination() {
 fn flags_and_a_destination_of_the_call_are_obeyed() {
     let mut world = with("route { $du = \"sip:10.0.0.9\"; t_relay(, \"udp:10.0.0.1:5071\"); }");
     assert_eq!(world.receive(CALLER, invite())[1].to.to_string(), CALLEE);
+    // 1.x: the destination comes first.
+    for given in ["\"udp:10.0.0.1:5071\"", "\"udp:10.0.0.1:5071\", \"0x02\""] {
+        let mut world = with(&format!("route {{ t_relay({given}); }}"));
+        assert_eq!(world.receive(CALLER, invite())[1].to.to_string(), CALLEE);
+    }
     // Nowhere to go: answered by us, unless the script wants to know.
     let nowhere = |flags: &str| {
         let script = format!(
@@ -331,7 +294,7 @@ fn flags_and_a_destination_of_the_call_are_obeyed() {
     assert_eq!(nowhere("").as_deref(), Some("SIP/2.0 476 Unresolvable destination (476/TM)"));
     assert_eq!(nowhere("\"no-auto-477\"").as_deref(), Some("SIP/2.0 404 code -4"));
     assert_eq!(nowhere("0x02").as_deref(), Some("SIP/2.0 404 code -4"));
-    for wrong in ["\"nonsense\"", "\"udp:10.0.0.1:5071\"", "\"allow-no-cancel\""] {
+    for wrong in ["\"nonsense\"", "\"no-auto-477,nonsense\""] {
         let script = format!("loadmodule \"tm\"\nroute {{ t_relay({wrong}); }}");
         assert!(Plan::default().try_run(&script).is_err(), "{wrong}");
     }
@@ -349,7 +312,7 @@ fn by_name() -> World {
 fn a_call_that_is_cancelled_while_its_name_is_looked_up_rings_nowhere() {
     let mut world = by_name();
     assert_eq!(world.receive(CALLER, invite()).len(), 1, "100 only");
-    let sent = world.receive(CALLER, message("CANCEL sip:b@x SIP/2.0", "CANCEL", ""));
+    let sent = world.receive(CALLER, cancel());
     let lines: Vec<_> = sent.iter().map(Sent::first_line).collect();
     assert_eq!(lines, ["SIP/2.0 200 canceling", "SIP/2.0 487 Request Terminated"]);
     let addresses = Answer::Addresses([[10, 0, 0, 1].into()].into());

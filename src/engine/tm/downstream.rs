@@ -9,7 +9,7 @@ use super::cookie::{BranchId, LEN};
 use super::effects::Effects;
 use super::machine::find;
 use super::times::Purpose;
-use super::transaction::{Branch, Client, Transaction};
+use super::transaction::{Branch, Client, ScriptState, Transaction};
 use super::{Scene, Tm, hop};
 use crate::limits;
 
@@ -31,13 +31,15 @@ pub enum Reason {
     NoAnswer,
     /// Another branch was answered (RFC 3326).
     Elsewhere,
+    /// The script wants it, or another branch was refused for all.
+    Script,
 }
 
 impl Reason {
     /// Its header line.
     const fn line(self) -> &'static [u8] {
         match self {
-            Self::Caller => b"",
+            Self::Caller | Self::Script => b"",
             Self::NoAnswer => b"Reason: SIP;cause=480;text=\"NO_ANSWER\"\r\n",
             Self::Elsewhere => b"Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n",
         }
@@ -56,8 +58,8 @@ impl Tm {
     /// Adds a branch and sends the request there. Its patches hold all that tells it from the
     /// received one, with our Via of [`Tm::next_branch`].
     pub fn add_branch(&mut self, scene: &mut Scene<'_>, key: Key, mut branch: Branch) {
-        let times = self.times;
         let Some(transaction) = self.all.get_mut(key) else { return };
+        let times = transaction.script.waits.over(self.times);
         let number = transaction.branches.len() as u8;
         send(scene, &transaction.request, &branch);
         let now = scene.now.mono_ms();
@@ -106,11 +108,11 @@ impl Tm {
         side: Side,
         effects: Effects,
     ) {
-        let times = self.times;
         if effects.has(Effects::SEND) {
             self.send_again(scene, key, number, side);
         }
         let Some(transaction) = self.all.get_mut(key) else { return };
+        let times = transaction.script.waits.over(self.times);
         let Some(branch) = transaction.branches.get_mut(usize::from(number)) else { return };
         let (client, resend, expire) = match side {
             Side::Request => {
@@ -164,7 +166,7 @@ impl Tm {
     }
 
     /// Cancels a branch, as far as it can be yet (RFC 3261 9.1).
-    pub(super) fn cancel_branch(
+    pub(crate) fn cancel_branch(
         &mut self,
         scene: &mut Scene<'_>,
         key: Key,
@@ -178,7 +180,7 @@ impl Tm {
     }
 
     /// Cancels all branches of which nothing final has come.
-    pub(super) fn cancel_open(
+    pub(crate) fn cancel_open(
         &mut self,
         scene: &mut Scene<'_>,
         key: Key,
@@ -217,9 +219,12 @@ impl Tm {
     }
 
     fn send_cancel(&mut self, scene: &mut Scene<'_>, key: Key, number: u8) {
-        self.with_sent(key, number, |sent, branch| {
-            let lines = branch.reason.line();
-            scene.output.send(branch.target, |out| hop::write_cancel(sent, lines, out));
+        self.with_sent(key, number, |sent, transaction, branch| {
+            let ScriptState { lines, reason, .. } = &*transaction.script;
+            let reason =
+                if branch.reason == Reason::Caller { reason } else { branch.reason.line() };
+            let lines = [lines, reason].concat();
+            scene.output.send(branch.target, |out| hop::write_cancel(sent, &lines, out));
         });
     }
 
@@ -232,19 +237,25 @@ impl Tm {
         reply: &Message<'_>,
     ) {
         let to = reply.value(Header::To).unwrap_or_default();
-        self.with_sent(key, number, |sent, branch| {
-            scene.output.send(branch.target, |out| hop::write_ack(sent, to, out));
+        self.with_sent(key, number, |sent, transaction, branch| {
+            let lines = &transaction.script.lines;
+            scene.output.send(branch.target, |out| hop::write_ack(sent, to, lines, out));
         });
     }
 
     /// Looks at a branch's request as it was sent.
-    fn with_sent(&mut self, key: Key, number: u8, look: impl FnOnce(&Message<'_>, &Branch)) {
+    fn with_sent(
+        &mut self,
+        key: Key,
+        number: u8,
+        look: impl FnOnce(&Message<'_>, &Transaction, &Branch),
+    ) {
         let Some(transaction) = self.all.get(key) else { return };
         let Some(branch) = transaction.branches.get(usize::from(number)) else { return };
         self.sent.clear();
         branch.patches.write(&transaction.request, &mut self.sent);
         if self.sent_index.scan(&self.sent).is_ok() {
-            look(&Message { bytes: &self.sent, index: &self.sent_index }, branch);
+            look(&Message { bytes: &self.sent, index: &self.sent_index }, transaction, branch);
         }
     }
 }

@@ -5,12 +5,13 @@ use sluice_base::Span;
 use sluice_sip::digits::push_u64;
 use sluice_sip::{Field, Kind, Message};
 
-/// Appends the ACK to a final reply of 300 and above. `to` is the reply's To.
-pub fn write_ack(sent: &Message<'_>, to: &[u8], out: &mut Vec<u8>) {
-    write(sent, b"ACK", Some(to), b"", out);
+/// Appends the ACK to a final reply of 300 and above. `to` is the reply's To; `lines` are more
+/// header lines, each with its line end.
+pub fn write_ack(sent: &Message<'_>, to: &[u8], lines: &[u8], out: &mut Vec<u8>) {
+    write(sent, b"ACK", Some(to), lines, out);
 }
 
-/// Appends the CANCEL; `lines` are more header lines, each with its line end (`Reason`).
+/// Appends the CANCEL; `lines` as for the ACK (`Reason`).
 pub fn write_cancel(sent: &Message<'_>, lines: &[u8], out: &mut Vec<u8>) {
     write(sent, b"CANCEL", None, lines, out);
 }
@@ -76,7 +77,7 @@ mod tests {
 
     #[test]
     fn an_ack_goes_the_way_of_its_invite() {
-        let ack = made(|sent, out| write_ack(sent, b"<sip:bob@b>;tag=x", out));
+        let ack = made(|sent, out| write_ack(sent, b"<sip:bob@b>;tag=x", b"", out));
         let expected = "ACK sip:bob@10.0.0.1 SIP/2.0\r\n\
             Via: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bKours\r\nRoute: <sip:10.0.0.1;lr>\r\n\
             Max-Forwards: 70\r\nTo: <sip:bob@b>;tag=x\r\nf: <sip:a@b>;tag=1\r\nCall-ID: abc\r\n\

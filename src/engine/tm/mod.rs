@@ -156,6 +156,7 @@ impl Tm {
             branches: Vec::new(),
             round: 0,
             status: 0,
+            is_own_reply: false,
             last: Box::default(),
             over: None,
             repeat: None,

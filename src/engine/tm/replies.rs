@@ -70,6 +70,7 @@ impl Tm {
         let whole = message.bytes.get(..usize::from(message.body().end))?;
         let branch = self.all.get_mut(key)?.branches.get_mut(usize::from(number))?;
         branch.status = branch.status.max(status);
+        branch.received = status;
         match status {
             // RFC 3261 16.7 item 5: a 100 goes no further.
             0..=100 => None,
@@ -79,7 +80,9 @@ impl Tm {
             }
             200..300 => {
                 self.pass(scene, key, status, |out| _ = patches.write(whole, out));
-                self.cancel_open(scene, key, Some(number), Reason::Elsewhere);
+                if !self.all.get(key)?.script.no_cancel {
+                    self.cancel_open(scene, key, Some(number), Reason::Elsewhere);
+                }
                 None
             }
             _ => {
@@ -105,7 +108,7 @@ impl Tm {
             // spec 8.5: it wins at once, and closes the transaction for new branches.
             transaction.closed = true;
             let decided = transaction.is_answered();
-            self.cancel_open(scene, key, Some(number), Reason::Caller);
+            self.cancel_open(scene, key, Some(number), Reason::Script);
             return (!decided).then_some(Failed { key, winner: number });
         }
         if transaction.is_answered() || transaction.closed || transaction.is_waiting() {

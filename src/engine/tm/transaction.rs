@@ -9,6 +9,7 @@ use super::client::{self, Kind};
 use super::downstream::Reason;
 use super::identity::Identity;
 use super::server;
+use super::times::Times;
 use sluice_script::ir::RouteId;
 
 use crate::context::Kept;
@@ -43,6 +44,8 @@ pub struct Transaction {
     pub round: u8,
     /// The status that went up last; 0 before any.
     pub status: u16,
+    /// That reply was ours.
+    pub is_own_reply: bool,
     /// The reply that went up last, for retransmissions.
     pub last: Box<[u8]>,
     /// The end.
@@ -86,6 +89,35 @@ pub struct ScriptState {
     pub max_forwards: Option<u32>,
     /// What is to be recorded as Record-Route.
     pub record: Option<Box<KeptRecord>>,
+    /// Header lines of all requests that belong to it (`t_add_hdrs`), each with its line end.
+    pub lines: Box<[u8]>,
+    /// Why the caller has cancelled: header lines of our CANCELs, each with its line end.
+    pub reason: Box<[u8]>,
+    /// Its own timers.
+    pub waits: Waits,
+    /// A 2xx leaves the other branches alone (RFC 3841 9.1).
+    pub no_cancel: bool,
+}
+
+/// Timers of one transaction in milliseconds; 0: as the module's parameters say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Waits {
+    /// `$T_fr_timeout`
+    pub first_ms: u32,
+    /// `$T_fr_inv_timeout`
+    pub invite_ms: u32,
+}
+
+impl Waits {
+    /// The module's times with these in place of their own.
+    pub fn over(self, times: Times) -> Times {
+        let own = |own: u32, usual: u32| if own > 0 { own } else { usual };
+        Times {
+            first_ms: own(self.first_ms, times.first_ms),
+            invite_ms: own(self.invite_ms, times.invite_ms),
+            ..times
+        }
+    }
 }
 
 /// A [`crate::record::Record`] that outlives its run.
@@ -156,6 +188,8 @@ pub struct Branch {
     pub cancel: Option<Client>,
     /// The highest status so far; 0 before any. Ours, where no reply came.
     pub status: u16,
+    /// The status received last; 0 before any.
+    pub received: u16,
     /// A final reply of 300 and above as it would go up; empty when it is ours to make.
     pub reply: Box<[u8]>,
     /// Why its CANCEL was sent.
@@ -175,6 +209,7 @@ impl Branch {
             request: Client::default(),
             cancel: None,
             status: 0,
+            received: 0,
             reply: Box::default(),
             reason: Reason::Caller,
         }

@@ -45,6 +45,7 @@ impl Tm {
         let Some(transaction) = self.all.get_mut(key) else { return };
         if effects.has(Effects::PASS) {
             transaction.status = status;
+            transaction.is_own_reply = false;
             let last = &mut transaction.last;
             scene.output.send(transaction.reply_to, |out| {
                 let start = out.len();
@@ -102,6 +103,9 @@ impl Tm {
         };
         reply.write(&message, &mut written);
         self.pass(scene, key, status, |out| out.extend_from_slice(&written));
+        if let Some(transaction) = self.all.get_mut(key) {
+            transaction.is_own_reply = true;
+        }
     }
 
     /// The request has come again: what went up last does so, too.

@@ -201,13 +201,15 @@ fn prepare(ctx: &mut Ctx<'_>, function: &Function, args: &mut [Value]) -> Result
                 Some(n) => *arg = Value::Int(n),
                 None => *arg = Value::Int(digits(ctx, *arg).ok_or("a number was expected")?),
             },
-            ParamKind::Text | ParamKind::Literal | ParamKind::Subst | ParamKind::Route(_) => {
-                match *arg {
-                    Value::Null => return Err("a string parameter is NULL"),
-                    Value::Text(_) => {}
-                    other => *arg = Value::Text(ctx.to_text(other)),
-                }
-            }
+            ParamKind::Text
+            | ParamKind::Checked(_)
+            | ParamKind::Literal
+            | ParamKind::Subst
+            | ParamKind::Route(_) => match *arg {
+                Value::Null => return Err("a string parameter is NULL"),
+                Value::Text(_) => {}
+                other => *arg = Value::Text(ctx.to_text(other)),
+            },
             ParamKind::Word(read) => {
                 if let Some(text) = arg.text() {
                     let word = std::str::from_utf8(ctx.bytes(text)).map_err(|_| "not a word")?;
@@ -229,9 +231,9 @@ fn prepare(ctx: &mut Ctx<'_>, function: &Function, args: &mut [Value]) -> Result
 pub(super) fn fits(kind: ParamKind, arg: Value) -> bool {
     match (kind, arg) {
         (_, Value::Omitted) | (ParamKind::Int, Value::Int(_)) => true,
-        (ParamKind::Text | ParamKind::Literal, Value::Text(_))
+        (ParamKind::Text | ParamKind::Checked(_) | ParamKind::Literal, Value::Text(_))
         | (ParamKind::Subst | ParamKind::Route(_), Value::Text(_)) => true,
-        (ParamKind::Int | ParamKind::Text | ParamKind::Literal, _)
+        (ParamKind::Int | ParamKind::Text | ParamKind::Checked(_) | ParamKind::Literal, _)
         | (ParamKind::Subst | ParamKind::Route(_), _) => false,
         (ParamKind::Word(_), arg) => arg.text().is_none(),
         (ParamKind::Any | ParamKind::Output | ParamKind::Variable | ParamKind::Flag, _)

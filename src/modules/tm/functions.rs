@@ -1,5 +1,6 @@
 //! The script functions (spec 8.1, 8.2).
 
+use sluice_base::slab::Key;
 use sluice_engine::module::Function;
 use sluice_engine::tm::transaction::{Armed, Transaction};
 use sluice_engine::{Ctx, Flow, Value, relay as engine};
@@ -7,7 +8,7 @@ use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 use sluice_script::ir::{RouteId, RouteKind};
 use sluice_sip::Method;
 
-use super::{api, relay, status};
+use super::{api, cancel, flags, relay, replied, status};
 use crate::sl::api::REPLY;
 use crate::table::{function, optional, param};
 
@@ -19,7 +20,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
             "t_relay",
             "Relays the request to its destination set, with a transaction.",
             &[
-                optional("flags", ParamKind::Word(relay::flags)),
+                optional("flags", ParamKind::Checked(flags::check)),
                 optional("destination", ParamKind::Text),
             ],
             RELAYING,
@@ -39,6 +40,13 @@ pub(super) static FUNCTIONS: &[Function] = &[
         REPLY,
         RELAYING,
         |ctx, _, args| api::answer(ctx, args),
+    ),
+    function(
+        "t_reply_with_body",
+        "As t_reply, with a body; its Content-Type comes by append_to_reply().",
+        BODY,
+        RELAYING,
+        |ctx, _, args| replied::with_body(ctx, args),
     ),
     function(
         "t_check_trans",
@@ -76,6 +84,44 @@ pub(super) static FUNCTIONS: &[Function] = &[
         |ctx, _, args| status::check(ctx, args),
     ),
     function(
+        "t_local_replied",
+        "Whether replies were ours: all, those of the branch, or the last one.",
+        &[param("which", ParamKind::Word(replied::which))],
+        STATUS,
+        |ctx, _, args| replied::is_local(ctx, args),
+    ),
+    function(
+        "t_cancel_branch",
+        "Cancels the branch of the reply; `a`: all that are open, `o`: all others.",
+        &[optional("which", ParamKind::Word(cancel::which))],
+        Routes::REPLY,
+        |ctx, _, args| cancel::branches(ctx, args),
+    ),
+    function(
+        "t_add_cancel_reason",
+        "In a CANCEL: the Reason header, with its line end, of those that we send for it.",
+        LINES,
+        Routes::REQUEST,
+        |ctx, _, args| cancel::add_reason(ctx, args),
+    ),
+    function(
+        "t_add_hdrs",
+        "Header lines for all requests of the transaction: branches, their ACKs and CANCELs.",
+        LINES,
+        Routes::ANY,
+        |ctx, _, args| add_lines(ctx, args),
+    ),
+    function(
+        "t_flush_flags",
+        "Gives the transaction the message flags as they are now.",
+        &[],
+        FLUSHING,
+        |ctx, _, _| {
+            let flags = ctx.run.flags;
+            Flow::of(transaction_mut(ctx).map(|t| t.script.flags = flags).is_some())
+        },
+    ),
+    function(
         "t_was_cancelled",
         "Whether the caller has sent a CANCEL.",
         &[],
@@ -94,14 +140,36 @@ const ARMING: Routes = Routes::of(&[
 ]);
 const STATUS: Routes =
     Routes::of(&[RouteKind::Request, RouteKind::Branch, RouteKind::Failure, RouteKind::Reply]);
+const FLUSHING: Routes = Routes::of(&[RouteKind::Request, RouteKind::Branch]);
+const LINES: &[ParamDef] = &[param("lines", ParamKind::Text)];
+const BODY: &[ParamDef] = &[
+    param("code", ParamKind::Int),
+    param("reason", ParamKind::Text),
+    param("body", ParamKind::Text),
+];
 const FAILURE: &[ParamDef] = &[optional("route", ParamKind::Route(RouteKind::Failure))];
 const REPLIES: &[ParamDef] = &[optional("route", ParamKind::Route(RouteKind::Reply))];
 const BRANCH: &[ParamDef] = &[optional("route", ParamKind::Route(RouteKind::Branch))];
 
 /// The transaction that the run belongs to.
 pub(super) fn transaction<'a>(ctx: &'a Ctx<'_>) -> Option<&'a Transaction> {
-    let key = ctx.run.transaction.or(ctx.run.branch.map(|branch| branch.key))?;
-    ctx.local.tm.get(key)
+    ctx.local.tm.get(key(ctx)?)
+}
+
+/// The same, for what may be changed of it.
+pub(super) fn transaction_mut<'a>(ctx: &'a mut Ctx<'_>) -> Option<&'a mut Transaction> {
+    ctx.local.tm.get_mut(key(ctx)?)
+}
+
+fn key(ctx: &Ctx<'_>) -> Option<Key> {
+    ctx.run.transaction.or(ctx.run.branch.map(|branch| branch.key))
+}
+
+/// `t_add_hdrs()`
+fn add_lines(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
+    let Some(lines) = args.first().and_then(|lines| lines.text()) else { return Flow::FALSE };
+    let lines = Box::from(ctx.bytes(lines));
+    Flow::of(transaction_mut(ctx).map(|t| t.script.lines = lines).is_some())
 }
 
 /// spec 8.2. Retransmissions and ACKs of refusals do not reach the script.

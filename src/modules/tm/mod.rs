@@ -2,10 +2,15 @@
 //! names, parameters and return codes.
 
 pub mod api;
+mod branches;
+mod cancel;
+mod flags;
 mod functions;
 mod params;
 mod relay;
+mod replied;
 mod status;
+mod timers;
 mod variables;
 
 use std::sync::Arc;

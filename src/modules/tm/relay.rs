@@ -8,69 +8,33 @@ use sluice_engine::job::{Answer, Job};
 use sluice_engine::module::Wait;
 use sluice_engine::next_hop::{NextHop, reachable};
 use sluice_engine::run::Relaying;
-use sluice_engine::sockets::{Proto, Remote};
-use sluice_engine::{Ctx, Flow, Text, Value, carry, forward, relay};
+use sluice_engine::sockets::Remote;
+use sluice_engine::{Ctx, Flow, Value, carry, forward, relay};
 use sluice_sip::Method;
 
+use super::cancel;
+use super::flags::{self, Flags};
 use super::functions::transaction;
-
-/// A failure is left to the script, not answered.
-const NO_AUTO_477: i64 = 2;
-/// The addresses of a name are not tried one after another, which is not done yet anyhow.
-const NO_DNS_FAILOVER: i64 = 4;
-
-/// Reads the flags of a call: words, or the number of 1.x.
-///
-/// # Errors
-/// What was expected, or what comes later.
-pub(super) fn flags(text: &str) -> Result<i64, String> {
-    let number = text
-        .trim()
-        .strip_prefix("0x")
-        .map_or_else(|| text.trim().parse().ok(), |digits| i64::from_str_radix(digits, 16).ok());
-    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-    let bits = match number {
-        Some(number) => number,
-        None => words.map(flag).try_fold(0, |bits, flag| flag.map(|flag| bits | flag))?,
-    };
-    // 1 was "no automatic 100", which newer releases took away.
-    match bits & !(1 | NO_AUTO_477 | NO_DNS_FAILOVER) {
-        0 => Ok(bits),
-        _ => Err("pass-reason-hdr and allow-no-cancel come later".to_owned()),
-    }
-}
-
-fn flag(word: &str) -> Result<i64, String> {
-    match word {
-        "no-auto-477" => Ok(NO_AUTO_477),
-        "no-dns-failover" => Ok(NO_DNS_FAILOVER),
-        "pass-reason-hdr" => Ok(8),
-        "allow-no-cancel" => Ok(16),
-        _ if word.contains(':') => {
-            Err("the destination is the second parameter: t_relay(, \"udp:host:port\")".to_owned())
-        }
-        _ => Err(format!("flags are no-auto-477 and no-dns-failover, not `{word}`")),
-    }
-}
 
 /// Begins.
 pub(super) fn start(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
-    let flags = args.first().and_then(|flags| flags.int()).unwrap_or(0);
-    if let Some(place) = args.get(1).and_then(|place| place.text())
-        && !aim_at(ctx, place)
-    {
+    let (flags, place) = flags::given(ctx, args);
+    if place.is_some_and(|place| !flags::aim_at(ctx, place)) {
         return Flow::Fail("t_relay(): a destination is `udp:host:port` or `tcp:host:port`");
     }
     match ctx.message.method() {
         // spec 8.1: an ACK is not part of a transaction that is to be relayed.
         Method::Ack => return relay_ack(ctx),
         Method::Cancel if relay::cancels(ctx) => {
+            if flags.has(Flags::PASS_REASON) {
+                cancel::pass_reason(ctx);
+            }
             relay::cancel(ctx);
             return Flow::TRUE;
         }
         _ => {}
     }
-    let opened = ctx.run.transaction.is_some() || flags & NO_AUTO_477 != 0;
+    let opened = ctx.run.transaction.is_some() || flags.has(Flags::NO_AUTO_477);
     let key = match relay::open(ctx) {
         Ok(key) => key,
         Err(relay::Refused::NoSocket) => return Flow::Code(-1),
@@ -79,36 +43,15 @@ pub(super) fn start(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
     if !relay::begin_round(ctx, key) {
         return Flow::Code(-3);
     }
+    if flags.has(Flags::ALLOW_NO_CANCEL) {
+        cancel::obey_disposition(ctx, key);
+    }
     carry::freeze(ctx, key);
     let Some(main) = ctx.branch(0) else { return Flow::Code(-1) };
     let mark = ctx.run.patches.mark();
     let record = ctx.run.record;
     ctx.run.relaying = Some(Relaying { at: 0, sent: 0, main, opened, mark, record });
     begin(ctx)
-}
-
-/// Has the request sent to a place, whatever `$du` says.
-fn aim_at(ctx: &mut Ctx<'_>, place: Text) -> bool {
-    let Some(hop) = NextHop::of_text(ctx.bytes(place)) else { return false };
-    let uri = match &hop {
-        NextHop::Addr(to) => format!("sip:{}{}", to.addr, transport(to.proto)),
-        NextHop::Name(name, port, proto) => format!("sip:{name}:{port}{}", transport(*proto)),
-    };
-    let uri = ctx.keep(uri.as_bytes());
-    let addr = match hop {
-        NextHop::Addr(to) => Some(to.addr).filter(|_| to.proto == Proto::Udp),
-        NextHop::Name(..) => None,
-    };
-    ctx.set_destination(uri, addr);
-    true
-}
-
-/// The parameter of a URI that names a transport; UDP goes without.
-const fn transport(proto: Proto) -> &'static str {
-    match proto {
-        Proto::Udp => "",
-        Proto::Tcp => ";transport=tcp",
-    }
 }
 
 /// Begins with the destination that is next.

@@ -2,10 +2,11 @@
 
 use sluice_engine::Value;
 use sluice_engine::module::Variable;
+use sluice_script::ir::Index;
 
 use super::functions::transaction;
-use super::status;
-use crate::table::variable;
+use super::{branches, status, timers};
+use crate::table::{variable, writable};
 
 /// The table.
 pub(super) static VARIABLES: &[Variable] = &[
@@ -16,11 +17,38 @@ pub(super) static VARIABLES: &[Variable] = &[
         |ctx, _, _| Value::Int(i64::from(status::current(ctx).unwrap_or(0))),
     ),
     variable("T_branch_idx", &[], "The number of the branch, in routes of one.", |ctx, _, _| {
-        match ctx.run.branch {
-            Some(id) => Value::Int(i64::from(id.branch)),
-            None => Value::Null,
-        }
+        branches::current(ctx).map_or(Value::Null, |number| Value::Int(i64::from(number)))
     }),
+    variable("T_ruri", &[], "The Request-URI of the branch, else of the first.", |ctx, _, _| {
+        branches::uri(ctx)
+    }),
+    Variable {
+        indexed: true,
+        ..variable(
+            "T_branch_last_reply_code",
+            &[],
+            "The status received last by the branch, or by that of the index; NULL: none yet.",
+            |ctx, _, subject| match subject.index {
+                Index::None => branches::last_code(ctx, None),
+                Index::At(number) => branches::last_code(ctx, Some(number)),
+                _ => Value::Null,
+            },
+        )
+    },
+    writable(
+        "T_fr_timeout",
+        &[],
+        "Seconds until any reply, in this transaction; NULL: as the parameter says.",
+        |ctx, _, _| timers::get(ctx, |waits| &mut waits.first_ms),
+        |ctx, _, _, _, value| timers::set(ctx, |waits| &mut waits.first_ms, value),
+    ),
+    writable(
+        "T_fr_inv_timeout",
+        &[],
+        "Seconds until the final reply to an INVITE, in this transaction; NULL: as the parameter.",
+        |ctx, _, _| timers::get(ctx, |waits| &mut waits.invite_ms),
+        |ctx, _, _, _, value| timers::set(ctx, |waits| &mut waits.invite_ms, value),
+    ),
     variable("T_id", &[], "What tells the transaction: `hash:label`.", |ctx, _, _| {
         let Some(call) = transaction(ctx).map(|t| t.identity.call) else { return Value::Null };
         let (hash, label) = ((call >> 32) as u32, call as u32);

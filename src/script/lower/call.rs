@@ -328,6 +328,12 @@ impl Lowering<'_> {
                 }
                 Ok(())
             }
+            (ParamKind::Checked(check), _, Some(plain)) => {
+                match check(&String::from_utf8_lossy(plain)) {
+                    Ok(()) => self.format(&format),
+                    Err(why) => self.bad_word(function, param, at, &why),
+                }
+            }
             _ => self.format(&format),
         }
     }

@@ -146,7 +146,7 @@ fn signature(name: &str, params: &[ParamDef]) -> String {
     for (at, param) in params.iter().enumerate() {
         let kind = match param.kind {
             ParamKind::Int => "int",
-            ParamKind::Text | ParamKind::Literal => "string",
+            ParamKind::Text | ParamKind::Checked(_) | ParamKind::Literal => "string",
             ParamKind::Any => "int or string",
             ParamKind::Output | ParamKind::Variable => "variable",
             ParamKind::Regex | ParamKind::WholeRegex => "regex",

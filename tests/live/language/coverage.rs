@@ -1,5 +1,5 @@
 //! The snippets are complete: every statement and operator of the language, and every function,
-//! variable and transformation of the modules that need no transaction, stands in one.
+//! variable and transformation of the modules that are shown, stands in one.
 
 use std::fmt::Write;
 
@@ -20,7 +20,7 @@ const LANGUAGE: &[&str] = &[
 ];
 
 /// The modules besides the core. Those that keep something of a call are tested over its whole
-/// course, elsewhere.
+/// course elsewhere, too.
 const SHOWN: &[&str] = &[
     "sl",
     "signaling",
@@ -33,6 +33,7 @@ const SHOWN: &[&str] = &[
     "cachedb_local",
     "cfgutils",
     "dispatcher",
+    "tm",
 ];
 
 /// What no snippet shows, and which test does.
