@@ -116,6 +116,7 @@ impl Plan {
         let sockets = self.sockets.unwrap_or_else(|| sockets(&self.listen));
         let program = Program::start(script, registry, sockets, &environment, &mut warnings)
             .map_err(|errors| refusals(&errors))?;
+        let warnings = warnings.into_iter().map(|(_, text)| text).collect();
         let now = Now { mono_us: 1_000_000, wall_us: 1_800_000_000_000_000 };
         let made = program.workers(self.workers.max(1), OwnerSeed(0), 42, now);
         let (mut workers, mut counters) = (Vec::new(), Vec::new());

@@ -60,7 +60,7 @@ pub struct Made {
 
 impl Program {
     /// Starts every loaded module, in the order of the module list. Warnings for the user are
-    /// appended to `warnings`.
+    /// appended to `warnings`, each with its module's name.
     ///
     /// # Errors
     /// The refusals of all modules, each with its module's name.
@@ -69,7 +69,7 @@ impl Program {
         registry: Arc<Registry>,
         sockets: Sockets,
         environment: &Environment,
-        warnings: &mut Vec<String>,
+        warnings: &mut Vec<(&'static str, String)>,
     ) -> Result<Self, Vec<(&'static str, SetupError)>> {
         let mut settings = Settings::of(&script, &registry);
         let (statistics, cells) = number_statistics(&registry);
@@ -77,6 +77,7 @@ impl Program {
         let mut errors = Vec::new();
         for at in registry.running(&script.modules) {
             let module = registry.modules()[at];
+            let mut told = Vec::new();
             let started = (module.start)(&mut Setup {
                 script: &mut script,
                 settings: &mut settings,
@@ -85,8 +86,9 @@ impl Program {
                 statistics: statistics[at],
                 read_file: Arc::clone(&environment.read_file),
                 resolve: Arc::clone(&environment.resolve),
-                warnings,
+                warnings: &mut told,
             });
+            warnings.extend(told.into_iter().map(|text| (module.name, text)));
             match started {
                 Ok(state) => states[at] = Some(state),
                 Err(error) => errors.push((module.name, error)),

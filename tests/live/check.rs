@@ -88,3 +88,50 @@ fn an_impossible_socket_is_told_at_its_place() {
     let err = refused(&["-f", "-", "-l", "198.51.100.77:5060"], ANSWERING);
     assert_eq!(err, "sluice: not an address of this machine: 198.51.100.77:5060\n");
 }
+
+#[test]
+fn modules_that_refuse_are_found_without_running() {
+    let folder = Folder::new();
+    let parts = [
+        ("loadmodule \"dispatcher.so\"", 1, 12, "dispatcher: /etc/opensips/dispatcher.list: "),
+        ("loadmodule \"mi_fifo.so\"", 2, 12, "mi_fifo: modparam fifo_name is needed"),
+        ("loadmodule \"cachedb_local.so\"", 0, 0, ""),
+        (
+            "modparam(\"cachedb_local\", \"cachedb_url\", \"local:///none\")",
+            4,
+            42,
+            "cachedb_local: there is no collection `none`",
+        ),
+        ("route { exit; }", 0, 0, ""),
+    ];
+    let text: String = parts.iter().map(|(line, ..)| format!("{line}\n")).collect();
+    let script = folder.write("test.cfg", &text);
+    let list = findings(&["-C", "-f", &script], "", 255);
+    let wanted: Vec<_> = parts.iter().filter(|(.., why)| !why.is_empty()).collect();
+    assert_eq!(list.len(), wanted.len(), "{list:#?}");
+    for (finding, (_, line, column, why)) in list.iter().zip(wanted) {
+        assert_eq!(
+            (&finding["severity"], &finding["code"], &finding["line"], &finding["column"]),
+            (&json!("error"), &json!("module-refused"), &json!(line), &json!(column))
+        );
+        assert!(finding["message"].as_str().unwrap().starts_with(why), "{finding}");
+    }
+    let err = refused(&["-C", "-f", &script], "");
+    assert!(err.ends_with("bad config file (3 errors)\n"), "{err}");
+    // spec 1.2: -c starts no module.
+    assert_eq!(sluice(&["-c", "-f", &script], "").code, Some(0));
+}
+
+#[test]
+fn what_modules_warn_of_is_found_without_running() {
+    let folder = Folder::new();
+    let list = folder.write("d.list", "# nothing yet\n");
+    let text = format!(
+        "loadmodule \"dispatcher.so\"\nmodparam(\"dispatcher\", \"list_file\", \"{list}\")\n\
+         route {{ exit; }}\n"
+    );
+    let found = findings(&["-C", "-f", "-"], &text, 0);
+    let message = format!("dispatcher: {list}: no destination in it, running on empty sets");
+    assert_eq!((found.len(), &found[0]["message"]), (1, &json!(message)));
+    assert_eq!((&found[0]["code"], &found[0]["line"]), (&json!("module-warning"), &json!(1)));
+}

@@ -16,7 +16,7 @@ use sluice_script::{Compiled, Diagnostic, Script};
 
 use super::listen::sockets;
 use super::script::Origin;
-use super::{Gateway, Tuning, log, report};
+use super::{Gateway, Refused, Tuning, log, modules, report};
 use crate::cli;
 
 /// Runs or checks as the options say.
@@ -40,31 +40,37 @@ pub fn run(options: &cli::Gateway) -> Result<ExitCode> {
     };
     let dns = Arc::new(Dns::from_system());
     let sockets = sockets_of(&mut compiled, options, &dns)?;
+    if let (true, Some(sockets)) = (options.check_routes, &sockets) {
+        let files = origin.clone().inputs().files;
+        modules::check(&mut compiled, &registry, sockets.clone(), &dns, files);
+    }
     if options.json {
         println!("{:#}", report::json(&compiled));
     } else {
         report::print(&compiled);
     }
-    match (compiled.script, sockets) {
-        (Some(_), Some(_)) if options.json => Ok(ExitCode::SUCCESS),
-        (Some(_), Some(sockets)) if check => {
-            print_check(&sockets);
-            Ok(ExitCode::SUCCESS)
-        }
-        (Some(script), Some(sockets)) => serve(options, script, registry, sockets, dns, origin),
-        _ => Ok(ExitCode::from(255)),
+    let Some(sockets) = sockets.filter(|_| compiled.errors == 0) else {
+        return Ok(ExitCode::from(255));
+    };
+    if !check {
+        return serve(options, compiled, registry, sockets, dns, origin);
     }
+    if !options.json {
+        print_check(&sockets);
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Runs a script until a signal ends it.
 fn serve(
     options: &cli::Gateway,
-    mut script: Script,
+    mut compiled: Compiled,
     registry: Arc<Registry>,
     sockets: Sockets,
     dns: Arc<Dns>,
     origin: Origin,
 ) -> Result<ExitCode> {
+    let Some(mut script) = compiled.script.take() else { return Ok(ExitCode::from(255)) };
     if options.check_via {
         let at = Default::default();
         script.globals.push(sluice_script::ir::Global {
@@ -82,7 +88,18 @@ fn serve(
         receive_buffer: options.buffer,
         becomes: (uid.map(Uid::as_raw), gid.map(Gid::as_raw)),
     };
-    let gateway = Gateway::start(script, registry, sockets, dns, origin.inputs(), tuning)?;
+    let gateway = Gateway::start(script, registry, sockets, dns, origin.inputs(), tuning);
+    let gateway = match gateway.map_err(anyhow::Error::downcast::<Refused>) {
+        Ok(gateway) => gateway,
+        Err(Err(error)) => return Err(error),
+        Err(Ok(refused)) => {
+            // What was found before has been told.
+            compiled.diagnostics.clear();
+            refused.report(&mut compiled);
+            report::print(&compiled);
+            return Ok(ExitCode::from(255));
+        }
+    };
     if let Err(error) = confine(options, uid, gid) {
         gateway.stop();
         return Err(error);

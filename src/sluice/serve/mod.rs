@@ -5,6 +5,7 @@ mod flatten;
 mod host;
 pub mod listen;
 pub mod log;
+mod modules;
 mod preprocess;
 mod reload;
 pub mod report;
@@ -17,17 +18,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use sluice_base::counters::CellsReader;
 use sluice_base::histogram::{Collector, histogram};
 use sluice_base::limits::WORKERS_MAX;
 use sluice_base::{OwnerSeed, WorkerId};
 use sluice_control::mi::Management;
 use sluice_control::{Control, Dns, Waker};
-use sluice_engine::TimeZone;
 use sluice_engine::counter::Counter;
-use sluice_engine::module::SetupError;
-use sluice_engine::program::{Environment, Program};
+use sluice_engine::program::Program;
 use sluice_engine::registry::Registry;
 use sluice_engine::sockets::Sockets;
 use sluice_net::Clock;
@@ -37,6 +36,8 @@ use sluice_net::udp::socket::{UdpOptions, open_group};
 use sluice_script::Script;
 
 use host::Host;
+use modules::Loaded;
+pub use modules::Refused;
 use script::Inputs;
 use service::management_service;
 use shell::Shell;
@@ -83,7 +84,7 @@ impl Gateway {
     /// Opens the sockets, starts the modules and the workers.
     ///
     /// # Errors
-    /// Sockets that cannot be opened, modules that refuse; each with its place in the script.
+    /// Sockets that cannot be opened; [`Refused`] for modules that refuse.
     pub fn start(
         script: Script,
         registry: Arc<Registry>,
@@ -95,16 +96,12 @@ impl Gateway {
         let cpus = available_cpus();
         let most = cpus.len().clamp(1, usize::from(WORKERS_MAX)) as u8;
         let workers = tuning.workers.unwrap_or(most).clamp(1, most);
-        let names = Arc::clone(&dns);
-        let resolve = Arc::new(move |name: &str| names.addresses_now(name));
-        let zone = TimeZone::system();
-        let environment = Environment { read_file: inputs.files, resolve, zone };
-        let files = script.files.clone();
+        let loaded = Loaded::of(&script);
         let mut drivers = open(&sockets, workers, tuning)?;
         let mut warnings = Vec::new();
-        let program = Program::start(script, registry, sockets, &environment, &mut warnings)
-            .map_err(|errors| refusal(&files, &errors))?;
-        for warning in &warnings {
+        let program =
+            modules::start(script, &registry, sockets, &dns, inputs.files, &mut warnings)?;
+        for (_, warning) in &warnings {
             tracing::warn!(target: "core", "{warning}");
         }
         let program = Arc::new(program);
@@ -118,7 +115,7 @@ impl Gateway {
             Host { program: Arc::clone(&program), script: inputs.script, wakers: wakers.clone() };
         let management = Arc::new(Management::new(&program, counters, Box::new(host)));
         let service = management_service(&program, &management, tuning.becomes)
-            .map_err(|error| refusal(&files, &[error]))?;
+            .map_err(|error| loaded.refused(vec![error]))?;
         let swept = Arc::clone(&program);
         let sampled = Arc::clone(&management);
         let sweep = Box::new(move || {
@@ -226,16 +223,4 @@ fn waker(driver: &Driver) -> Waker {
             tracing::error!(target: "core", "a worker cannot be woken: {error}");
         }
     })
-}
-
-/// The modules' refusals, with the script's lines where they name one.
-fn refusal(files: &[String], errors: &[(&'static str, SetupError)]) -> anyhow::Error {
-    let line = |(module, error): &(&'static str, SetupError)| match error.at {
-        Some(at) => {
-            let file = files.get(usize::from(at.file)).map_or("", String::as_str);
-            format!("{file}:{}:{}: {module}: {error}", at.line, at.column)
-        }
-        None => format!("{module}: {error}"),
-    };
-    anyhow!(errors.iter().map(line).collect::<Vec<_>>().join("\n"))
 }
