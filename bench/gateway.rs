@@ -15,7 +15,7 @@ pub const INVITE: &[u8] = include_bytes!("data/invite.sip");
 
 const SCRIPT: &[u8] = include_bytes!("../examples/dispatcher/opensips.cfg");
 const LIST: &[u8] = include_bytes!("../examples/dispatcher/dispatcher.list");
-const NOW: Now = Now { mono_us: 1_000_000, wall_us: 1_800_000_000_000_000 };
+pub(crate) const NOW: Now = Now { mono_us: 1_000_000, wall_us: 1_800_000_000_000_000 };
 
 /// A worker and the batch that it gets turn after turn.
 pub struct Gateway {
@@ -61,7 +61,7 @@ impl Gateway {
 }
 
 /// A single worker that runs a script.
-fn worker(script: &[u8]) -> Worker {
+pub(crate) fn worker(script: &[u8]) -> Worker {
     let (core, modules) = (sluice_modules::CORE, sluice_modules::MODULES);
     let registry = Arc::new(Registry::new(core, modules, sluice_modules::KNOWN));
     let main = SourceText { name: "opensips.cfg".to_owned(), text: script.to_vec() };

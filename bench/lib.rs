@@ -6,5 +6,6 @@
     reason = "a bench that cannot be set up has nothing to measure"
 )]
 
+pub mod calls;
 pub mod destinations;
 pub mod gateway;
