@@ -6,6 +6,7 @@
 
 pub mod counters;
 pub mod histogram;
+pub mod inbox;
 #[allow(unsafe_code)]
 pub mod lanes;
 pub mod limits;

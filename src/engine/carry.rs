@@ -66,6 +66,13 @@ impl RunState {
         }
     }
 
+    /// Stands where local_route{} begins: the AVPs of the draft, and its next hop as `$du`.
+    pub(crate) fn begin_own(&mut self, own: &Transaction, key: Key, next_hop: Option<&[u8]>) {
+        self.transaction = Some(key);
+        self.restore(own);
+        self.destination = next_hop.map(|uri| self.put(uri));
+    }
+
     /// Stands where a failure route begins: the request as the request route left it, with the
     /// Request-URI of the branch that won.
     pub(crate) fn begin_failure(&mut self, transaction: &Transaction, failed: Failed) {

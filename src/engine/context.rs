@@ -18,6 +18,7 @@ use crate::counter::Counter;
 use crate::digits::Digits;
 use crate::module::{Name, StatisticsBase, Subject};
 use crate::output::Output;
+use crate::post::Post;
 use crate::run::{Packet, Run, RunState};
 use crate::settings::{Levels, Settings};
 use crate::sockets::Sockets;
@@ -60,6 +61,8 @@ pub struct Local {
     pub output: Output,
     /// The transactions.
     pub tm: Tm,
+    /// Letters to the owners of other calls.
+    pub post: Arc<Post>,
     /// `$var` values by slot; they outlive a message (spec 1.11).
     pub vars: Vars,
     /// State of the worker's random numbers.
@@ -102,7 +105,14 @@ impl Kept {
 
 impl Local {
     /// A worker's own things; each `$var` has the first value that the script names.
-    pub fn new(id: WorkerId, cells: Cells, script: &Script, random: u64, tm: Tm) -> Self {
+    pub fn new(
+        id: WorkerId,
+        cells: Cells,
+        script: &Script,
+        random: u64,
+        tm: Tm,
+        post: Arc<Post>,
+    ) -> Self {
         let mut vars = Vars::new(script.vars.len());
         for (slot, value) in &script.first_vars {
             if let Some(place) = vars.get_mut(*slot) {
@@ -114,6 +124,7 @@ impl Local {
             cells,
             output: Output::default(),
             tm,
+            post,
             vars,
             random,
             xlog_level: None,

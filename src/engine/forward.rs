@@ -160,13 +160,34 @@ pub(crate) fn branch_patches(
 
 fn put_all(ctx: &mut Ctx<'_>, at: u16, own: OwnVia<'_>, socket: SocketId) {
     let marks = via_marks(ctx);
+    put_script(ctx, socket);
+    ctx.run.patches.insert_with(at, Place::Before, |out| own.write(out));
+    marks.patch(&mut ctx.run.patches);
+    put_length(ctx);
+}
+
+/// What the script has changed besides lines.
+fn put_script(ctx: &mut Ctx<'_>, socket: SocketId) {
     record::put(ctx, socket);
     put_ruri(ctx);
     put_path(ctx);
     put_max_forwards(ctx);
-    ctx.run.patches.insert_with(at, Place::Before, |out| own.write(out));
-    marks.patch(&mut ctx.run.patches);
+}
+
+/// What tells a request of our own as it is sent by a socket from the one that local_route{} saw.
+/// Its Via is ours already; another socket's has the same branch.
+pub(crate) fn own_patches(ctx: &mut Ctx<'_>, socket: SocketId) -> Patches {
+    put_script(ctx, socket);
+    let advertised = advertised_head(ctx, socket);
+    let head = ctx.shared.via_heads.get(usize::from(socket.0)).map(|head| &**head);
+    let moved = advertised.as_deref().or(head.filter(|_| socket != ctx.packet.socket));
+    let span = ctx.message.field(Kind::Via).map(|field| field.line.start);
+    let branch = ctx.via.1.branch.map(|branch| ctx.message.span_of(branch).start);
+    if let (Some(head), Some(start), Some(end)) = (moved, span, branch) {
+        ctx.run.patches.replace(Span::new(start, end + COOKIE.len() as u16), head);
+    }
     put_length(ctx);
+    std::mem::take(&mut ctx.run.patches)
 }
 
 /// Sends the reply to the next Via, or drops it (spec 1.3, 8.9).

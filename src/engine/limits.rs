@@ -32,6 +32,9 @@ pub const STARTING_RUNS: usize = 1_024;
 /// wait for ever. Callers repeat a request for 32 s (RFC 3261 17.1.1.2), so a while is left.
 pub const LOCK_WAIT_MS: u64 = 10_000;
 
+/// Letters that wait for one worker: requests to be made at once, some hundred bytes each.
+pub const LETTERS: usize = 1_024;
+
 /// Bytes of messages that parked runs keep in one worker: 4 KiB for each of them. Only unusually
 /// large messages reach this before the number does.
 pub const PARKED_BYTES: usize = 64 << 20;

@@ -15,6 +15,7 @@ use sluice_script::source::Location;
 use crate::context::Ctx;
 use crate::job::{Answer, Job};
 use crate::lock::Lock;
+use crate::post::Post;
 use crate::settings::Settings;
 use crate::sockets::Sockets;
 use crate::uses::Uses;
@@ -321,6 +322,8 @@ pub struct Setup<'a> {
     pub module: &'static str,
     /// The module's first statistic; see [`crate::context::Local::count`].
     pub statistics: StatisticsBase,
+    /// Letters to the workers that own calls, for management commands.
+    pub post: &'a Arc<Post>,
     /// Reads a file of the user's (the program provides it; modules open none). Shared state may
     /// keep it for its management commands, never for a worker.
     pub read_file: ReadFile,
@@ -386,6 +389,11 @@ pub trait SharedState: Any + Send + Sync {
     /// Is told the moment about once a second, on the control plane: for what expires, and for
     /// management commands, which have no clock.
     fn tick(&self, _now: Now) {}
+    /// Whether a management command, by its old name, waits for others and so runs beside itself.
+    /// Any other does not: of two reloads the later one wins.
+    fn waits(&self, _command: &str) -> bool {
+        false
+    }
 }
 
 /// The state of a module that has none.

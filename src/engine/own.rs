@@ -39,6 +39,17 @@ pub enum Origin {
     Own(Busy),
     /// A transaction whose branches have all failed.
     Failure(Failed),
+    /// A request of our own.
+    Local(Own),
+}
+
+/// How far a request of our own is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Own {
+    /// local_route{} runs, which may park.
+    Routed,
+    /// The name that it is sent to is looked up.
+    Aiming,
 }
 
 /// Whether the run of a route is not over yet; the route and its run share it.

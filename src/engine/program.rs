@@ -18,6 +18,8 @@ use crate::counter;
 use crate::forward;
 use crate::limits;
 use crate::module::{ReadFile, Resolve, Setup, SetupError, SharedState, StatisticsBase};
+use crate::owners::Owners;
+use crate::post::Post;
 use crate::registry::Registry;
 use crate::settings::{Levels, Settings};
 use crate::sockets::Sockets;
@@ -46,6 +48,7 @@ pub struct Program {
     states: Vec<Option<Arc<dyn SharedState>>>,
     statistics: Vec<StatisticsBase>,
     cells: usize,
+    post: Arc<Post>,
 }
 
 /// A worker and what others need to know of it.
@@ -75,6 +78,7 @@ impl Program {
         let (statistics, cells) = number_statistics(&registry);
         let mut states: Vec<Option<Arc<dyn SharedState>>> = vec![None; registry.modules().len()];
         let mut errors = Vec::new();
+        let post = Arc::<Post>::default();
         for at in registry.running(&script.modules) {
             let module = registry.modules()[at];
             let mut told = Vec::new();
@@ -84,6 +88,7 @@ impl Program {
                 sockets: &sockets,
                 module: module.name,
                 statistics: statistics[at],
+                post: &post,
                 read_file: Arc::clone(&environment.read_file),
                 resolve: Arc::clone(&environment.resolve),
                 warnings: &mut told,
@@ -112,7 +117,7 @@ impl Program {
             zone: environment.zone.clone(),
         });
         let reloading = Mutex::new(());
-        Ok(Self { editions, reloading, registry, states, statistics, cells })
+        Ok(Self { editions, reloading, registry, states, statistics, cells, post })
     }
 
     /// What all workers look at from their next turn on.
@@ -157,6 +162,11 @@ impl Program {
         self.states.iter().flatten().for_each(|state| state.tick(now));
     }
 
+    /// Letters to the owners of calls.
+    pub fn post(&self) -> &Arc<Post> {
+        &self.post
+    }
+
     /// The tables.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
@@ -177,13 +187,18 @@ impl Program {
     /// Makes `workers` workers (at least one, at most [`WORKERS_MAX`]) that know each other.
     pub fn workers(&self, workers: u8, seed: OwnerSeed, random: u64, now: Now) -> Vec<Made> {
         let links = mesh(workers.clamp(1, WORKERS_MAX), limits::RING_BYTES);
-        let make = |(number, links): (usize, crate::worker::Links)| {
+        let owners = Owners::new(seed, links.len() as u8);
+        let wakes: Vec<_> = links.iter().map(|links| links.wake()).collect();
+        let inboxes = self.post.open(owners.clone(), &wakes);
+        let make = |(number, (links, inbox)): (usize, (crate::worker::Links, _))| {
             let id = WorkerId(number as u8);
             let (cells, counters) = Cells::new(self.cells);
             let wake = links.wake();
             let worker = Worker::new(Parts {
                 id,
-                seed,
+                owners: owners.clone(),
+                post: Arc::clone(&self.post),
+                inbox,
                 editions: self.editions.reader(),
                 registry: Arc::clone(&self.registry),
                 states: self.states.iter().map(|state| worker_state(state.as_ref(), id)).collect(),
@@ -195,7 +210,7 @@ impl Program {
             });
             Made { worker, wake, counters }
         };
-        links.into_iter().enumerate().map(make).collect()
+        links.into_iter().zip(inboxes).enumerate().map(make).collect()
     }
 }
 

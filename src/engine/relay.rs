@@ -202,7 +202,10 @@ pub(crate) fn reply(ctx: &mut Ctx<'_>, id: BranchId) {
     if ctx.run.dropped && ctx.message.status().is_some_and(|status| status < 200) {
         return;
     }
-    remove_top_via(&ctx.message, &mut ctx.run.patches);
+    // The reply to a request of ours stays whole: it goes nowhere.
+    if !ctx.local.tm.get(id.key).is_some_and(Transaction::is_own) {
+        remove_top_via(&ctx.message, &mut ctx.run.patches);
+    }
     forward::put_status(ctx, false);
     forward::put_length(ctx);
     let Ctx { message, run, local, shared, now, .. } = ctx;

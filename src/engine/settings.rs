@@ -13,6 +13,8 @@ use crate::tm::times::Times;
 pub struct Settings {
     /// `Server: ...` line of local replies, without line end; `None` with server_signature=no.
     pub server_header: Option<String>,
+    /// `User-Agent: ...` line of requests of our own, likewise.
+    pub user_agent_header: Option<String>,
     /// Replies that match nothing are dropped (auto: the script has no `forward()`).
     pub disable_stateless_fwd: bool,
     /// A forwarded 503 stays 503.
@@ -100,9 +102,14 @@ impl Settings {
 
     fn set(&mut self, name: &str, value: &Setting) {
         match (name, value) {
-            ("server_signature", Setting::Int(0)) => self.server_header = None,
+            ("server_signature", Setting::Int(0)) => {
+                (self.server_header, self.user_agent_header) = (None, None);
+            }
             ("server_header", Setting::Text(line)) if self.server_header.is_some() => {
                 self.server_header = Some(line.clone());
+            }
+            ("user_agent_header", Setting::Text(line)) if self.user_agent_header.is_some() => {
+                self.user_agent_header = Some(line.clone());
             }
             ("disable_stateless_fwd", Setting::Int(n)) => self.disable_stateless_fwd = *n != 0,
             ("disable_503_translation", Setting::Int(n)) => self.disable_503_translation = *n != 0,
@@ -130,6 +137,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             server_header: Some(concat!("Server: Sluice (", env!("CARGO_PKG_VERSION"), ")").into()),
+            user_agent_header: Some(
+                concat!("User-Agent: Sluice (", env!("CARGO_PKG_VERSION"), ")").into(),
+            ),
             disable_stateless_fwd: false,
             disable_503_translation: false,
             check_via: false,

@@ -249,7 +249,6 @@ const CORE_FUNCTIONS: Names = &[
     "socket_belongs_to_bond",
 ];
 const TM: Names = &[
-    "t_new_request",
     "t_replicate",
     "t_inject_branches",
     "t_wait_for_new_branches",

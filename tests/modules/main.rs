@@ -28,6 +28,7 @@ mod sl;
 mod text;
 mod tm;
 mod tm_branches;
+mod tm_own;
 mod tm_replies;
 mod tm_world;
 mod turn;

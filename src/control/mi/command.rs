@@ -39,7 +39,8 @@ pub struct Known {
     /// Names of its parameters: `name?` is optional, `name*` takes all that are left.
     pub params: &'static [&'static str],
     pub(super) run: Run,
-    /// A command does not run beside itself: of two reloads the later one wins.
+    /// A command does not run beside itself, unless it waits (`SharedState::waits`): of two reloads
+    /// the later one wins.
     pub(super) alone: Mutex<()>,
 }
 

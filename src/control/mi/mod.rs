@@ -107,7 +107,11 @@ impl Management {
         };
         let params = known.arrange(params)?;
         // A panic of an earlier call left nothing behind here.
-        let _alone = known.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = || known.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = match &known.run {
+            Run::Module(command, state) if state.waits(command.name) => None,
+            _ => Some(lock()),
+        };
         match &known.run {
             Run::Core(run) => run(self, &params),
             Run::Module(command, state) => (command.run)(state.as_ref(), &params),

@@ -244,7 +244,7 @@ impl Tm {
     }
 
     /// Looks at a branch's request as it was sent.
-    fn with_sent(
+    pub(super) fn with_sent(
         &mut self,
         key: Key,
         number: u8,

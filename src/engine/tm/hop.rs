@@ -49,7 +49,8 @@ fn write(sent: &Message<'_>, method: &[u8], to: Option<&[u8]>, lines: &[u8], out
     }
 }
 
-fn copy(message: &Message<'_>, field: &Field, out: &mut Vec<u8>) {
+/// Appends a header line as it stands.
+pub(super) fn copy(message: &Message<'_>, field: &Field, out: &mut Vec<u8>) {
     out.extend_from_slice(message.text(Span::new(field.name.start, field.value.end)));
     out.extend_from_slice(b"\r\n");
 }

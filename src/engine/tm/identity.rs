@@ -10,6 +10,7 @@ use sluice_sip::{Message, Method};
 use crate::forward::COOKIE;
 
 const CALLS: OwnerSeed = OwnerSeed(0x746D_2D63_616C_6C73);
+const OWN: u64 = 0x746D_2D6F_776E;
 const PRINTS: OwnerSeed = OwnerSeed(0x746D_2D70_7269_6E74);
 
 /// Two requests with equal identities belong to one transaction, as far as their methods allow.
@@ -26,7 +27,7 @@ impl Identity {
     /// Of a request whose topmost Via is `via`.
     pub fn of(message: &Message<'_>, (via, known): &(Via<'_>, Known<'_>)) -> Self {
         let number = message.cseq().map_or(0, |(number, _)| number);
-        let call = OwnerSeed(CALLS.0 ^ u64::from(number)).hash(message.call_id());
+        let call = call(message.call_id(), number);
         let branch = known.branch.unwrap_or_default();
         let mix = |hash: u64, part: &[u8]| OwnerSeed(hash).hash(part);
         let print = if branch.len() > COOKIE.len() && branch.starts_with(COOKIE) {
@@ -40,6 +41,15 @@ impl Identity {
         };
         Self { call, print }
     }
+
+    /// Of a request of our own: nothing that is received belongs to it, not even itself.
+    pub fn of_own(call_id: &[u8], cseq: u32) -> Self {
+        Self { call: call(call_id, cseq), print: OWN }
+    }
+}
+
+fn call(call_id: &[u8], cseq: u32) -> u64 {
+    OwnerSeed(CALLS.0 ^ u64::from(cseq)).hash(call_id)
 }
 
 /// Which transactions a request of this method may belong to.

@@ -12,6 +12,7 @@
 //! | `downstream.rs`, `hop.rs` | branches: sending, ACK, CANCEL |
 //! | `replies.rs`, `priority.rs`, `upstream.rs` | from replies to the one that goes up |
 //! | `ticks.rs` | timers |
+//! | `local.rs` | requests of our own: no server side |
 //! | `coverage.rs` | which rows of the machines were taken, for tests |
 
 pub mod client;
@@ -22,6 +23,7 @@ mod editions;
 pub mod effects;
 mod hop;
 pub mod identity;
+pub mod local;
 pub mod machine;
 pub mod priority;
 pub mod replies;
@@ -141,31 +143,16 @@ impl Tm {
     pub fn create(&mut self, received: &Received<'_>) -> Option<Key> {
         let Received { message, via, packet, .. } = received;
         let whole = message.bytes.get(..usize::from(message.body().end))?;
-        let room = self.room.checked_sub(whole.len())?;
-        let transaction = Transaction {
-            identity: Identity::of(message, via),
-            method: message.method(),
-            server: server::State::Proceeding,
-            cancelled: false,
-            closed: false,
-            request: whole.into(),
-            packet: *packet,
-            reply_to: received.reply_to,
+        let identity = Identity::of(message, via);
+        self.admit(Transaction {
             tag: received.tag,
             force_rport: received.force_rport,
-            branches: Vec::new(),
-            round: 0,
-            status: 0,
-            is_own_reply: false,
-            last: Box::default(),
-            over: None,
-            repeat: None,
-            repeat_ms: 0,
-            edition: None,
-            armed: Armed::default(),
-            script: Box::default(),
-            next: None,
-        };
+            ..Transaction::new(identity, message.method(), whole, *packet, received.reply_to)
+        })
+    }
+
+    fn admit(&mut self, transaction: Transaction) -> Option<Key> {
+        let room = self.room.checked_sub(transaction.request.len())?;
         let key = self.all.insert(Box::new(transaction)).ok()?;
         self.room = room;
         self.table.insert(&mut self.all, key);

@@ -80,6 +80,7 @@ impl Tm {
             }
             200..300 => {
                 self.pass(scene, key, status, |out| _ = patches.write(whole, out));
+                self.confirm(scene, key, number, message);
                 if !self.all.get(key)?.script.no_cancel {
                     self.cancel_open(scene, key, Some(number), Reason::Elsewhere);
                 }

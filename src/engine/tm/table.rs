@@ -24,13 +24,25 @@ impl Table {
         identity: Identity,
         fits: impl Fn(&Transaction) -> bool,
     ) -> Option<Key> {
-        let chain = std::iter::successors(self.0.get(&identity.call).copied(), |key| {
-            all.get(*key).and_then(|transaction| transaction.next)
-        });
         let matches = |key: &Key| {
             all.get(*key).is_some_and(|t| t.identity.print == identity.print && fits(t))
         };
-        chain.take(limits::TRANSACTIONS_OF_CALL).find(matches)
+        self.chain(all, identity.call).find(matches)
+    }
+
+    fn chain(&self, all: &Transactions, call: u64) -> impl Iterator<Item = Key> {
+        let next = |key: &Key| all.get(*key).and_then(|transaction| transaction.next);
+        std::iter::successors(self.0.get(&call).copied(), next).take(limits::TRANSACTIONS_OF_CALL)
+    }
+
+    /// A transaction of a Call-ID and CSeq number, by their hash, that `fits`.
+    pub fn find_call(
+        &self,
+        all: &Transactions,
+        call: u64,
+        fits: impl Fn(&Transaction) -> bool,
+    ) -> Option<Key> {
+        self.chain(all, call).find(|key| all.get(*key).is_some_and(|t| fits(t)))
     }
 
     /// Puts a transaction of the slab in front of its chain.

@@ -8,6 +8,7 @@ use sluice_sip::{Method, Patches};
 use super::client::{self, Kind};
 use super::downstream::Reason;
 use super::identity::Identity;
+use super::local::Asker;
 use super::server;
 use super::times::Times;
 use sluice_script::ir::RouteId;
@@ -60,6 +61,8 @@ pub struct Transaction {
     pub armed: Armed,
     /// What the script has set, as the next route finds it.
     pub script: Box<ScriptState>,
+    /// Whom the end is told, of a request of our own: there is no server side then.
+    pub asker: Option<Box<Asker>>,
     /// The next one in the chain of the table.
     pub next: Option<Key>,
 }
@@ -145,6 +148,46 @@ pub enum KeptKey {
 }
 
 impl Transaction {
+    /// Of a request up to the end of its body.
+    pub(super) fn new(
+        identity: Identity,
+        method: Method,
+        request: &[u8],
+        packet: Packet,
+        reply_to: Target,
+    ) -> Self {
+        Self {
+            identity,
+            method,
+            server: server::State::Proceeding,
+            cancelled: false,
+            closed: false,
+            request: request.into(),
+            packet,
+            reply_to,
+            tag: [0; 16],
+            force_rport: false,
+            branches: Vec::new(),
+            round: 0,
+            status: 0,
+            is_own_reply: false,
+            last: Box::default(),
+            over: None,
+            repeat: None,
+            repeat_ms: 0,
+            edition: None,
+            armed: Armed::default(),
+            script: Box::default(),
+            asker: None,
+            next: None,
+        }
+    }
+
+    /// Whether its request is our own: nothing goes upstream.
+    pub fn is_own(&self) -> bool {
+        self.asker.is_some()
+    }
+
     /// What its request is to the machines.
     pub fn kind(&self) -> Kind {
         if self.method == Method::Invite { Kind::Invite } else { Kind::Other }

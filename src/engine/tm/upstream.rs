@@ -41,6 +41,11 @@ impl Tm {
         status: u16,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
+        if self.all.get(key).is_some_and(|t| t.is_own()) {
+            let mut reply = Vec::new();
+            write(&mut reply);
+            return self.report(scene, key, status, &reply);
+        }
         let Some(effects) = self.serve(key, Event::of_status(status)) else { return };
         let Some(transaction) = self.all.get_mut(key) else { return };
         if effects.has(Effects::PASS) {
@@ -60,6 +65,9 @@ impl Tm {
     pub fn answer(&mut self, scene: &mut Scene<'_>, failed: Failed) {
         let Failed { key, winner } = failed;
         let Some(transaction) = self.all.get_mut(key) else { return };
+        if transaction.is_own() {
+            return self.report_failure(scene, failed);
+        }
         let Some(branch) = transaction.branches.get_mut(usize::from(winner)) else { return };
         let (status, reply) = (branch.status, std::mem::take(&mut branch.reply));
         // spec 8.5: an overload of one server is not ours.

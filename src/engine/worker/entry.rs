@@ -114,7 +114,7 @@ impl Worker {
         self.more |= !self.local.starting.is_empty();
     }
 
-    fn begin(&mut self, now: Now, mut run: Box<Run>) {
+    pub(super) fn begin(&mut self, now: Now, mut run: Box<Run>) {
         self.messages = self.messages.wrapping_add(1);
         run.packet.id = self.messages;
         let outcome = match run.index.scan(&run.kept) {

@@ -4,6 +4,7 @@
 //! [`Output`] afterwards; the shell around the worker does it.
 
 mod entry;
+mod letters;
 mod links;
 mod park;
 mod steer;
@@ -13,11 +14,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use sluice_base::counters::Cells;
+use sluice_base::inbox::Inbox;
 use sluice_base::mailbox::Mailbox;
 use sluice_base::slab::Slab;
 use sluice_base::snapshot::Reader;
 use sluice_base::wheel::Wheel;
-use sluice_base::{Datagram, Now, OwnerSeed, WorkerId};
+use sluice_base::{Datagram, Now, WorkerId};
 use sluice_script::ir::{RouteId, RouteKind};
 use sluice_sip::{Message, Reason, StartLine};
 
@@ -30,6 +32,8 @@ use crate::limits;
 use crate::module::{Hook, Seen};
 use crate::output::Output;
 use crate::own::Busy;
+use crate::owners::Owners;
+use crate::post::{Letter, Post};
 use crate::registry::Registry;
 use crate::relay::{self, Absorbed};
 use crate::run::{Packet, Run};
@@ -55,8 +59,6 @@ impl Batch<'_> {
 pub struct Parts {
     /// Which worker.
     pub id: WorkerId,
-    /// The ownership hash.
-    pub seed: OwnerSeed,
     /// The editions of the script.
     pub editions: Reader<Shared>,
     /// The tables.
@@ -69,6 +71,12 @@ pub struct Parts {
     pub links: Links,
     /// Answers of the control plane.
     pub mailbox: Mailbox<Mail>,
+    /// Letters to the owners of calls.
+    pub post: Arc<Post>,
+    /// Letters to this one.
+    pub inbox: Arc<Inbox<Letter>>,
+    /// Who owns which Call-ID.
+    pub owners: Owners,
     /// First random number.
     pub random: u64,
     /// The moment it is made.
@@ -77,8 +85,7 @@ pub struct Parts {
 
 /// A worker: owner of its share of all calls.
 pub struct Worker {
-    workers: u8,
-    seed: OwnerSeed,
+    owners: Owners,
     editions: Reader<Shared>,
     registry: Arc<Registry>,
     states: States,
@@ -98,6 +105,7 @@ pub struct Worker {
     wheel: Wheel,
     links: Links,
     mailbox: Mailbox<Mail>,
+    inbox: Arc<Inbox<Letter>>,
     messages: u32,
     more: bool,
     /// Timer routes; worker 0 has them.
@@ -118,12 +126,11 @@ impl Worker {
         let settings = &parts.editions.value().settings;
         let tm = Tm::new(parts.id, settings.times, parts.now);
         let mut worker = Self {
-            workers: parts.links.workers(),
-            seed: parts.seed,
+            owners: parts.owners,
             hooks: hooks.collect(),
             request_route: script.route(RouteKind::Request, b""),
             reply_route: script.route(RouteKind::Reply, b""),
-            local: Local::new(parts.id, parts.counters, script, parts.random, tm),
+            local: Local::new(parts.id, parts.counters, script, parts.random, tm, parts.post),
             editions: parts.editions,
             registry: parts.registry,
             states: parts.states,
@@ -134,6 +141,7 @@ impl Worker {
             wheel: Wheel::new(parts.now.mono_ms(), limits::BATCH as u32),
             links: parts.links,
             mailbox: parts.mailbox,
+            inbox: parts.inbox,
             messages: 0,
             more: false,
             timers: Vec::new(),
@@ -155,6 +163,7 @@ impl Worker {
             self.begin_runs(now);
         }
         self.take_mail(now);
+        self.take_letters(now);
         self.take_timers(now);
         self.take_ticks(now);
         for datagram in batch.datagrams {
@@ -219,7 +228,7 @@ impl Worker {
             return refuse(&mut self.local, reason, bytes);
         }
         let message = Message { bytes, index: &self.run.index };
-        let owner = self.seed.owner_of(message.call_id(), self.workers);
+        let owner = self.owners.of(message.call_id());
         if owner == self.local.id {
             self.handle(now, datagram, bytes);
         } else if self.links.push(owner, datagram, bytes, steer::privileged(&message)) {

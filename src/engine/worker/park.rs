@@ -18,9 +18,10 @@ use crate::job::{Answer, Request};
 use crate::limits;
 use crate::lock::Place;
 use crate::module::Wait;
-use crate::own::Origin;
+use crate::own::{Origin, Own};
 use crate::relay;
 use crate::run::{Run, Waiting};
+use crate::uac;
 use crate::vm::{self, Outcome};
 
 impl Worker {
@@ -168,6 +169,10 @@ impl Worker {
             now,
         };
         let (machine, states) = (&mut run.machine, &mut self.states);
+        if let (Some(answer), Origin::Local(Own::Aiming)) = (answer, &run.origin) {
+            uac::resolved(&mut ctx, answer);
+            return Outcome::Done;
+        }
         let outcome = match answer {
             Some(answer) => vm::resume(machine, &mut ctx, &self.registry, states, answer),
             None => vm::begin(machine, &mut ctx, &self.registry, states),
@@ -177,8 +182,9 @@ impl Worker {
             outcome = second(machine, &mut ctx, &self.registry, states);
         }
         if outcome == Outcome::Done {
-            match run.origin {
+            match &mut run.origin {
                 Origin::Message => finish(&mut ctx),
+                Origin::Local(own) => outcome = uac::routed(&mut ctx, own),
                 Origin::Failure(_) => relay::settle(&mut ctx),
                 Origin::Own(_) => {}
             }

@@ -80,7 +80,7 @@ pub(super) static ALL: &[ParamEntry] = &[
     on("check_via", &[], "Replies whose top Via is not ours are dropped; 0.", Bool),
     on("server_signature", &[], "Whether local replies have a Server header; 1.", Bool),
     on("server_header", &[], "The Server header of local replies, name included.", Text),
-    off("user_agent_header", &[], "User-Agent of local requests.", Text, NO_LOCAL),
+    on("user_agent_header", &[], "The User-Agent header of own requests, name included.", Text),
     on("sip_warning", &[], "Warning 392 in local replies; 0.", Bool),
     on("reply_to_via", &[], "Local replies go to the Via's address (1.x); 0.", Bool),
     on("disable_stateless_fwd", &[], "Drop replies; 1 when the script has no forward().", Bool),
@@ -194,7 +194,6 @@ const MHOMED: Status =
 const TOS: Status = Ignored("packets keep the system's type of service");
 const BUFFERS: Status = Ignored("buffers are sized by the number of workers");
 const EPOLL: Status = Ignored("each worker waits by epoll");
-const NO_LOCAL: Status = Ignored("no module sends requests of its own yet");
 const VIA_DNS: Status =
     Ignored("received= is added whenever the Via's host is not the source address");
 const NO_REVERSE: Status = Ignored("addresses are not looked up; name them with alias");

@@ -8,7 +8,7 @@ use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 use sluice_script::ir::{RouteId, RouteKind};
 use sluice_sip::Method;
 
-use super::{api, cancel, flags, relay, replied, status};
+use super::{api, cancel, flags, relay, replied, status, uac};
 use crate::sl::api::REPLY;
 use crate::table::{function, optional, param};
 
@@ -122,6 +122,13 @@ pub(super) static FUNCTIONS: &[Function] = &[
         },
     ),
     function(
+        "t_new_request",
+        "Makes a request of its own; local_route{} runs over it.",
+        NEW_REQUEST,
+        Routes::ANY,
+        uac::new_request,
+    ),
+    function(
         "t_was_cancelled",
         "Whether the caller has sent a CANCEL.",
         &[],
@@ -149,6 +156,14 @@ const BODY: &[ParamDef] = &[
 ];
 const FAILURE: &[ParamDef] = &[optional("route", ParamKind::Route(RouteKind::Failure))];
 const REPLIES: &[ParamDef] = &[optional("route", ParamKind::Route(RouteKind::Reply))];
+const NEW_REQUEST: &[ParamDef] = &[
+    param("method", ParamKind::Text),
+    param("ruri", ParamKind::Text),
+    param("from", ParamKind::Text),
+    param("to", ParamKind::Text),
+    optional("body", ParamKind::Text),
+    optional("ctx", ParamKind::Text),
+];
 const BRANCH: &[ParamDef] = &[optional("route", ParamKind::Route(RouteKind::Branch))];
 
 /// The transaction that the run belongs to.

@@ -6,16 +6,22 @@ mod branches;
 mod cancel;
 mod flags;
 mod functions;
+mod headers;
+mod mi;
 mod params;
 mod relay;
 mod replied;
+mod state;
 mod status;
 mod timers;
+mod uac;
 mod variables;
 
 use std::sync::Arc;
 
-use sluice_engine::module::{Hooks, Module, Setup, SetupError, SharedState, Stateless};
+use sluice_engine::module::{Hooks, Module, Setup, SetupError, SharedState};
+
+use state::State;
 
 /// The definition table.
 pub static MODULE: Module = Module {
@@ -28,12 +34,12 @@ pub static MODULE: Module = Module {
     variables: variables::VARIABLES,
     transformations: &[],
     statistics: &[],
-    commands: &[],
+    commands: mi::COMMANDS,
     hooks: Hooks::NONE,
     start,
 };
 
 fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
     params::read(setup);
-    Stateless::start(setup)
+    Ok(Arc::new(State::new(setup)))
 }

@@ -110,6 +110,7 @@ impl Gateway {
         let random = now.wall_us ^ u64::from(std::process::id()) << 40;
         let made = program.workers(workers, OWNERS, random, now);
         let wakers: Vec<Waker> = drivers.iter().map(waker).collect();
+        program.post().wake_by(wakers.clone());
         let counters = made.iter().map(|made| made.counters.clone()).collect();
         let host =
             Host { program: Arc::clone(&program), script: inputs.script, wakers: wakers.clone() };
