@@ -1,24 +1,14 @@
 //! Calls of a foreign user agent: SIPp's own caller and callee, with the gateway between them.
 //!
-//! SIPp is Debian's package `sip-tester`; `scripts/test` installs it.
+//! Judged by the statistics of both: no call failed, no message came unexpectedly or did not come.
+//! `scripts/soak sipp` makes more calls, and there no message may have been sent again either: that
+//! depends on how fast the machine is. SIPp is Debian's package `sip-tester`; `scripts/test`
+//! installs it.
 
 use std::net::SocketAddr;
 use std::process::Command;
 
 use crate::support::{Folder, Running, address, ports};
-
-const CALLS: &str = "200";
-
-/// SIPp at 127.0.0.1 with a scenario of its own.
-fn sipp(folder: &Folder, scenario: &str, at: SocketAddr, options: &[&str]) -> Running {
-    let found = Command::new("sipp").arg("-v").output();
-    assert!(found.is_ok(), "`sipp` is missing: install Debian's package sip-tester");
-    let mut command = Command::new("sipp");
-    let (port, media) = (at.port().to_string(), ports(4).to_string());
-    command.args(["-sn", scenario, "-i", "127.0.0.1", "-p", &port, "-mp", &media, "-nostdin"]);
-    command.args(options).current_dir(folder.path("")).env("TERM", "dumb");
-    Running::spawn(&mut command, "")
-}
 
 /// The stateless dispatcher of the examples: ACK and BYE go where their INVITE went.
 const DISPATCHER: &str = include_str!("../../examples/dispatcher/opensips.cfg");
@@ -26,41 +16,154 @@ const DISPATCHER: &str = include_str!("../../examples/dispatcher/opensips.cfg");
 /// The stateful proxy of the examples.
 const PROXY: &str = include_str!("../../examples/proxy/opensips.cfg");
 
-/// SIPp's calls through the gateway to so many callees.
-fn no_call_fails(script: &str, count: usize) {
+/// Calls a second, and seconds of them.
+type Load = (u32, u32);
+
+/// A load that a debug build on a busy CPU can carry.
+const FEW: Load = (100, 2);
+
+/// SIPp at 127.0.0.1 with a scenario of its own; it writes its statistics each second.
+fn sipp(folder: &Folder, scenario: &str, at: SocketAddr, options: &[&str]) -> Running {
+    let found = Command::new("sipp").arg("-v").output();
+    assert!(found.is_ok(), "`sipp` is missing: install Debian's package sip-tester");
+    let mut command = Command::new("sipp");
+    let (port, media) = (at.port().to_string(), ports(4).to_string());
+    command.args(["-sn", scenario, "-i", "127.0.0.1", "-p", &port, "-mp", &media, "-nostdin"]);
+    command.args(["-trace_stat", "-trace_counts", "-fd", "1"]);
+    command.args(options).current_dir(folder.path("")).env("TERM", "dumb");
+    Running::spawn(&mut command, "")
+}
+
+/// What SIPp counted in one of its files: names of columns with the last row's values.
+struct Counts(Vec<(String, String)>);
+
+impl Counts {
+    fn read(folder: &Folder, file: &str) -> Self {
+        let text = std::fs::read_to_string(folder.path(file)).unwrap_or_default();
+        let row = |line: Option<&str>| -> Vec<String> {
+            line.unwrap_or_default().split(';').map(str::to_owned).collect()
+        };
+        let (names, values) = (row(text.lines().next()), row(text.lines().last()));
+        assert_eq!(names.len(), values.len(), "{file}: {text}");
+        Self(names.into_iter().zip(values).collect())
+    }
+
+    fn of(&self, name: &str) -> u64 {
+        let found = self.0.iter().find(|(column, _)| column == name);
+        found.and_then(|(_, value)| value.parse().ok()).unwrap()
+    }
+
+    /// The columns that should be 0 and are not.
+    fn faults(&self) -> impl Iterator<Item = String> {
+        const TOTALS: &[&str] = &["OutOfCallMsgs(C)", "DeadCallMsgs(C)", "FatalErrors(C)"];
+        let is_soak = std::env::var("SLUICE_SIPP").is_ok();
+        let is_fault = move |name: &str| {
+            name.starts_with("Failed") && name.ends_with("(C)")
+                || TOTALS.contains(&name)
+                || ["_Timeout", "_Unexp"].iter().any(|end| name.ends_with(end))
+                || is_soak && (name.ends_with("_Retrans") || name == "Retransmissions(C)")
+        };
+        let found = self.0.iter().filter(move |(name, value)| is_fault(name) && value != "0");
+        found.map(|(name, value)| format!("{name} {value}"))
+    }
+}
+
+/// The statistics of a SIPp that has ended: totals, and each message of its scenario.
+fn statistics(folder: &Folder, scenario: &str, id: u32) -> [Counts; 2] {
+    ["", "counts"].map(|kind| Counts::read(folder, &format!("{scenario}_{id}_{kind}.csv")))
+}
+
+/// What went wrong with SIPp's calls through the gateway to so many callees.
+fn faults(script: &str, callees: usize, workers: u32, (rate, seconds): Load) -> Vec<String> {
     let folder = Folder::new();
-    let callees: Vec<SocketAddr> = (0..count).map(|_| address()).collect();
-    let _callees: Vec<Running> = callees.iter().map(|at| sipp(&folder, "uas", *at, &[])).collect();
+    let at: Vec<SocketAddr> = (0..callees).map(|_| address()).collect();
+    let callees: Vec<Running> = at.iter().map(|at| sipp(&folder, "uas", *at, &[])).collect();
     let line = |at: &SocketAddr| format!("1 sip:{at}\n");
-    folder.write("dispatcher.list", &callees.iter().map(line).collect::<String>());
+    folder.write("dispatcher.list", &at.iter().map(line).collect::<String>());
     let script = folder.write("test.cfg", script);
-    let gateway = address().to_string();
-    let _gateway = Running::gateway(&["-f", &script, "-l", &gateway]);
-    let limits = ["-r", "100", "-m", CALLS, "-timeout", "60s", "-timeout_error"];
+    let (gateway, workers) = (address().to_string(), workers.to_string());
+    let _gateway = Running::gateway(&["-f", &script, "-l", &gateway, "-n", &workers]);
+
+    let (calls, rate) = ((rate * seconds).to_string(), rate.to_string());
+    let limit = format!("{}s", seconds + 30);
+    let limits = ["-r", &rate, "-m", &calls, "-timeout", &limit, "-timeout_error"];
     let caller = sipp(&folder, "uac", address(), &[&[gateway.as_str()], &limits[..]].concat());
+    let id = caller.id();
     let ended = caller.wait();
-    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
-    // The last screen: name, periodic value, cumulative value.
-    let last = |name: &str| {
-        let line = ended.out.lines().rev().find(|line| line.trim_start().starts_with(name));
-        line.and_then(|line| line.rsplit('|').next()).map(|value| value.trim().to_owned())
+    let [totals, messages] = statistics(&folder, "uac", id);
+    let mut found: Vec<String> = totals.faults().chain(messages.faults()).collect();
+    if ended.code != Some(0) || totals.of("SuccessfulCall(C)").to_string() != calls {
+        found.push(format!("caller: {:?}, {}", ended.code, totals.of("SuccessfulCall(C)")));
+    }
+    // A callee ends when it has waited for what comes late.
+    callees.iter().for_each(|callee| callee.signal("USR1"));
+    let mut answered = 0;
+    for callee in callees {
+        let id = callee.id();
+        callee.wait();
+        let [totals, messages] = statistics(&folder, "uas", id);
+        answered += totals.of("SuccessfulCall(C)");
+        found.extend(totals.faults().chain(messages.faults()).map(|f| format!("callee: {f}")));
+    }
+    if answered.to_string() != calls {
+        found.push(format!("callees: {answered} calls"));
+    }
+    found
+}
+
+fn no_call_fails(script: &str, callees: usize, workers: u32, load: Load) {
+    let found = faults(script, callees, workers, load);
+    assert!(found.is_empty(), "{workers} workers, {load:?}: {found:?}");
+}
+
+/// The loads of `many_calls`; `scripts/soak sipp` names others.
+fn loads() -> Vec<Load> {
+    let Ok(text) = std::env::var("SLUICE_SIPP") else { return vec![FEW] };
+    let load = |text: &str| {
+        let (rate, seconds) = text.split_once('x')?;
+        Some((rate.parse().ok()?, seconds.parse().ok()?))
     };
-    assert_eq!(last("Successful call").as_deref(), Some(CALLS), "{}", ended.out);
-    assert_eq!(last("Failed call").as_deref(), Some("0"), "{}", ended.out);
+    text.split(',').map(|text| load(text).unwrap()).collect()
+}
+
+fn many_calls(workers: u32) {
+    for load in loads() {
+        no_call_fails(PROXY, 1, workers, load);
+        println!("{workers} workers, {} calls/s for {} s: no fault", load.0, load.1);
+    }
 }
 
 #[test]
-fn calls_through_a_stateful_proxy() {
-    no_call_fails(PROXY, 1);
-    no_call_fails(PROXY, 3);
+fn many_calls_by_one_worker() {
+    many_calls(1);
+}
+
+#[test]
+fn many_calls_by_two_workers() {
+    many_calls(2);
+}
+
+#[test]
+fn calls_through_a_stateful_proxy_to_three_destinations() {
+    no_call_fails(PROXY, 3, 1, FEW);
 }
 
 #[test]
 fn calls_to_one_destination() {
-    no_call_fails(DISPATCHER, 1);
+    no_call_fails(DISPATCHER, 1, 1, FEW);
 }
 
 #[test]
 fn calls_to_three_destinations() {
-    no_call_fails(DISPATCHER, 3);
+    no_call_fails(DISPATCHER, 3, 1, FEW);
+}
+
+#[test]
+fn what_goes_wrong_is_seen() {
+    let refusing = "loadmodule \"proto_udp.so\"\nloadmodule \"sl.so\"\n\
+                    route { sl_send_reply(503, \"no\"); }\n";
+    let found = faults(refusing, 1, 1, (10, 1));
+    let seen = |name: &str| found.iter().any(|fault| fault.starts_with(name));
+    assert!(seen("FailedUnexpectedMessage(C) 10") && seen("1_100_Unexp 10"), "{found:?}");
+    assert!(seen("caller: Some(1), 0") && seen("callees: 0"), "{found:?}");
 }
