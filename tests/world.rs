@@ -12,6 +12,7 @@ use sluice_engine::module::SetupError;
 use sluice_engine::program::{Environment, Program};
 use sluice_engine::registry::Registry;
 use sluice_engine::sockets::{Listen, Proto, Sockets};
+use sluice_engine::targets::{Located, Place};
 use sluice_engine::worker::{Batch, Worker};
 use sluice_engine::{Output, TimeZone};
 use sluice_script::{Compiled, Loader, Options, SourceText, compile, recompile};
@@ -307,6 +308,23 @@ impl World {
         });
         sent.collect()
     }
+}
+
+/// The answer to "where is this place": one host with these addresses.
+///
+/// # Panics
+/// When one is no address.
+pub fn located(port: u16, addresses: &[&str]) -> Answer {
+    let addresses: Vec<_> = addresses.iter().map(|ip| ip.parse().expect("an address")).collect();
+    Answer::Located(Arc::new(Located::host(Proto::Udp, port, addresses)))
+}
+
+/// A place without transport.
+///
+/// # Panics
+/// When it is no host name.
+pub fn place(host: &str, port: Option<u16>) -> Job {
+    Job::Locate(Place::new(host.as_bytes(), port, None).expect("a host name"))
 }
 
 /// A request for tests: `first` is its first line, `more` further header lines with line ends.

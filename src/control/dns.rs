@@ -1,43 +1,111 @@
-//! Host names to addresses: A and AAAA with a deadline, the hosts file first.
+//! Questions to name servers: A, AAAA, SRV and NAPTR, the hosts file first.
+//!
+//! Each question has hickory's time-outs; deadlines of whole look-ups are the callers'. Keeps no
+//! answer: that is done where stale ones can be kept, too.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use hickory_resolver::config::{
-    ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolverConfig,
+    ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolverConfig, ResolverOpts,
 };
-use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::{ResolverBuilder, TokioResolver};
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::Query;
+use hickory_resolver::proto::rr::rdata::{NAPTR, SRV};
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::system_conf::read_system_conf;
+use hickory_resolver::{Hosts, TokioResolver, lookup};
 
 use crate::limits;
 
-/// A resolver by the system's configuration (`/etc/resolv.conf`, `/etc/hosts`).
+/// What the script says about name servers; without anything the system's configuration holds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DnsOptions {
+    /// These servers instead of the system's (`dns_server`).
+    pub servers: Vec<SocketAddr>,
+    /// At most so many servers (`dns_servers_no`).
+    pub most_servers: Option<usize>,
+    /// How long one question waits (`dns_retr_time`).
+    pub retry_after: Option<Duration>,
+    /// How often a question is repeated (`dns_retr_no`).
+    pub retries: Option<usize>,
+    /// Whether short names are completed by the system's search list (`dns_use_search_list`).
+    pub search: bool,
+    /// Whether NAPTR is asked (`dns_try_naptr`).
+    pub naptr: bool,
+    /// Whether AAAA is asked (`dns_try_ipv6`).
+    pub ipv6: bool,
+}
+
+impl Default for DnsOptions {
+    fn default() -> Self {
+        Self {
+            servers: Vec::new(),
+            most_servers: None,
+            retry_after: None,
+            retries: None,
+            search: true,
+            naptr: true,
+            ipv6: true,
+        }
+    }
+}
+
+/// Records of a question and how long they may be believed; no record is an answer, too.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Records<T> {
+    /// In the order of the answer.
+    pub all: Vec<T>,
+    /// From now on.
+    pub ttl: Duration,
+}
+
+/// What a question came to; the error says why nobody knows.
+pub type Asked<T> = Result<Records<T>, String>;
+
+/// A resolver by the system's configuration (`/etc/resolv.conf`, `/etc/hosts`) and the script.
 pub struct Dns {
-    resolver: Result<TokioResolver, String>,
+    options: DnsOptions,
+    config: Result<(ResolverConfig, ResolverOpts), String>,
+    hosts: Hosts,
+    /// That of the control plane: its connections live in the runtime that it is used in.
+    resolver: OnceLock<Result<TokioResolver, String>>,
 }
 
 impl Dns {
-    /// Reads the system's configuration. A machine without one can still run: names then fail
-    /// with the reason.
+    /// Reads the system's configuration where the options name no server. A machine without one
+    /// can still run: names then fail with the reason.
+    pub fn new(options: DnsOptions) -> Self {
+        let config = config(&options);
+        let hosts = Hosts::from_system().unwrap_or_default();
+        Self { options, config, hosts, resolver: OnceLock::new() }
+    }
+
+    /// By the system's configuration alone.
     pub fn from_system() -> Self {
-        Self::build(TokioResolver::builder_tokio())
+        Self::new(DnsOptions::default())
     }
 
-    /// A resolver that asks one server by UDP, whatever the system's configuration says.
+    /// A resolver that asks one server, whatever the system's configuration says.
     pub fn asking(server: SocketAddr) -> Self {
-        let mut connection = ConnectionConfig::udp();
-        connection.port = server.port();
-        let server = NameServerConfig::new(server.ip(), true, vec![connection]);
-        let config = ResolverConfig::from_name_servers(vec![server]);
-        Self::build(Ok(TokioResolver::builder_with_config(config, Default::default())))
+        Self::new(DnsOptions { servers: vec![server], ..DnsOptions::default() })
     }
 
-    fn build(builder: Result<ResolverBuilder<TokioRuntimeProvider>, NetError>) -> Self {
-        let resolver = builder.and_then(|mut builder| {
-            builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
-            builder.build()
-        });
-        Self { resolver: resolver.map_err(|error| error.to_string()) }
+    /// What the script says.
+    pub fn options(&self) -> &DnsOptions {
+        &self.options
+    }
+
+    /// How long a whole look-up may take: as long as the script lets one question take with its
+    /// repetitions, within limits.
+    pub fn deadline(&self) -> Duration {
+        let tries = self.options.retries.map_or(limits::RETRIES, |retries| retries) as u32 + 1;
+        match self.options.retry_after {
+            Some(wait) => (wait * tries).min(limits::RESOLVE_MAX),
+            None => limits::RESOLVE,
+        }
     }
 
     /// The addresses of a name, IPv4 first; never empty.
@@ -45,8 +113,80 @@ impl Dns {
     /// # Errors
     /// Why there are none.
     pub async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, String> {
-        let resolver = self.resolver.as_ref().map_err(Clone::clone)?;
-        match tokio::time::timeout(limits::RESOLVE, resolver.lookup_ip(name)).await {
+        self.addresses_by(self.resolver()?, name).await
+    }
+
+    /// The addresses of a name, waited for; for start-up and management commands, on a thread
+    /// without runtime.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub fn addresses_now(&self, name: &str) -> Result<Vec<IpAddr>, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| error.to_string())?;
+        // Connections die with their runtime, so that a resolver of another one cannot be used.
+        runtime.block_on(async { self.addresses_by(&self.build()?, name).await })
+    }
+
+    /// Addresses that the hosts file gives a name, IPv4 first, as far as they are wanted.
+    pub fn local(&self, name: &str, v4: bool, v6: bool) -> Vec<IpAddr> {
+        let Ok(name) = Name::from_utf8(name) else { return Vec::new() };
+        let wanted = [(v4, RecordType::A), (v6, RecordType::AAAA)];
+        let kinds = wanted.into_iter().filter_map(|(wanted, kind)| wanted.then_some(kind));
+        let found = kinds
+            .filter_map(|kind| self.hosts.lookup_static_host(&Query::query(name.clone(), kind)));
+        found.flat_map(|found| addresses_of(&found)).collect()
+    }
+
+    /// A and AAAA records, IPv4 first, as far as they are wanted.
+    ///
+    /// # Errors
+    /// Why nobody knows.
+    pub async fn hosts(&self, name: &str, v4: bool, v6: bool) -> Asked<IpAddr> {
+        let resolver = self.resolver()?;
+        let (a, aaaa) = tokio::join!(
+            async {
+                let wanted = v4.then_some(RecordType::A)?;
+                Some(self.ask(resolver, name, wanted, self.options.search, address).await)
+            },
+            async {
+                let wanted = v6.then_some(RecordType::AAAA)?;
+                Some(self.ask(resolver, name, wanted, self.options.search, address).await)
+            }
+        );
+        both(a, aaaa)
+    }
+
+    /// SRV records.
+    ///
+    /// # Errors
+    /// Why nobody knows.
+    pub async fn services(&self, name: &str) -> Asked<SRV> {
+        let one = |data: &RData| match data {
+            RData::SRV(srv) => Some(srv.clone()),
+            _ => None,
+        };
+        self.ask(self.resolver()?, name, RecordType::SRV, false, one).await
+    }
+
+    /// NAPTR records.
+    ///
+    /// # Errors
+    /// Why nobody knows.
+    pub async fn pointers(&self, name: &str) -> Asked<NAPTR> {
+        let one = |data: &RData| match data {
+            RData::NAPTR(naptr) => Some(naptr.clone()),
+            _ => None,
+        };
+        self.ask(self.resolver()?, name, RecordType::NAPTR, false, one).await
+    }
+
+    async fn addresses_by(
+        &self,
+        resolver: &TokioResolver,
+        name: &str,
+    ) -> Result<Vec<IpAddr>, String> {
+        match tokio::time::timeout(self.deadline(), resolver.lookup_ip(name)).await {
             Ok(Ok(found)) => {
                 let addresses: Vec<IpAddr> = found.iter().collect();
                 if addresses.is_empty() {
@@ -56,18 +196,113 @@ impl Dns {
                 }
             }
             Ok(Err(error)) => Err(format!("{name}: {error}")),
-            Err(_) => Err(format!("{name}: no answer within {} s", limits::RESOLVE.as_secs())),
+            Err(_) => Err(format!("{name}: no answer within {} s", self.deadline().as_secs())),
         }
     }
 
-    /// The addresses of a name, waited for; only for start-up, on a thread without runtime.
-    ///
-    /// # Errors
-    /// Why there are none.
-    pub fn addresses_now(&self, name: &str) -> Result<Vec<IpAddr>, String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map_err(|error| error.to_string())?.block_on(self.addresses(name))
+    /// Asks one question.
+    async fn ask<T>(
+        &self,
+        resolver: &TokioResolver,
+        name: &str,
+        kind: RecordType,
+        search: bool,
+        read: impl Fn(&RData) -> Option<T>,
+    ) -> Asked<T> {
+        let mut question = Name::from_utf8(name).map_err(|error| format!("{name}: {error}"))?;
+        if !search {
+            question.set_fqdn(true);
+        }
+        match resolver.lookup(question, kind).await {
+            Ok(found) => Ok(Records {
+                all: found.answers().iter().filter_map(|record| read(&record.data)).collect(),
+                ttl: left(&found),
+            }),
+            Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
+                let ttl = none.negative_ttl.unwrap_or(0);
+                Ok(Records { all: Vec::new(), ttl: Duration::from_secs(ttl.into()) })
+            }
+            Err(error) => Err(format!("{kind} of {name}: {error}")),
+        }
     }
+
+    fn resolver(&self) -> Result<&TokioResolver, String> {
+        self.resolver.get_or_init(|| self.build()).as_ref().map_err(Clone::clone)
+    }
+
+    fn build(&self) -> Result<TokioResolver, String> {
+        let (config, options) = self.config.clone()?;
+        let provider = TokioRuntimeProvider::default();
+        let mut builder = TokioResolver::builder_with_config(config, provider);
+        *builder.options_mut() = options;
+        builder.build().map_err(|error| error.to_string())
+    }
+}
+
+/// Servers and times as the script says, the rest as the system says.
+fn config(options: &DnsOptions) -> Result<(ResolverConfig, ResolverOpts), String> {
+    let (mut config, mut opts) = if options.servers.is_empty() {
+        read_system_conf().map_err(|error| error.to_string())?
+    } else {
+        let servers = options.servers.iter().map(|server| name_server(*server)).collect();
+        (ResolverConfig::from_name_servers(servers), ResolverOpts::default())
+    };
+    if let Some(most) = options.most_servers {
+        let servers = config.name_servers().iter().take(most.max(1)).cloned().collect();
+        let (domain, search) = (config.domain().cloned(), config.search().to_vec());
+        config = ResolverConfig::from_parts(domain, search, servers);
+    }
+    opts.ip_strategy =
+        if options.ipv6 { LookupIpStrategy::Ipv4AndIpv6 } else { LookupIpStrategy::Ipv4Only };
+    opts.timeout = options.retry_after.unwrap_or(limits::RETRY_AFTER);
+    opts.attempts = options.retries.unwrap_or(limits::RETRIES);
+    opts.cache_size = 0;
+    opts.max_active_requests = limits::QUESTIONS;
+    Ok((config, opts))
+}
+
+/// A server that is asked by UDP, and by TCP where the answer was cut (RFC 7766).
+fn name_server(addr: SocketAddr) -> NameServerConfig {
+    let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
+    connections.iter_mut().for_each(|connection| connection.port = addr.port());
+    NameServerConfig::new(addr.ip(), true, connections)
+}
+
+fn address(data: &RData) -> Option<IpAddr> {
+    match data {
+        RData::A(a) => Some(IpAddr::V4(a.0)),
+        RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
+        _ => None,
+    }
+}
+
+/// One family is enough; where there is none, nobody knows unless both were asked.
+fn both(a: Option<Asked<IpAddr>>, aaaa: Option<Asked<IpAddr>>) -> Asked<IpAddr> {
+    let mut joined = Records { all: Vec::new(), ttl: limits::TTL_MAX };
+    let mut trouble = None;
+    for asked in [a, aaaa].into_iter().flatten() {
+        match asked {
+            Ok(records) if joined.all.is_empty() => joined = records,
+            Ok(records) if records.all.is_empty() => {}
+            Ok(records) => {
+                joined.ttl = joined.ttl.min(records.ttl);
+                joined.all.extend(records.all);
+            }
+            Err(why) => trouble = Some(why),
+        }
+    }
+    match trouble {
+        Some(why) if joined.all.is_empty() => Err(why),
+        _ => Ok(joined),
+    }
+}
+
+fn addresses_of(found: &lookup::Lookup) -> Vec<IpAddr> {
+    found.answers().iter().filter_map(|record| address(&record.data)).collect()
+}
+
+fn left(found: &lookup::Lookup) -> Duration {
+    found.valid_until().saturating_duration_since(Instant::now())
 }
 
 #[cfg(test)]
@@ -130,7 +365,7 @@ mod tests {
     fn an_answer_is_waited_for_so_long_and_no_longer() {
         let dns = Dns::asking(server());
         let why = dns.addresses_now("silent.example").unwrap_err();
-        assert_eq!(why, "silent.example: no answer within 2 s");
+        assert_eq!(why, "silent.example: request timed out");
         assert!(dns.addresses_now("gw.example").is_ok(), "others are found");
     }
 

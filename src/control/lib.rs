@@ -7,6 +7,10 @@
 
 mod dns;
 pub mod limits;
+mod locate;
+#[cfg(test)]
+mod locate_tests;
+mod locator;
 pub mod mi;
 
 use std::io;
@@ -16,7 +20,10 @@ use std::thread::{Builder, JoinHandle};
 use sluice_engine::job::{Answer, Job, Mail, Request};
 use tokio::sync::{mpsc, oneshot};
 
-pub use dns::Dns;
+pub use dns::{Dns, DnsOptions};
+pub use locate::Reach;
+use locator::Reply;
+pub use locator::{Locator, NowMs};
 use mi::Service;
 
 /// Wakes a worker that sleeps; by number of worker.
@@ -43,7 +50,7 @@ impl Control {
     /// # Errors
     /// When the thread or its runtime cannot be made.
     pub fn start(
-        dns: Arc<Dns>,
+        locator: Arc<Locator>,
         wakers: Vec<Waker>,
         sweep: Sweep,
         service: Option<Service>,
@@ -53,7 +60,7 @@ impl Control {
         let runtime = runtime.enable_all().thread_name("command").build()?;
         let (jobs, queue) = mpsc::channel(limits::JOBS);
         let thread = Builder::new().name("control".into()).spawn(move || {
-            runtime.block_on(serve(queue, dns, wakers.into(), sweep, service));
+            runtime.block_on(serve(queue, locator, wakers.into(), sweep, service));
             // A command that still waits for files or names is not waited for.
             runtime.shutdown_background();
         })?;
@@ -93,7 +100,7 @@ impl Jobs {
 
 async fn serve(
     mut queue: mpsc::Receiver<Request>,
-    dns: Arc<Dns>,
+    locator: Arc<Locator>,
     wakers: Arc<[Waker]>,
     sweep: Sweep,
     service: Option<Service>,
@@ -101,32 +108,43 @@ async fn serve(
     let (stop, stopped) = oneshot::channel();
     let service = service.map(|service| tokio::spawn(service.serve(stopped)));
     let mut sweeps = tokio::time::interval(limits::SWEEP);
+    let reply: Reply = Arc::new(move |request, answer| complete(request, answer, &wakers));
     loop {
         let request = tokio::select! {
             request = queue.recv() => request,
             _ = sweeps.tick() => {
                 sweep();
+                locator.refresh(&reply);
                 continue;
             }
         };
         let Some(request) = request else { break };
-        let (dns, wakers) = (Arc::clone(&dns), Arc::clone(&wakers));
-        tokio::spawn(async move {
-            let answer = match &request.job {
-                Job::Resolve(name) => match dns.addresses(name).await {
-                    Ok(addresses) => Answer::Addresses(addresses.into()),
-                    Err(reason) => Answer::Failed(reason.into()),
-                },
-            };
-            if request.reply.complete(Mail { key: request.key, answer })
-                && let Some(wake) = wakers.get(usize::from(request.worker.0))
-            {
-                wake();
+        match request.job.clone() {
+            Job::Locate(place) => locator.begin(place, request, &reply),
+            Job::Resolve(name) => {
+                let (locator, reply) = (Arc::clone(&locator), Arc::clone(&reply));
+                tokio::spawn(async move {
+                    let answer = match locator.dns().addresses(&name).await {
+                        Ok(addresses) => Answer::Addresses(addresses.into()),
+                        Err(reason) => Answer::Failed(reason.into()),
+                    };
+                    reply(request, answer);
+                });
             }
-        });
+        }
     }
     let _ = stop.send(());
     if let Some(service) = service {
         let _ = service.await;
+    }
+}
+
+/// Hands a run its answer, and wakes its worker where that sleeps.
+fn complete(request: Request, answer: Answer, wakers: &[Waker]) {
+    let worker = usize::from(request.worker.0);
+    if request.reply.complete(Mail { key: request.key, answer })
+        && let Some(wake) = wakers.get(worker)
+    {
+        wake();
     }
 }

@@ -12,6 +12,47 @@ pub const SWEEP: Duration = Duration::from_secs(1);
 /// The longest that a run waits for a name. A caller retransmits and gives up within seconds.
 pub const RESOLVE: Duration = Duration::from_secs(2);
 
+/// The same where the script sets how long a question waits: a caller still hears of it before it
+/// gives up.
+pub const RESOLVE_MAX: Duration = Duration::from_secs(10);
+
+/// How long one question waits for its answer before it is repeated: an answer from across the
+/// world is there, and [`RESOLVE`] has room for all repetitions.
+pub const RETRY_AFTER: Duration = Duration::from_millis(600);
+
+/// How often a question is repeated.
+pub const RETRIES: usize = 2;
+
+/// Names being located at once: each has up to four questions under way, each with a socket, and
+/// a process has 1,024 of these unless told otherwise. More wait for their turn.
+pub const LOOKUPS: usize = 128;
+
+/// Questions under way at one name server: all of [`LOOKUPS`] fit.
+pub const QUESTIONS: usize = 1_024;
+
+/// The longest that an answer is believed, whatever it says (RFC 8767 4 proposes at most a week).
+pub const TTL_MAX: Duration = Duration::from_secs(86_400);
+
+/// The shortest: an answer that may not be kept is still one for all calls of a second.
+pub const TTL_MIN: Duration = Duration::from_secs(1);
+
+/// How long a name of the hosts file is kept; that is read once.
+pub const LOCAL_TTL: Duration = Duration::from_secs(3_600);
+
+/// The longest that "there is none" is believed (RFC 2308 5 proposes one to three hours; a name
+/// that has just been made shall be found by those who wait for it).
+pub const NEGATIVE_TTL_MAX: Duration = Duration::from_secs(300);
+
+/// How long a run waits for a name whose old answer is known, before it goes on with that (RFC
+/// 8767 5 proposes 1.8 s, but a caller waits here).
+pub const STALE_WAIT: Duration = Duration::from_millis(500);
+
+/// Addresses of one name: those of the 64 records of a large answer.
+pub const ADDRESSES: usize = 64;
+
+/// Service names that one name may point to.
+pub const SERVICES: usize = 8;
+
 /// Longest management request, bytes: far more than any command with its parameters.
 pub const MI_REQUEST: usize = 65_536;
 

@@ -22,6 +22,7 @@ use crate::post::Post;
 use crate::run::{Packet, Run, RunState};
 use crate::settings::{Levels, Settings};
 use crate::sockets::Sockets;
+use crate::targets::Names;
 use crate::tm::Tm;
 use crate::value::{Source, Text, Value};
 use crate::vars::Vars;
@@ -49,6 +50,8 @@ pub struct Shared {
     pub levels: Arc<Levels>,
     /// The zone of local times.
     pub zone: TimeZone,
+    /// What is known of the names of next hops.
+    pub names: Arc<Names>,
 }
 
 /// The worker's own things that a run may touch.

@@ -8,11 +8,15 @@ use sluice_base::WorkerId;
 use sluice_base::mailbox::Reservation;
 use sluice_base::slab::Key;
 
+use crate::targets::{Located, Place};
+
 /// What is asked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Job {
     /// Addresses (A, AAAA) of a host name, in the order to be tried.
     Resolve(Box<str>),
+    /// Where a next hop is (RFC 3263); [`crate::targets::Names`] does not know it.
+    Locate(Place),
 }
 
 /// A job with the reserved place of its answer.
@@ -38,6 +42,8 @@ pub enum Answer {
     Granted,
     /// Addresses of a name; never empty.
     Addresses(Arc<[IpAddr]>),
+    /// Where a place is.
+    Located(Arc<Located>),
     /// It could not be found out: the reason, for the log.
     Failed(Arc<str>),
 }

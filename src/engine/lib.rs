@@ -32,6 +32,7 @@ pub mod run;
 pub mod ruri;
 pub mod settings;
 pub mod sockets;
+pub mod targets;
 pub mod tm;
 pub mod uac;
 pub mod uses;

@@ -82,3 +82,32 @@ pub const TRANSACTIONS_OF_CALL: usize = 64;
 
 /// Branches of one transaction over all its rounds: its branch parameter has two digits for them.
 pub const BRANCHES_EVER: usize = 255;
+
+/// Bytes of a host name (RFC 1035 2.3.4, without the last dot).
+pub const HOST_BYTES: usize = 253;
+
+/// Names that are kept: a carrier's destinations and those of its customers, some 1 KiB each.
+pub const NAMES: usize = 16_384;
+
+/// Addresses that are remembered as failed: far more than a gateway has destinations. What does not
+/// fit is tried like any other.
+pub const FAILED_ADDRESSES: usize = 4_096;
+
+/// How long an address that failed is remembered though nobody tries it again.
+pub const FAILED_FORGOTTEN_MS: u64 = 600_000;
+
+/// How long before its end an answer in use is asked for anew, at least, and how long lies between
+/// two attempts: longer than one may take.
+pub const REFRESH_MS: u64 = 5_000;
+
+/// How long an answer may be used after its end while no name server answers: RFC 8767 5 proposes
+/// one to three days.
+pub const STALE_MS: u64 = 24 * 3_600_000;
+
+/// For how long at a time a stale answer is used without a question (RFC 8767 5: no more often than
+/// each 30 s).
+pub const STALE_USE_MS: u64 = 30_000;
+
+/// How long "nobody knows" is kept, so that a dead name server is not asked for each call (RFC
+/// 9520 3.2: at least a second).
+pub const UNKNOWN_MS: u64 = 1_000;

@@ -1,24 +1,37 @@
-//! Where a request is sent: an address, or a name that must be resolved first (RFC 3261 16.6
-//! item 7). Without a transport in the URI it is UDP.
+//! Where a request is sent: an address, or a name that must be located first (RFC 3261 16.6
+//! item 7, RFC 3263). Without a transport in the URI an address is reached by UDP.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use sluice_sip::uri::{Scheme, Uri, literal_addr};
 
 use crate::context::Ctx;
+use crate::job::{Answer, Job};
+use crate::module::{Flow, Then, Wait};
 use crate::sockets::{Proto, Remote};
+use crate::targets::{Found, Located, Place};
 
 /// See the file's head.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum NextHop {
     /// It is known.
     Addr(Remote),
-    /// Its host is a name; the port behind it and the transport.
-    Name(Box<str>, u16, Proto),
+    /// Its host is a name.
+    Name(Place),
+}
+
+/// What is known of a next hop, and what is to be done to know more.
+#[derive(Debug)]
+pub enum Way {
+    /// The addresses to be tried, in this order; those that no socket of ours reaches are left
+    /// out.
+    Known(Vec<Remote>),
+    /// The run parks until it is known; [`Ctx::ways`] reads the answer.
+    Later(Flow),
 }
 
 impl NextHop {
-    /// Of `$du`, else of the Request-URI. `None`: nowhere that we have a transport for.
+    /// Of `$du`, else of the Request-URI. `None`: nowhere that can be reached.
     pub fn of_request(ctx: &Ctx<'_>) -> Option<Self> {
         if let Some(addr) = ctx.known_hop() {
             return Some(Self::Addr(Remote::udp(addr)));
@@ -26,61 +39,90 @@ impl NextHop {
         Self::of_uri(ctx.bytes(ctx.next_hop()?))
     }
 
-    /// Of a URI, or of `[udp:|tcp:]host[:port]`.
+    /// Of a URI, or of `[udp:]host[:port]`; also `tcp:`.
     pub fn of_text(text: &[u8]) -> Option<Self> {
         match Uri::parse(text) {
             Some(uri) if !uri.host.is_empty() => Self::of_uri(text),
-            _ => host_port(text).and_then(|(proto, host, port)| Self::of_host(host, port, proto)),
+            _ => {
+                let (proto, host, port) = host_port(text)?;
+                Self::of_host(host, port, proto)
+            }
         }
     }
 
     /// Of a URI; `maddr` goes before the host. `None` also for a transport that is not built.
     fn of_uri(text: &[u8]) -> Option<Self> {
         let uri = Uri::parse(text).filter(|uri| !uri.host.is_empty())?;
-        let transport = uri.param("transport").unwrap_or(b"udp");
-        let proto = Proto::of_name(transport).filter(|_| uri.scheme != Scheme::Sips)?;
+        let proto = match uri.param("transport") {
+            Some(name) => Some(Proto::of_name(name)?),
+            None => None,
+        };
+        if uri.scheme == Scheme::Sips {
+            return None;
+        }
         let maddr = uri.param("maddr").filter(|host| !host.is_empty());
-        Self::of_host(maddr.unwrap_or(uri.host), uri.port_or_default(), proto)
+        Self::of_host(maddr.unwrap_or(uri.host), uri.port, proto)
     }
 
-    fn of_host(host: &[u8], port: u16, proto: Proto) -> Option<Self> {
+    /// RFC 3263 4.1: a numeric host is not asked for.
+    fn of_host(host: &[u8], port: Option<u16>, proto: Option<Proto>) -> Option<Self> {
         match literal_addr(host) {
-            Some(ip) => Some(Self::Addr(Remote { proto, addr: SocketAddr::new(ip, port) })),
-            None => Some(Self::Name(std::str::from_utf8(host).ok()?.into(), port, proto)),
+            Some(ip) => {
+                let proto = proto.unwrap_or(Proto::Udp);
+                let addr = SocketAddr::new(ip, port.unwrap_or(proto.default_port()));
+                Some(Self::Addr(Remote { proto, addr }))
+            }
+            None => Place::new(host, port, proto).map(Self::Name),
         }
     }
 }
 
 impl Ctx<'_> {
-    /// The address that `$du` is known to stand for, by UDP.
+    /// The address that `$du` is known to stand for.
     #[inline]
     pub fn known_hop(&self) -> Option<SocketAddr> {
         self.run.destination.and(self.run.destination_addr)
     }
-}
 
-/// The first of a name's addresses that a socket of ours can reach by a transport.
-pub fn reachable(ctx: &Ctx<'_>, addresses: &[IpAddr], proto: Proto) -> Option<IpAddr> {
-    let reaches = |ip: &&IpAddr| {
-        let mut sockets = ctx.shared.sockets.listen.iter();
-        sockets.any(|l| l.proto == proto && l.addr.is_ipv4() == ip.is_ipv4())
-    };
-    addresses.iter().find(reaches).copied()
+    /// Where a place is, if that is known; else `then` goes on when it is.
+    pub fn locate(&mut self, place: Place, then: Then) -> Way {
+        match self.shared.names.look(&place, self.now.mono_ms()) {
+            Found::Now(located) => Way::Known(self.order(&located)),
+            Found::Nowhere => Way::Known(Vec::new()),
+            Found::Later => Way::Later(Flow::Suspend(Wait::Job(Job::Locate(place)), then)),
+        }
+    }
+
+    /// The ways that an answer names; none when it was not found out.
+    pub fn ways(&mut self, answer: &Answer) -> Vec<Remote> {
+        match answer {
+            Answer::Located(located) => self.order(located),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The order for this call (RFC 3263 4.3), those that failed lately behind the others.
+    fn order(&mut self, located: &Located) -> Vec<Remote> {
+        let mut order = Vec::new();
+        located.draw(|| self.local.random(), &mut order);
+        order.retain(|to| self.shared.sockets.reach(*to));
+        self.shared.names.failed.order(&mut order, self.now.mono_ms());
+        order
+    }
 }
 
 /// `host`, `host:port`, also with a transport in front: `tcp:host:port`.
-fn host_port(text: &[u8]) -> Option<(Proto, &[u8], u16)> {
-    let named = text.get(..4).and_then(|head| Proto::of_name(head.strip_suffix(b":")?));
-    let text = if named.is_some() { text.get(4..)? } else { text };
-    let proto = named.unwrap_or(Proto::Udp);
+fn host_port(text: &[u8]) -> Option<(Option<Proto>, &[u8], Option<u16>)> {
+    let proto = text.get(..4).and_then(|head| Proto::of_name(head.strip_suffix(b":")?));
+    let text = if proto.is_some() { text.get(4..)? } else { text };
     if text.is_empty() {
         return None;
     }
     let behind_v6 = text.iter().rposition(|byte| *byte == b']').unwrap_or(0);
     let Some(colon) = text.iter().skip(behind_v6).position(|byte| *byte == b':') else {
-        return Some((proto, text, proto.default_port()));
+        return Some((proto, text, None));
     };
     let (host, port) = text.split_at(behind_v6 + colon);
     let port = std::str::from_utf8(port.get(1..)?).ok()?.parse().ok()?;
-    Some((proto, host, port))
+    Some((proto, host, Some(port)))
 }

@@ -23,6 +23,7 @@ use crate::post::Post;
 use crate::registry::Registry;
 use crate::settings::{Levels, Settings};
 use crate::sockets::Sockets;
+use crate::targets::Names;
 use crate::uses::Uses;
 use crate::vm;
 use crate::worker::{Parts, Worker, mesh};
@@ -113,6 +114,7 @@ impl Program {
             via_heads: sockets.listen.iter().map(forward::via_head).collect(),
             sockets,
             levels: Arc::new(Levels::of(&settings)),
+            names: Arc::new(Names::new(settings.failed_address_ms)),
             settings,
             zone: environment.zone.clone(),
         });

@@ -39,6 +39,8 @@ pub struct Settings {
     pub reply_to_via: bool,
     /// Key of the To-tags of stateless replies; a new one for each process.
     pub tag_key: u64,
+    /// How long an address that failed is avoided, milliseconds; 0 is never.
+    pub failed_address_ms: u64,
     /// How long what takes in transactions; module tm sets it.
     pub times: Times,
     /// A 6xx is but one of several refusals; module tm sets it.
@@ -128,6 +130,10 @@ impl Settings {
             }
             ("sip_warning", Setting::Int(n)) => self.sip_warning = *n != 0,
             ("reply_to_via", Setting::Int(n)) => self.reply_to_via = *n != 0,
+            ("disable_dns_blacklist", Setting::Int(1)) => self.failed_address_ms = 0,
+            ("dns_blacklist_time", Setting::Int(s)) if self.failed_address_ms != 0 => {
+                self.failed_address_ms = u64::try_from(*s).unwrap_or(0).saturating_mul(1_000);
+            }
             _ => {}
         }
     }
@@ -152,6 +158,7 @@ impl Default for Settings {
             sip_warning: false,
             reply_to_via: false,
             tag_key: ahash::RandomState::new().hash_one(0u8),
+            failed_address_ms: 30_000,
             times: Times::default(),
             disable_6xx_block: false,
             onreply_avp_mode: false,

@@ -14,7 +14,7 @@ pub enum Proto {
 }
 
 /// The other side of a message: its transport and address.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Remote {
     /// By what.
     pub proto: Proto,
@@ -131,6 +131,23 @@ impl Sockets {
     pub fn find(&self, proto: Proto, addr: SocketAddr) -> Option<SocketId> {
         let at = self.listen.iter().position(|l| l.proto == proto && l.addr == addr)?;
         Some(SocketId(at as u16))
+    }
+
+    /// The transports that there are sockets of, each once, in their order.
+    pub fn protos(&self) -> Vec<Proto> {
+        let mut protos: Vec<Proto> = Vec::new();
+        for listen in &self.listen {
+            if !protos.contains(&listen.proto) {
+                protos.push(listen.proto);
+            }
+        }
+        protos
+    }
+
+    /// Whether one of the sockets fits transport and address family.
+    pub fn reach(&self, peer: Remote) -> bool {
+        let fits = |l: &Listen| l.proto == peer.proto && l.addr.is_ipv4() == peer.addr.is_ipv4();
+        self.listen.iter().any(fits)
     }
 
     /// The socket to send to `peer` by: the preferred one if transport and family fit, else the

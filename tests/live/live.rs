@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use sluice::serve::dns::options;
 use sluice::serve::listen::sockets;
 use sluice::serve::script::Origin;
 use sluice::serve::{Gateway, Tuning};
 use sluice_control::Dns;
 use sluice_control::mi::Management;
+use sluice_engine::context::Shared;
 use sluice_engine::counter::{Counter, refusal};
 use sluice_sip::Reason;
 
@@ -22,11 +24,15 @@ pub struct Live {
 
 impl Live {
     pub fn start(script: &str, workers: u8) -> Self {
-        Self::asking(Dns::from_system(), script, workers)
+        Self::with(None, script, workers)
     }
 
     /// A gateway with a resolver of its own.
     pub fn asking(dns: Dns, script: &str, workers: u8) -> Self {
+        Self::with(Some(dns), script, workers)
+    }
+
+    fn with(dns: Option<Dns>, script: &str, workers: u8) -> Self {
         let address = address();
         let folder = Folder::new();
         let origin = Origin::file(folder.write("test.cfg", script));
@@ -34,7 +40,7 @@ impl Live {
         let compiled = origin.compile(&registry).unwrap();
         let errors = compiled.render(false);
         let script = compiled.script.unwrap_or_else(|| panic!("{errors}"));
-        let dns = Arc::new(dns);
+        let dns = Arc::new(dns.unwrap_or_else(|| Dns::new(options(&script))));
         let listen = [format!("udp:{address}")];
         let sockets = sockets(&script, &listen, &|name| dns.addresses_now(name)).unwrap();
         let inputs = origin.inputs();
@@ -60,6 +66,11 @@ impl Live {
     /// The management commands.
     pub fn management(&self) -> Arc<Management> {
         Arc::clone(self.gateway.as_ref().unwrap().management())
+    }
+
+    /// What its workers look at.
+    pub fn shared(&self) -> Arc<Shared> {
+        self.gateway.as_ref().unwrap().shared()
     }
 
     /// A counter of each worker.

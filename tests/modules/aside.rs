@@ -1,9 +1,9 @@
 //! `async()` and `launch()` (spec 1.5): functions that wait aside.
 
 use sluice_engine::counter::Counter;
-use sluice_engine::job::{Answer, Job};
+use sluice_engine::job::Answer;
 use sluice_script::ir::Op;
-use sluice_tests::world::{Sent, World, request};
+use sluice_tests::world::{Sent, World, located, place, request};
 
 use crate::world::compiled;
 
@@ -60,7 +60,7 @@ fn async_waits_for_names_too() {
         "route { async(forward(), resume); }\nroute[resume] { sl_send_reply(200, \"$rc\"); }",
     );
     assert!(world.receive(PEER, options("bob")).is_empty());
-    assert_eq!(world.asked(), Some(&Job::Resolve("example.com".into())));
+    assert_eq!(world.asked(), Some(&place("example.com", None)));
     assert_eq!(reasons(&world.answer(Answer::Failed("no such name".into()))), ["-1"]);
 }
 
@@ -77,7 +77,7 @@ fn a_time_out_makes_the_function_fail() {
     assert_eq!(reasons(&world.pass(1)), ["-1 name"]);
     assert_eq!(reasons(&world.pass(1_000)), ["-1 bob"]);
     assert_eq!(world.count(Counter::WaitsExpired), 2);
-    let late = world.answer(Answer::Addresses(["127.0.0.1".parse().unwrap()].into()));
+    let late = world.answer(located(5060, &["127.0.0.1"]));
     assert_eq!((late.len(), world.count(Counter::StaleAnswers)), (0, 1));
     assert_eq!(reasons(&world.pass(10_000)), [""; 0]);
 }

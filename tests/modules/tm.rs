@@ -1,9 +1,8 @@
 //! Module `tm` in virtual time: relaying, retransmissions, CANCEL, time-outs (spec 8).
 
 use sluice_engine::counter::Counter;
-use sluice_engine::job::Answer;
 use sluice_engine::limits::PARKED_RUNS;
-use sluice_tests::world::{Plan, Sent, World};
+use sluice_tests::world::{Plan, Sent, World, located};
 
 use crate::tm_world::{CALLEE, CALLER, cancel, invite, message, reply, seen, to, with};
 
@@ -315,8 +314,7 @@ fn a_call_that_is_cancelled_while_its_name_is_looked_up_rings_nowhere() {
     let sent = world.receive(CALLER, cancel());
     let lines: Vec<_> = sent.iter().map(Sent::first_line).collect();
     assert_eq!(lines, ["SIP/2.0 200 canceling", "SIP/2.0 487 Request Terminated"]);
-    let addresses = Answer::Addresses([[10, 0, 0, 1].into()].into());
-    assert!(world.answer(addresses).is_empty());
+    assert!(world.answer(located(5060, &["10.0.0.1"])).is_empty());
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use sluice_engine::Value;
 use sluice_engine::counter::{self, Counter};
-use sluice_engine::job::{Answer, Job};
+use sluice_engine::job::Answer;
 use sluice_script::ir::Op;
 use sluice_sip::Reason;
-use sluice_tests::world::{Plan, World, request};
+use sluice_tests::world::{Plan, World, located, place, request};
 
 const PEER: &str = "127.0.0.1:5099";
 const RELAY: &str = r#"loadmodule "cfgutils.so"
@@ -113,10 +113,10 @@ fn a_name_is_resolved_while_others_go_on() {
     let mut world = World::of("route { forward(); }");
     let named = invite("named", "a").replace("a@example.com", "a@callee.example");
     assert!(world.receive(PEER, named).is_empty());
-    assert_eq!(world.asked(), Some(&Job::Resolve("callee.example".into())));
+    assert_eq!(world.asked(), Some(&place("callee.example", None)));
     let literal = invite("literal", "a").replace("a@example.com", "a@127.0.0.1:5072");
     assert_eq!(world.receive(PEER, literal).len(), 1);
-    let sent = world.answer(Answer::Addresses(["127.0.0.3".parse().expect("ip")].into()));
+    let sent = world.answer(located(5060, &["127.0.0.3"]));
     assert_eq!(sent.len(), 1);
     assert_eq!(sent[0].to.to_string(), "127.0.0.3:5060");
 }

@@ -1,5 +1,7 @@
 //! What other modules use of the core.
 
+use std::net::{IpAddr, SocketAddr};
+
 use sluice_engine::{Ctx, Text, TimeZone};
 
 use super::calendar::Civil;
@@ -25,3 +27,12 @@ pub fn set_user(ctx: &mut Ctx<'_>, user: Text) -> bool {
     ctx.run.ruri = Some(pieces.join(ctx));
     true
 }
+
+/// A name server as the global `dns_server` has it: `ADDRESS` or `ADDRESS:PORT`, an IPv6 address
+/// with a port in brackets.
+pub fn server_addr(text: &str) -> Option<SocketAddr> {
+    let bare = text.trim().parse().map(|ip: IpAddr| SocketAddr::new(ip, DNS_PORT));
+    bare.or_else(|_| text.trim().parse()).ok()
+}
+
+const DNS_PORT: u16 = 53;

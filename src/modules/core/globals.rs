@@ -5,7 +5,9 @@ use sluice_engine::module::ParamEntry;
 use sluice_script::catalog::SettingKind::{Bool, Either, Hosts, Int, Port, Socket, Text, Word};
 use sluice_script::catalog::Status::{Honoured, Ignored, Later};
 use sluice_script::catalog::{SettingKind, Status};
+use sluice_script::ir::Setting;
 
+use super::api::server_addr;
 use crate::table::setting;
 
 const NO_POOLS: Status = Ignored("Sluice has no memory pools");
@@ -89,18 +91,26 @@ pub(super) static ALL: &[ParamEntry] = &[
     off("dns", &[], "Look up Via hosts before adding received.", Bool, VIA_DNS),
     off("rev_dns", &[], "Look up source addresses for received.", Bool, VIA_DNS),
     // --- name resolution and databases
-    off("dns_try_ipv6", &[], "Ask for AAAA.", Bool, RESOLVER),
-    off("dns_try_naptr", &[], "Ask for NAPTR.", Bool, RESOLVER),
-    off(
-        "dns_retr_time",
-        &["dns_retr_no", "dns_servers_no"],
-        "Retries of the resolver.",
-        Int,
-        RESOLVER,
+    on("dns_try_ipv6", &[], "Ask for AAAA, too, where there is an IPv6 socket; 1.", Bool),
+    on("dns_try_naptr", &[], "Ask for NAPTR where neither port nor transport is given; 1.", Bool),
+    checked("dns_retr_time", "Seconds until a question is repeated; 0.6.", Int, retry_time),
+    checked("dns_retr_no", "How often a question is repeated; 2.", Int, retries),
+    checked("dns_servers_no", "Most name servers of the system's that are asked; all.", Int, one),
+    on("dns_use_search_list", &[], "Use the system's search list; 1.", Bool),
+    checked(
+        "dns_server",
+        "Ours: a name server, `ADDRESS[:PORT]`, instead of the system's; repeatable.",
+        Text,
+        name_server,
     ),
-    off("dns_use_search_list", &[], "Use the search list.", Bool, RESOLVER),
     off("disable_dns_failover", &[], "No further targets after a failure.", Bool, FAILOVER),
-    off("disable_dns_blacklist", &[], "No list of failed targets.", Bool, FAILOVER),
+    on("disable_dns_blacklist", &[], "Failed addresses are not remembered; 0.", Bool),
+    checked(
+        "dns_blacklist_time",
+        "Ours: seconds for which an address that failed is avoided; 30.",
+        Int,
+        seconds,
+    ),
     off("db_version_table", &[], "Table of table versions.", Text, Later),
     off("db_default_url", &[], "Database of modules without their own.", Text, Later),
     off("db_max_async_connections", &[], "Connections for queries.", Int, NO_DATABASE),
@@ -197,7 +207,6 @@ const EPOLL: Status = Ignored("each worker waits by epoll");
 const VIA_DNS: Status =
     Ignored("received= is added whenever the Via's host is not the source address");
 const NO_REVERSE: Status = Ignored("addresses are not looked up; name them with alias");
-const RESOLVER: Status = Ignored("A and AAAA are asked, with a deadline of 2 s");
 const FAILOVER: Status = Ignored("the first address is used");
 const NO_DATABASE: Status = Ignored("no module asks a database yet");
 
@@ -208,6 +217,46 @@ const fn on(
     kind: SettingKind,
 ) -> ParamEntry {
     setting(name, aliases, doc, kind, Honoured)
+}
+
+/// A global whose value is looked at more closely.
+const fn checked(
+    name: &'static str,
+    doc: &'static str,
+    kind: SettingKind,
+    check: fn(&Setting) -> Result<(), String>,
+) -> ParamEntry {
+    ParamEntry { check: Some(check), ..setting(name, &[], doc, kind, Honoured) }
+}
+
+fn retry_time(value: &Setting) -> Result<(), String> {
+    within(value, 1, 10)
+}
+
+fn retries(value: &Setting) -> Result<(), String> {
+    within(value, 0, 10)
+}
+
+fn one(value: &Setting) -> Result<(), String> {
+    within(value, 1, 100)
+}
+
+fn seconds(value: &Setting) -> Result<(), String> {
+    within(value, 0, 86_400)
+}
+
+fn within(value: &Setting, least: i64, most: i64) -> Result<(), String> {
+    match value {
+        Setting::Int(n) if (least..=most).contains(n) => Ok(()),
+        _ => Err(format!("{least} to {most}")),
+    }
+}
+
+fn name_server(value: &Setting) -> Result<(), String> {
+    match value {
+        Setting::Text(text) if server_addr(text).is_some() => Ok(()),
+        _ => Err("`ADDRESS` or `ADDRESS:PORT`".to_owned()),
+    }
 }
 
 const fn off(

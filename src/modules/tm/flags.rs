@@ -78,7 +78,12 @@ pub(super) fn aim_at(ctx: &mut Ctx<'_>, place: Text) -> bool {
     let Some(hop) = NextHop::of_text(ctx.bytes(place)) else { return false };
     let uri = match &hop {
         NextHop::Addr(to) => format!("sip:{}{}", to.addr, transport(to.proto)),
-        NextHop::Name(name, port, proto) => format!("sip:{name}:{port}{}", transport(*proto)),
+        NextHop::Name(place) => {
+            let mut uri = format!("sip:{}", place.host);
+            place.port.iter().for_each(|port| uri.push_str(&format!(":{port}")));
+            place.proto.iter().for_each(|p| uri.push_str(&format!(";transport={}", p.lower())));
+            uri
+        }
     };
     let uri = ctx.keep(uri.as_bytes());
     let addr = match hop {

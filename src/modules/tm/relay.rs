@@ -2,11 +2,9 @@
 //! for each, and a name parks the run.
 
 use std::any::Any;
-use std::net::SocketAddr;
 
-use sluice_engine::job::{Answer, Job};
-use sluice_engine::module::Wait;
-use sluice_engine::next_hop::{NextHop, reachable};
+use sluice_engine::job::Answer;
+use sluice_engine::next_hop::{NextHop, Way};
 use sluice_engine::run::Relaying;
 use sluice_engine::sockets::Remote;
 use sluice_engine::{Ctx, Flow, Value, carry, forward, relay};
@@ -79,21 +77,22 @@ fn seen(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], answer: &Answer) -> Flo
 fn aim(ctx: &mut Ctx<'_>) -> Flow {
     match NextHop::of_request(ctx) {
         Some(NextHop::Addr(to)) => send(ctx, to),
-        Some(NextHop::Name(name, ..)) => Flow::Suspend(Wait::Job(Job::Resolve(name)), resolved),
+        Some(NextHop::Name(place)) => match ctx.locate(place, located) {
+            Way::Known(ways) => send_first(ctx, &ways),
+            Way::Later(park) => park,
+        },
         None => next(ctx, false),
     }
 }
 
-fn resolved(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], answer: &Answer) -> Flow {
-    let to = match (NextHop::of_request(ctx), answer) {
-        (Some(NextHop::Name(_, port, proto)), Answer::Addresses(addresses)) => {
-            let ip = reachable(ctx, addresses, proto);
-            ip.map(|ip| Remote { proto, addr: SocketAddr::new(ip, port) })
-        }
-        _ => None,
-    };
-    match to {
-        Some(to) => send(ctx, to),
+fn located(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], answer: &Answer) -> Flow {
+    let ways = ctx.ways(answer);
+    send_first(ctx, &ways)
+}
+
+fn send_first(ctx: &mut Ctx<'_>, ways: &[Remote]) -> Flow {
+    match ways.first() {
+        Some(to) => send(ctx, *to),
         None => next(ctx, false),
     }
 }
@@ -137,19 +136,22 @@ fn finish(ctx: &mut Ctx<'_>) -> Flow {
 fn relay_ack(ctx: &mut Ctx<'_>) -> Flow {
     match NextHop::of_request(ctx) {
         Some(NextHop::Addr(to)) => Flow::of(forward::request(ctx, to)),
-        Some(NextHop::Name(name, ..)) => Flow::Suspend(Wait::Job(Job::Resolve(name)), ack_resolved),
+        Some(NextHop::Name(place)) => match ctx.locate(place, ack_located) {
+            Way::Known(ways) => forward_ack(ctx, &ways),
+            Way::Later(park) => park,
+        },
         None => Flow::Code(-4),
     }
 }
 
-fn ack_resolved(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], answer: &Answer) -> Flow {
-    let Some(NextHop::Name(_, port, proto)) = NextHop::of_request(ctx) else { return Flow::FALSE };
-    let Answer::Addresses(addresses) = answer else { return Flow::Code(-4) };
-    match reachable(ctx, addresses, proto) {
-        Some(ip) => {
-            let to = Remote { proto, addr: SocketAddr::new(ip, port) };
-            Flow::of(forward::request(ctx, to))
-        }
-        None => Flow::Code(-6),
+fn ack_located(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], answer: &Answer) -> Flow {
+    let ways = ctx.ways(answer);
+    forward_ack(ctx, &ways)
+}
+
+fn forward_ack(ctx: &mut Ctx<'_>, ways: &[Remote]) -> Flow {
+    match ways.first() {
+        Some(to) => Flow::of(forward::request(ctx, *to)),
+        None => Flow::Code(-4),
     }
 }

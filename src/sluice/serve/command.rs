@@ -14,6 +14,7 @@ use sluice_engine::sockets::Sockets;
 use sluice_script::ir::Setting;
 use sluice_script::{Compiled, Diagnostic, Script};
 
+use super::dns::options as options_of;
 use super::listen::sockets;
 use super::script::Origin;
 use super::{Gateway, Refused, Tuning, log, modules, report};
@@ -38,7 +39,7 @@ pub fn run(options: &cli::Gateway) -> Result<ExitCode> {
         }
         compiled => compiled?,
     };
-    let dns = Arc::new(Dns::from_system());
+    let dns = Arc::new(Dns::new(compiled.script.as_ref().map(options_of).unwrap_or_default()));
     let sockets = sockets_of(&mut compiled, options, &dns)?;
     if let (true, Some(sockets)) = (options.check_routes, &sockets) {
         let files = origin.clone().inputs().files;

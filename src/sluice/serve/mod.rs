@@ -1,6 +1,7 @@
 //! The gateway: from a compiled script to running workers, and back to nothing.
 
 pub mod command;
+pub mod dns;
 mod flatten;
 mod host;
 pub mod listen;
@@ -24,7 +25,8 @@ use sluice_base::histogram::{Collector, histogram};
 use sluice_base::limits::WORKERS_MAX;
 use sluice_base::{OwnerSeed, WorkerId};
 use sluice_control::mi::Management;
-use sluice_control::{Control, Dns, Waker};
+use sluice_control::{Control, Dns, Locator, Reach, Waker};
+use sluice_engine::context::Shared;
 use sluice_engine::counter::Counter;
 use sluice_engine::program::Program;
 use sluice_engine::registry::Registry;
@@ -124,7 +126,10 @@ impl Gateway {
             swept.tick(clock.now());
             sampled.sample();
         });
-        let control = Control::start(dns, wakers.clone(), sweep, service)?;
+        let shared = program.shared();
+        let (reach, names) = (reach(&shared.sockets), Arc::clone(&shared.names));
+        let locator = Locator::new(dns, reach, names, Box::new(move || clock.now().mono_ms()));
+        let control = Control::start(Arc::new(locator), wakers.clone(), sweep, service)?;
         let stop = Arc::new(AtomicBool::new(false));
         let aborted = Arc::new(AtomicBool::new(false));
         let (mut threads, mut monitors) = (Vec::new(), Vec::new());
@@ -180,6 +185,11 @@ impl Gateway {
         })
     }
 
+    /// What the workers look at.
+    pub fn shared(&self) -> Arc<Shared> {
+        self.program.shared()
+    }
+
     /// The management commands.
     pub fn management(&self) -> &Arc<Management> {
         &self.management
@@ -198,6 +208,13 @@ impl Gateway {
         }
         self.control.stop();
     }
+}
+
+/// What our sockets reach.
+fn reach(sockets: &Sockets) -> Reach {
+    let v4 = sockets.listen.iter().any(|listen| listen.addr.is_ipv4());
+    let v6 = sockets.listen.iter().any(|listen| listen.addr.is_ipv6());
+    Reach { protos: sockets.protos(), v4, v6 }
 }
 
 /// One driver per worker, each with its own socket for every listening address.

@@ -1,8 +1,7 @@
 //! Stateless forwarding both ways, byte by byte, and the functions that steer it.
 
-use std::net::IpAddr;
-
 use sluice_engine::job::Answer;
+use sluice_tests::world::located;
 
 use crate::world::{INVITE, Sent, World};
 
@@ -98,10 +97,8 @@ fn destination_and_socket() {
 fn a_host_name_is_asked_for() {
     let mut world = World::new("route { $du = \"sip:gw.example:5062\"; forward(); }");
     assert_eq!(world.feed(INVITE), []);
-    let addresses: Vec<IpAddr> =
-        vec!["2001:db8::1".parse().unwrap(), "203.0.113.5".parse().unwrap()];
-    let (asked, sent) = world.answer(Answer::Addresses(addresses.into()));
-    assert_eq!(asked, "Resolve(\"gw.example\")");
+    let (asked, sent) = world.answer(located(5062, &["2001:db8::1", "203.0.113.5"]));
+    assert!(asked.contains("\"gw.example\", port: Some(5062), proto: None"), "{asked}");
     assert_eq!(sent[0].to, "203.0.113.5:5062");
     assert_eq!(world.feed(INVITE), []);
     let (_, sent) = world.answer(Answer::Failed("NXDOMAIN".into()));

@@ -1,6 +1,6 @@
 //! Core functions that are about neither the Request-URI nor branches: AVPs, texts, times, sockets.
 
-use sluice_engine::job::Answer;
+use sluice_tests::world::located;
 
 use crate::world::{INVITE, World, text_in};
 
@@ -192,7 +192,7 @@ fn send_changes_nothing() {
         1,
     );
     assert!(world.feed(&reply).is_empty());
-    let (asked, sent) = world.answer(Answer::Addresses(["203.0.113.8".parse().unwrap()].into()));
+    let (asked, sent) = world.answer(located(7, &["203.0.113.8"]));
     assert!(asked.contains("gate.example"), "{asked}");
     assert_eq!((sent[0].to.as_str(), sent[0].text.as_str()), ("203.0.113.8:7", reply.as_str()));
 }

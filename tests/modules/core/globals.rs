@@ -67,9 +67,13 @@ const NAMES: &[&str] = &[
     "dns_try_ipv6",
     "dns_try_naptr",
     "dns_retr_time",
+    "dns_retr_no",
+    "dns_servers_no",
     "dns_use_search_list",
+    "dns_server",
     "disable_dns_failover",
     "disable_dns_blacklist",
+    "dns_blacklist_time",
     "db_version_table",
     "db_default_url",
     "db_max_async_connections",
@@ -113,6 +117,7 @@ fn every_global_and_alias_is_known() {
     for entry in CORE.params {
         for name in std::iter::once(&entry.name).chain(entry.aliases) {
             let value = match entry.kind {
+                SettingKind::Text if entry.name == "dns_server" => "\"127.0.0.1:53\"",
                 SettingKind::Int | SettingKind::Bool => "1",
                 SettingKind::Text | SettingKind::Either => "\"x\"",
                 SettingKind::Word | SettingKind::Socket | SettingKind::Hosts => {

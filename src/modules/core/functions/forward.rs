@@ -1,14 +1,13 @@
 //! `forward()`: stateless forwarding to `$du`, the Request-URI or a given place (spec 8.9).
 //!
-//! A host name parks the run until the control plane has its addresses.
+//! A host name that is not known yet parks the run until the control plane has located it.
 
 use std::any::Any;
-use std::net::SocketAddr;
 
 use sluice_engine::fault::Fault;
-use sluice_engine::job::{Answer, Job};
-use sluice_engine::module::{Function, Then, Wait};
-use sluice_engine::next_hop::{NextHop, reachable};
+use sluice_engine::job::Answer;
+use sluice_engine::module::{Function, Then};
+use sluice_engine::next_hop::{NextHop, Way};
 use sluice_engine::sockets::Remote;
 use sluice_engine::{Ctx, Flow, Value, forward};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
@@ -49,7 +48,10 @@ pub(super) fn address(ctx: &mut Ctx<'_>, args: &[Value], send: Send, then: Then)
 fn find(ctx: &mut Ctx<'_>, args: &[Value], send: Send, then: Then) -> Flow {
     match hop(ctx, args) {
         Some(NextHop::Addr(to)) => send(ctx, args, to),
-        Some(NextHop::Name(name, ..)) => Flow::Suspend(Wait::Job(Job::Resolve(name)), then),
+        Some(NextHop::Name(place)) => match ctx.locate(place, then) {
+            Way::Known(ways) => send_first(ctx, args, &ways, send),
+            Way::Later(park) => park,
+        },
         None => {
             if ctx.next_hop().is_some_and(|uri| ctx.uri(uri).is_none()) {
                 ctx.note(Fault::RURI);
@@ -59,15 +61,16 @@ fn find(ctx: &mut Ctx<'_>, args: &[Value], send: Send, then: Then) -> Flow {
     }
 }
 
-/// Sends to the first address of an answer that a socket reaches.
+/// Sends to the first address of an answer.
 pub(super) fn found(ctx: &mut Ctx<'_>, args: &[Value], answer: &Answer, send: Send) -> Flow {
-    let Answer::Addresses(addresses) = answer else {
-        return Flow::Fail("the name to send to does not resolve");
-    };
-    let Some(NextHop::Name(_, port, proto)) = hop(ctx, args) else { return Flow::FALSE };
-    match reachable(ctx, addresses, proto) {
-        Some(ip) => send(ctx, args, Remote { proto, addr: SocketAddr::new(ip, port) }),
-        None => Flow::Fail("there is no socket of the transport and address family to send to"),
+    let ways = ctx.ways(answer);
+    send_first(ctx, args, &ways, send)
+}
+
+fn send_first(ctx: &mut Ctx<'_>, args: &[Value], ways: &[Remote], send: Send) -> Flow {
+    match ways.first() {
+        Some(to) => send(ctx, args, *to),
+        None => Flow::Fail("the name to send to has no address that a socket of ours reaches"),
     }
 }
 

@@ -20,6 +20,7 @@ use sluice_traffic::report::UasReport;
 use sluice_traffic::uac::{Mode, Uac, UacConfig};
 use sluice_traffic::uas::{Presence, Uas, UasConfig};
 
+use crate::serve::dns::options as options_of;
 use crate::serve::listen::sockets;
 use crate::serve::script::Inputs;
 use crate::serve::{Gateway, Tuning, log};
@@ -112,7 +113,7 @@ fn start(options: &Options, scene: &Scene) -> Result<Gateway> {
     let compiled = compile(main, &mut NoFiles, registry.as_ref(), Default::default());
     let errors = compiled.render(false);
     let script = compiled.script.ok_or_else(|| anyhow!(errors))?;
-    let dns = Arc::new(Dns::from_system());
+    let dns = Arc::new(Dns::new(options_of(&script)));
     let given = [format!("udp:{}", local(options.port))];
     let sockets = sockets(&script, &given, &|name| dns.addresses_now(name))?;
     let list = list(scene.list, options.port);

@@ -1,0 +1,154 @@
+//! The control plane's part of locating: asks once for all who wait for the same name, keeps the
+//! answers, gives stale ones when nobody answers, and asks anew for names in use before they end.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sluice_engine::job::{Answer, Request};
+use sluice_engine::targets::{Found, Names, Outcome, Place};
+use tokio::sync::Semaphore;
+
+use crate::dns::Dns;
+use crate::limits;
+use crate::locate::{Finding, Reach, Servers, locate};
+
+/// The workers' monotonic clock, in milliseconds.
+pub type NowMs = Box<dyn Fn() -> u64 + Send + Sync>;
+
+/// Gives a run its answer.
+pub(crate) type Reply = Arc<dyn Fn(Request, Answer) + Send + Sync>;
+
+/// See the file's head.
+pub struct Locator {
+    servers: Servers,
+    names: Arc<Names>,
+    now_ms: NowMs,
+    /// Those who wait, by what they wait for.
+    waiting: Mutex<HashMap<Place, Vec<Request>>>,
+    lookups: Semaphore,
+}
+
+impl Locator {
+    /// One that keeps what it finds in `names`.
+    pub fn new(dns: Arc<Dns>, reach: Reach, names: Arc<Names>, now_ms: NowMs) -> Self {
+        Self {
+            servers: Servers { dns, reach: Arc::new(reach) },
+            names,
+            now_ms,
+            waiting: Mutex::default(),
+            lookups: Semaphore::new(limits::LOOKUPS),
+        }
+    }
+
+    /// Whom to ask for addresses alone.
+    pub(crate) fn dns(&self) -> &Dns {
+        &self.servers.dns
+    }
+
+    /// Answers a run that asks for a place, now or when it is located.
+    pub(crate) fn begin(self: &Arc<Self>, place: Place, request: Request, reply: &Reply) {
+        // Another one may have asked since the worker looked.
+        let known = self.names.look(&place, (self.now_ms)());
+        if known != Found::Later {
+            return reply(request, answer_of(known));
+        }
+        let is_first = match self.waiting().entry(place.clone()) {
+            Entry::Occupied(mut others) => {
+                others.get_mut().push(request);
+                false
+            }
+            Entry::Vacant(first) => {
+                first.insert(vec![request]);
+                true
+            }
+        };
+        if is_first {
+            tokio::spawn(Arc::clone(self).find(place, Arc::clone(reply)));
+        }
+    }
+
+    /// Asks anew for what is in use and ends soon.
+    pub(crate) fn refresh(self: &Arc<Self>, reply: &Reply) {
+        let now_ms = (self.now_ms)();
+        self.names.failed.sweep(now_ms);
+        for place in self.names.due(now_ms) {
+            if let Entry::Vacant(first) = self.waiting().entry(place.clone()) {
+                first.insert(Vec::new());
+                tokio::spawn(Arc::clone(self).find(place, Arc::clone(reply)));
+            }
+        }
+    }
+
+    /// Locates a place, keeps what came of it, answers all who wait for it by then.
+    async fn find(self: Arc<Self>, place: Place, reply: Reply) {
+        let looking = tokio::time::timeout(self.servers.dns.deadline(), self.look_up(&place));
+        tokio::pin!(looking);
+        let outcome = match tokio::time::timeout(limits::STALE_WAIT, &mut looking).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                if self.names.stale(&place, (self.now_ms)()).is_some() {
+                    let late = Outcome::Unknown("no answer yet".into());
+                    self.names.keep(&place, &late, (self.now_ms)());
+                    self.answer(&place, &reply, true);
+                }
+                looking.await
+            }
+        };
+        let outcome = outcome.unwrap_or_else(|_| Outcome::Unknown("no answer".into()));
+        if let Outcome::Unknown(why) | Outcome::Nowhere(why, _) = &outcome {
+            tracing::debug!(target: "dns", "{}: {why}", place.host);
+        }
+        self.names.keep(&place, &outcome, (self.now_ms)());
+        self.answer(&place, &reply, false);
+    }
+
+    async fn look_up(&self, place: &Place) -> Outcome {
+        let Ok(_turn) = self.lookups.acquire().await else {
+            return Outcome::Unknown("the control plane ends".into());
+        };
+        outcome_of(locate(&self.servers, place, &self.servers.reach.protos).await)
+    }
+
+    /// Gives those who wait what is known now; `more`: the look-up goes on.
+    fn answer(&self, place: &Place, reply: &Reply, more: bool) {
+        let mut waiting = self.waiting();
+        let requests = match more {
+            true => waiting.get_mut(place).map(std::mem::take),
+            false => waiting.remove(place),
+        };
+        drop(waiting);
+        for request in requests.into_iter().flatten() {
+            reply(request, answer_of(self.names.look(place, (self.now_ms)())));
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<Place, Vec<Request>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn answer_of(found: Found) -> Answer {
+    match found {
+        Found::Now(located) => Answer::Located(located),
+        Found::Nowhere | Found::Later => Answer::Failed("the name has no address".into()),
+    }
+}
+
+/// What is kept of a finding, and for how long. One that may not be all is kept for a moment.
+fn outcome_of(finding: Finding) -> Outcome {
+    let Finding { located, ttl, trouble } = finding;
+    let nowhere = located.groups.is_empty();
+    match trouble {
+        Some(why) if nowhere => Outcome::Unknown(why.into()),
+        Some(_) => Outcome::At(Arc::new(located), limits::TTL_MIN.as_millis() as u64),
+        None if nowhere => {
+            let ttl = ttl.clamp(limits::TTL_MIN, limits::NEGATIVE_TTL_MAX);
+            Outcome::Nowhere("no address".into(), ttl.as_millis() as u64)
+        }
+        None => {
+            let ttl = ttl.clamp(limits::TTL_MIN, limits::TTL_MAX);
+            Outcome::At(Arc::new(located), ttl.as_millis() as u64)
+        }
+    }
+}

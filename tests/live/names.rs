@@ -1,0 +1,155 @@
+//! Names as destinations, by a real name server: RFC 3263 from the record to the datagram.
+
+use std::fmt::Write;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Instant;
+
+use crate::live::Live;
+use crate::sip::{Agent, Request, first_line, headers};
+use crate::unbound::{Unbound, ZONE};
+
+const FORWARDING: &str = "loadmodule \"sl.so\"\nroute {\n\
+    if (!forward()) sl_send_reply(478, \"Unresolvable Destination\");\n}\n";
+
+/// A gateway that asks one name server, and a caller.
+struct Scene {
+    live: Live,
+    caller: Agent,
+}
+
+impl Scene {
+    fn asking(server: SocketAddr) -> Self {
+        Self::of(&format!("dns_server = \"{server}\"\n{FORWARDING}"))
+    }
+
+    fn of(script: &str) -> Self {
+        Self { live: Live::start(script, 1), caller: Agent::new() }
+    }
+
+    fn send(&self, host: &str, call_id: &str) {
+        let uri = &format!("sip:bob@{host}");
+        let request = Request { uri, call_id, ..Request::default() };
+        self.caller.send(self.live.address, request.text(self.caller.address()));
+    }
+
+    /// Sends a request to a name that is nowhere.
+    fn nowhere(&self, host: &str) {
+        self.send(host, host);
+        let answer = self.caller.receive();
+        assert_eq!(headers(&answer, "Call-ID"), [host]);
+        assert_eq!(first_line(&answer), "SIP/2.0 478 Unresolvable Destination", "{host}");
+    }
+}
+
+#[test]
+fn records_lead_to_the_destination() {
+    let agent = Agent::new();
+    let port = agent.address().port();
+    let server = Unbound::serve(&format!(
+        "gw A 127.0.0.1\nalias CNAME gw\n_sip._udp.service SRV 1 1 {port} alias\n\
+         pointed NAPTR 10 1 \"s\" \"SIP+D2U\" \"\" _sip._udp.service\n\
+         _sip._udp.pointed SRV 1 1 9 gw\nservice A 127.0.0.9\nround CNAME about\n\
+         about CNAME round\n_sip._udp.closed SRV 0 0 0 .\nclosed A 127.0.0.1"
+    ));
+    let scene = Scene::asking(server.address);
+    for host in [format!("gw:{port}"), format!("alias:{port}"), "service".into(), "pointed".into()]
+    {
+        let (name, port) = host.split_once(':').unwrap_or((&host, ""));
+        let colon = if port.is_empty() { "" } else { ":" };
+        scene.send(&format!("{name}.{ZONE}{colon}{port}"), name);
+        assert_eq!(headers(&agent.answer("200 OK"), "Call-ID"), [name]);
+        assert_eq!(first_line(&scene.caller.receive()), "SIP/2.0 200 OK");
+    }
+    // A loop of CNAMEs, a service that is not offered, a name that does not exist, another zone.
+    for name in ["round", "closed", "none"] {
+        scene.nowhere(&format!("{name}.{ZONE}"));
+    }
+    scene.nowhere("gw.other.example");
+}
+
+#[test]
+fn an_answer_too_long_for_a_datagram_comes_by_tcp() {
+    let agent = Agent::new();
+    let port = agent.address().port();
+    let mut records = String::new();
+    for at in 0..64 {
+        let name = format!("a-destination-with-a-name-as-long-as-they-come-{at}");
+        let _ = writeln!(records, "_sip._udp.many SRV {at} 1 {port} {name}\n{name} A 127.0.0.1");
+    }
+    let server = Unbound::serve(&records);
+    let scene = Scene::asking(server.address);
+    scene.send(&format!("many.{ZONE}"), "many");
+    agent.answer("200 OK");
+    assert_eq!(first_line(&scene.caller.receive()), "SIP/2.0 200 OK");
+    let shared = scene.live.shared();
+    let [(_, kept)] = &shared.names.list()[..] else { panic!("one name") };
+    assert_eq!(kept.located.as_ref().map(|located| located.hops().count()), Some(64));
+}
+
+#[test]
+fn what_is_known_outlives_its_name_server() {
+    let agent = Agent::new();
+    let port = agent.address().port();
+    // Two seconds, so that the answer ends while nobody answers.
+    let server = Unbound::serve("gw 2 A 127.0.0.1");
+    let scene = Scene::asking(server.address);
+    let known = format!("gw.{ZONE}:{port}");
+    scene.send(&known, "before");
+    agent.answer("200 OK");
+    scene.caller.receive();
+    server.stop();
+    let stopped = Instant::now();
+    scene.send(&format!("new.{ZONE}"), "new");
+    for call in 0.. {
+        let call_id = format!("call-{call}");
+        scene.send(&known, &call_id);
+        assert_eq!(headers(&agent.answer("200 OK"), "Call-ID"), [call_id.as_str()]);
+        let answer = scene.caller.receive();
+        if headers(&answer, "Call-ID") == ["new"] {
+            assert_eq!(first_line(&answer), "SIP/2.0 478 Unresolvable Destination");
+            scene.caller.receive();
+        }
+        if stopped.elapsed().as_secs() >= 4 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    server.go_on();
+    scene.send(&format!("gw.{ZONE}:{port}"), "after");
+    agent.answer("200 OK");
+}
+
+/// A name server that answers each question twice: first with another id and another address,
+/// then rightly.
+#[test]
+fn an_answer_with_a_wrong_id_is_not_believed() {
+    let agent = Agent::new();
+    let port = agent.address().port();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let server = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut query = [0; 512];
+        while let Ok((count, from)) = socket.recv_from(&mut query) {
+            let mut wrong = answer(&query[..count], [127, 0, 0, 9]);
+            wrong[0] ^= 0x55;
+            let _ = socket.send_to(&wrong, from);
+            let _ = socket.send_to(&answer(&query[..count], [127, 0, 0, 1]), from);
+        }
+    });
+    let scene = Scene::asking(server);
+    scene.send(&format!("gw.{ZONE}:{port}"), "call");
+    agent.answer("200 OK");
+    assert_eq!(first_line(&scene.caller.receive()), "SIP/2.0 200 OK");
+}
+
+/// RFC 1035 4.1: an A record, for a question of any type.
+fn answer(query: &[u8], ip: [u8; 4]) -> Vec<u8> {
+    let name = query[12..].iter().position(|byte| *byte == 0).unwrap() + 1;
+    let question = &query[12..12 + name + 4];
+    let mut out = query[..2].to_vec();
+    out.extend([0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
+    out.extend(question);
+    out.extend([0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
+    out.extend(ip);
+    out
+}
