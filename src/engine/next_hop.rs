@@ -7,7 +7,7 @@ use sluice_sip::uri::{Scheme, Uri, literal_addr};
 
 use crate::context::Ctx;
 use crate::job::{Answer, Job};
-use crate::module::{Flow, Then, Wait};
+use crate::module::Wait;
 use crate::sockets::{Proto, Remote};
 use crate::targets::{Found, Located, Place};
 
@@ -26,8 +26,8 @@ pub enum Way {
     /// The addresses to be tried, in this order; those that no socket of ours reaches are left
     /// out.
     Known(Vec<Remote>),
-    /// The run parks until it is known; [`Ctx::ways`] reads the answer.
-    Later(Flow),
+    /// This must be waited for; [`Ctx::ways`] reads the answer.
+    Later(Wait),
 }
 
 impl NextHop {
@@ -84,12 +84,12 @@ impl Ctx<'_> {
         self.run.destination.and(self.run.destination_addr)
     }
 
-    /// Where a place is, if that is known; else `then` goes on when it is.
-    pub fn locate(&mut self, place: Place, then: Then) -> Way {
+    /// Where a place is, as far as that is known.
+    pub fn locate(&mut self, place: Place) -> Way {
         match self.shared.names.look(&place, self.now.mono_ms()) {
             Found::Now(located) => Way::Known(self.order(&located)),
             Found::Nowhere => Way::Known(Vec::new()),
-            Found::Later => Way::Later(Flow::Suspend(Wait::Job(Job::Locate(place)), then)),
+            Found::Later => Way::Later(Wait::Job(Job::Locate(place))),
         }
     }
 

@@ -14,9 +14,8 @@ use sluice_sip::{Kind, Method};
 use crate::carry;
 use crate::context::{Ctx, Local, Shared};
 use crate::forward;
-use crate::job::{Answer, Job};
-use crate::module::Wait;
-use crate::next_hop::{NextHop, reachable};
+use crate::job::Answer;
+use crate::next_hop::{NextHop, Way};
 use crate::own::{Origin, Own};
 use crate::post::Letter;
 use crate::run::{Packet, Run};
@@ -110,10 +109,13 @@ pub(crate) fn routed(ctx: &mut Ctx<'_>, own: &mut Own) -> Outcome {
     }
     match NextHop::of_request(ctx) {
         Some(NextHop::Addr(to)) => send(ctx, key, Some(to)),
-        Some(NextHop::Name(name, ..)) => {
-            *own = Own::Aiming;
-            return Outcome::Parked(Wait::Job(Job::Resolve(name)));
-        }
+        Some(NextHop::Name(place)) => match ctx.locate(place) {
+            Way::Known(ways) => send(ctx, key, ways.first().copied()),
+            Way::Later(wait) => {
+                *own = Own::Aiming;
+                return Outcome::Parked(wait);
+            }
+        },
         None => send(ctx, key, None),
     }
     Outcome::Done
@@ -122,13 +124,8 @@ pub(crate) fn routed(ctx: &mut Ctx<'_>, own: &mut Own) -> Outcome {
 /// The name has been looked up.
 pub(crate) fn resolved(ctx: &mut Ctx<'_>, answer: &Answer) {
     let Some(key) = ctx.run.transaction else { return };
-    let to = match (NextHop::of_request(ctx), answer) {
-        (Some(NextHop::Name(_, port, proto)), Answer::Addresses(addresses)) => {
-            reachable(ctx, addresses, proto).map(|ip| Remote { proto, addr: (ip, port).into() })
-        }
-        _ => None,
-    };
-    send(ctx, key, to);
+    let ways = ctx.ways(answer);
+    send(ctx, key, ways.first().copied());
 }
 
 fn send(ctx: &mut Ctx<'_>, key: Key, to: Option<Remote>) {

@@ -10,7 +10,7 @@ use sluice_base::OwnerSeed;
 use sluice_engine::job::Answer;
 use sluice_engine::module::CommandError;
 use sluice_modules::MODULES;
-use sluice_tests::world::{Plan, Sent, World, request};
+use sluice_tests::world::{Plan, Sent, World, located, request};
 
 const PEER: &str = "10.0.0.1:5071";
 
@@ -158,10 +158,9 @@ fn local_route_drops_a_request_and_one_to_a_name_waits_for_it() {
         "only the reply"
     );
     let by_name = MAKES.replace("10.0.0.1:5071", "gw.example.com:5071");
-    for (answer, count) in [
-        (Answer::Addresses([[10, 0, 0, 1].into()].into()), 1),
-        (Answer::Failed("no such name".into()), 0),
-    ] {
+    for (answer, count) in
+        [(located(5071, &["10.0.0.1"]), 1), (Answer::Failed("no such name".into()), 0)]
+    {
         let mut world = with(&by_name);
         world.receive("10.9.9.1:5060", request("OPTIONS sip:x@y SIP/2.0", ""));
         assert_eq!(to_peer(world.answer(answer)).len(), count);

@@ -77,9 +77,9 @@ fn seen(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], answer: &Answer) -> Flo
 fn aim(ctx: &mut Ctx<'_>) -> Flow {
     match NextHop::of_request(ctx) {
         Some(NextHop::Addr(to)) => send(ctx, to),
-        Some(NextHop::Name(place)) => match ctx.locate(place, located) {
+        Some(NextHop::Name(place)) => match ctx.locate(place) {
             Way::Known(ways) => send_first(ctx, &ways),
-            Way::Later(park) => park,
+            Way::Later(wait) => Flow::Suspend(wait, located),
         },
         None => next(ctx, false),
     }
@@ -136,9 +136,9 @@ fn finish(ctx: &mut Ctx<'_>) -> Flow {
 fn relay_ack(ctx: &mut Ctx<'_>) -> Flow {
     match NextHop::of_request(ctx) {
         Some(NextHop::Addr(to)) => Flow::of(forward::request(ctx, to)),
-        Some(NextHop::Name(place)) => match ctx.locate(place, ack_located) {
+        Some(NextHop::Name(place)) => match ctx.locate(place) {
             Way::Known(ways) => forward_ack(ctx, &ways),
-            Way::Later(park) => park,
+            Way::Later(wait) => Flow::Suspend(wait, ack_located),
         },
         None => Flow::Code(-4),
     }

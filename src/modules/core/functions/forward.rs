@@ -48,9 +48,9 @@ pub(super) fn address(ctx: &mut Ctx<'_>, args: &[Value], send: Send, then: Then)
 fn find(ctx: &mut Ctx<'_>, args: &[Value], send: Send, then: Then) -> Flow {
     match hop(ctx, args) {
         Some(NextHop::Addr(to)) => send(ctx, args, to),
-        Some(NextHop::Name(place)) => match ctx.locate(place, then) {
+        Some(NextHop::Name(place)) => match ctx.locate(place) {
             Way::Known(ways) => send_first(ctx, args, &ways, send),
-            Way::Later(park) => park,
+            Way::Later(wait) => Flow::Suspend(wait, then),
         },
         None => {
             if ctx.next_hop().is_some_and(|uri| ctx.uri(uri).is_none()) {
