@@ -211,6 +211,11 @@ impl Tm {
         self.all.len() == 0
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
     /// When the next timer is due, in monotonic milliseconds.
     pub fn next_due_ms(&self) -> Option<u64> {
         self.wheel.next_due_ms()

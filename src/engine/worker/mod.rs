@@ -206,6 +206,11 @@ impl Worker {
         self.local.tm.taken().rows()
     }
 
+    /// How many transactions it has.
+    pub fn transactions(&self) -> usize {
+        self.local.tm.len()
+    }
+
     /// How many runs are parked.
     pub fn parked(&self) -> usize {
         self.parked.len()
