@@ -123,6 +123,10 @@ pub fn answer(ctx: &mut Ctx<'_>, key: Key, status: u16, phrase: &[u8]) {
     ctx.run.reply_lines = lines;
     ctx.run.reply_lines.truncate(own_lines);
     ctx.run.answered = true;
+    if status >= 200 {
+        // What was waited for may not come any more.
+        ctx.local.tm.release(key, 0);
+    }
 }
 
 /// Adds a branch to an address and sends the request there as the script has changed it; false
@@ -236,6 +240,44 @@ pub fn cancel_branches(ctx: &mut Ctx<'_>, id: BranchId, which: Branches) {
         Branches::Others => tm.cancel_open(&mut scene, id.key, Some(id.branch), Reason::Script),
         Branches::All => tm.cancel_open(&mut scene, id.key, None, Reason::Script),
     }
+    ctx.local.stirred |= ctx.local.tm.has_failed();
+}
+
+/// Keeps the transaction open for branches that come later (spec 8.2): at most so many, 0: any
+/// number. False: there may be none any more.
+pub fn hold(ctx: &mut Ctx<'_>, key: Key, awaited: u8) -> bool {
+    let (scene, tm) = scene(ctx);
+    tm.hold(&scene, key, awaited)
+}
+
+/// Waits for no more branches; false when it did not.
+pub fn release(ctx: &mut Ctx<'_>, key: Key) -> bool {
+    let released = ctx.local.tm.release_and_decide(key, 0);
+    ctx.local.stirred |= ctx.local.tm.has_failed();
+    released
+}
+
+/// Cancels all branches but the phony one, before others come.
+pub fn cancel_sent(ctx: &mut Ctx<'_>, key: Key) {
+    let (mut scene, tm) = scene(ctx);
+    let held = tm.held(key);
+    tm.cancel_open(&mut scene, key, held, Reason::Script);
+}
+
+/// The run begins to send branches; [`end_sending`] must follow, also when it never does.
+pub fn begin_sending(ctx: &mut Ctx<'_>, key: Key) {
+    ctx.local.tm.begin_sending(key);
+}
+
+/// The run has sent all its branches.
+pub fn end_sending(ctx: &mut Ctx<'_>, key: Key) {
+    ctx.local.tm.end_sending(key);
+    ctx.local.stirred |= ctx.local.tm.has_failed();
+}
+
+/// One of the branches that were waited for has been sent.
+pub fn awaited(ctx: &mut Ctx<'_>, key: Key) {
+    ctx.local.tm.awaited(key);
 }
 
 /// Whether there is a transaction that the run's CANCEL is for.
@@ -257,6 +299,7 @@ pub fn cancel(ctx: &mut Ctx<'_>) -> bool {
     if tm.cancel(&mut scene, key) {
         tm.local(&mut scene, key, 487, Text::only(b"Request Terminated"));
     }
+    ctx.local.stirred |= ctx.local.tm.has_failed();
     true
 }
 
@@ -271,6 +314,11 @@ pub(crate) fn settle(ctx: &mut Ctx<'_>) {
 
 fn settle_transaction(ctx: &mut Ctx<'_>, key: Key) {
     carry::save(ctx, key);
+    let rings = |t: &Transaction| t.branches.is_empty() && (101..200).contains(&t.status);
+    if ctx.local.tm.get(key).is_some_and(rings) {
+        // The script has told the caller to wait.
+        hold(ctx, key, 0);
+    }
     ctx.local.tm.remove_unused(key);
 }
 

@@ -70,6 +70,8 @@ pub struct Relaying {
     pub at: usize,
     /// To how many it was sent.
     pub sent: usize,
+    /// It adds to the branches that there are.
+    pub injects: bool,
     /// The Request-URI's own, put back in the end.
     pub main: crate::dset::Branch,
     /// The transaction was there before.

@@ -248,16 +248,8 @@ const CORE_FUNCTIONS: Names = &[
     "del_blacklist_rule",
     "socket_belongs_to_bond",
 ];
-const TM: Names = &[
-    "t_replicate",
-    "t_inject_branches",
-    "t_wait_for_new_branches",
-    "t_wait_no_more_branches",
-    "t_write_unix",
-    "t_write_req",
-    "t_anycast_replicate",
-    "t_reply_by_callid",
-];
+const TM: Names =
+    &["t_replicate", "t_write_unix", "t_write_req", "t_anycast_replicate", "t_reply_by_callid"];
 const TM_VARIABLES: Names = &[
     "tm.branch.uri",
     "tm.branch.duri",

@@ -30,6 +30,7 @@ mod tm;
 mod tm_branches;
 mod tm_own;
 mod tm_replies;
+mod tm_waiting;
 mod tm_world;
 mod turn;
 mod uri;

@@ -66,7 +66,8 @@ fn a_branch_has_its_number_uri_and_last_status() {
     let mut world = with(
         "route { $ru = \"sip:b@10.0.0.1:5071\"; t_on_branch(\"b\"); t_on_reply(\"r\");\n\
         t_on_failure(\"f\"); append_branch(\"sip:c@10.0.0.2:5072\"); t_relay(); }\n\
-        branch_route[b] { append_hf(\"X: $T_branch_idx $T_ruri $T_branch_last_reply_code\\r\\n\"); }\n\
+        branch_route[b] {\n\
+        append_hf(\"X: $T_branch_idx $T_ruri $T_branch_last_reply_code\\r\\n\"); }\n\
         onreply_route[r] { append_hf(\"X: $T_branch_idx $T_ruri $T_branch_last_reply_code \
         $(T_branch_last_reply_code[-1])\\r\\n\"); }\n\
         failure_route[f] { append_to_reply(\"X: $T_branch_idx $T_ruri \

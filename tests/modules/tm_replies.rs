@@ -25,7 +25,8 @@ fn local_replies_are_known_from_received_ones() {
         $var(before) = t_local_replied(\"last\"); t_relay(); }\n\
         failure_route[f] { $var(a) = t_local_replied(\"all\");\n\
         $var(b) = t_local_replied(\"branch\"); $var(c) = t_local_replied(\"last\");\n\
-        append_to_reply(\"X: $var(a) $var(b) $var(c) $var(before)\\r\\n\"); t_reply(480, \"No\"); }\n\
+        append_to_reply(\"X: $var(a) $var(b) $var(c) $var(before)\\r\\n\");\n\
+        t_reply(480, \"No\"); }\n\
         onreply_route[r] { $var(d) = t_local_replied(\"last\");\n\
         append_hf(\"X: $var(d)\\r\\n\"); }\n";
     // Nobody answers.
@@ -77,7 +78,8 @@ fn flags_that_change_after_the_transaction_began_are_flushed() {
 #[test]
 fn flags_set_in_reply_routes_stay() {
     let mut world = with(
-        "route { $du = \"sip:10.0.0.1:5071\"; t_on_reply(\"r\"); t_on_failure(\"f\"); t_relay(); }\n\
+        "route { $du = \"sip:10.0.0.1:5071\"; t_on_reply(\"r\"); t_on_failure(\"f\");\n\
+        t_relay(); }\n\
         onreply_route[r] { if ($rs == 180) { setflag(F); setbflag(B); } }\n\
         failure_route[f] { $var(a) = isflagset(F); $var(b) = isbflagset(B);\n\
         append_to_reply(\"X: $var(a) $var(b)\\r\\n\"); t_reply(480, \"No\"); }",

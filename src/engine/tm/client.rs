@@ -34,6 +34,8 @@ pub enum State {
     Completed,
     /// An INVITE was answered by a 2xx (RFC 6026).
     Accepted,
+    /// It is no request: it waits for others to come, and ends outside of the table.
+    Held,
 }
 
 /// What happens to a branch.
@@ -128,6 +130,9 @@ impl Event {
 impl State {
     /// Whether the branch may still bring something that decides the transaction.
     pub const fn is_open(self) -> bool {
-        matches!(self, Self::Calling | Self::Doomed | Self::Proceeding | Self::Cancelled)
+        matches!(
+            self,
+            Self::Calling | Self::Doomed | Self::Proceeding | Self::Cancelled | Self::Held
+        )
     }
 }

@@ -173,6 +173,9 @@ impl Tm {
         number: u8,
         reason: Reason,
     ) {
+        if self.is_held(key, number) {
+            return self.cancel_held(key);
+        }
         let effects = self.happen(scene, key, number, Side::Request, Event::Cancel);
         if effects.is_some_and(|effects| effects.has(Effects::CANCEL)) {
             self.begin_cancel(scene, key, number, reason);
@@ -262,11 +265,4 @@ impl Tm {
 
 fn send(scene: &mut Scene<'_>, request: &[u8], branch: &Branch) {
     scene.output.send(branch.target, |out| branch.patches.write(request, out));
-}
-
-impl Transaction {
-    /// Whether a branch of the round that decides may still bring a final reply.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.deciding().iter().any(|branch| branch.request.state.is_open())
-    }
 }

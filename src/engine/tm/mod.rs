@@ -11,6 +11,7 @@
 //! | `transaction.rs`, `times.rs` | what is remembered, and for how long |
 //! | `downstream.rs`, `hop.rs` | branches: sending, ACK, CANCEL |
 //! | `replies.rs`, `priority.rs`, `upstream.rs` | from replies to the one that goes up |
+//! | `held.rs` | waiting for more branches |
 //! | `ticks.rs` | timers |
 //! | `local.rs` | requests of our own: no server side |
 //! | `coverage.rs` | which rows of the machines were taken, for tests |
@@ -21,6 +22,7 @@ mod coverage;
 pub mod downstream;
 mod editions;
 pub mod effects;
+mod held;
 mod hop;
 pub mod identity;
 pub mod local;
@@ -201,9 +203,13 @@ impl Tm {
         self.failed.pop_front()
     }
 
-    /// Whether nothing final went up and no branch of the round can bring it.
-    pub(crate) fn is_undecided(&self, key: Key) -> bool {
-        self.all.get(key).is_some_and(|t| !t.is_answered() && !t.is_waiting())
+    /// Whether nothing final went up, no branch of the round can bring it, and the round is still
+    /// that which failed.
+    pub(crate) fn is_undecided(&self, failed: Failed) -> bool {
+        self.all.get(failed.key).is_some_and(|t| {
+            let same_round = failed.winner >= t.round || t.deciding().is_empty();
+            !t.is_answered() && !t.is_waiting() && same_round
+        })
     }
 
     /// Whether there is none.

@@ -9,7 +9,6 @@ use super::client::{Event, Kind};
 use super::cookie::BranchId;
 use super::downstream::{Reason, Side};
 use super::effects::Effects;
-use super::priority::rank;
 use super::{Scene, Tm};
 
 /// All branches of a transaction have ended without success: the script may decide, or
@@ -112,13 +111,7 @@ impl Tm {
             self.cancel_open(scene, key, Some(number), Reason::Script);
             return (!decided).then_some(Failed { key, winner: number });
         }
-        if transaction.is_answered() || transaction.closed || transaction.is_waiting() {
-            return None;
-        }
-        let cancelled = transaction.cancelled;
-        let all = (transaction.round..).zip(transaction.deciding());
-        let best = all.min_by_key(|(_, branch)| rank(branch.status, cancelled));
-        best.map(|(winner, _)| Failed { key, winner })
+        self.decide(key)
     }
 
     /// The caller's CANCEL (RFC 3261 16.10). `true`: a 487 is to be sent, since no branch will
@@ -129,8 +122,13 @@ impl Tm {
             return false;
         }
         transaction.cancelled = true;
-        let lone = transaction.branches.is_empty();
-        self.cancel_open(scene, key, None, Reason::Caller);
+        let lone = transaction.is_lone();
+        if lone {
+            // spec 8.6: it waits for branches that may not come any more.
+            self.release(key, 487);
+        } else {
+            self.cancel_open(scene, key, None, Reason::Caller);
+        }
         lone
     }
 }

@@ -35,6 +35,10 @@ impl Tm {
                 self.happen(scene, key, number, Side::Request, Event::Resend);
                 None
             }
+            Purpose::Expire(number) if self.is_held(key, number) => {
+                self.release(key, 408);
+                self.decide(key)
+            }
             Purpose::Expire(number) => {
                 let effects = self.happen(scene, key, number, Side::Request, Event::Expire)?;
                 self.give_up(scene, key, number, effects)

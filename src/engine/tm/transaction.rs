@@ -41,6 +41,8 @@ pub struct Transaction {
     pub force_rport: bool,
     /// Its branches, from the first round on.
     pub branches: Vec<Branch>,
+    /// How many scripts are still sending branches.
+    pub sending: u8,
     /// The first branch of the round that decides (spec 8.5).
     pub round: u8,
     /// The status that went up last; 0 before any.
@@ -96,6 +98,8 @@ pub struct ScriptState {
     pub lines: Box<[u8]>,
     /// Why the caller has cancelled: header lines of our CANCELs, each with its line end.
     pub reason: Box<[u8]>,
+    /// How many branches are still waited for, where one is held for them; 0: any number.
+    pub awaited: u8,
     /// Its own timers.
     pub waits: Waits,
     /// A 2xx leaves the other branches alone (RFC 3841 9.1).
@@ -168,6 +172,7 @@ impl Transaction {
             tag: [0; 16],
             force_rport: false,
             branches: Vec::new(),
+            sending: 0,
             round: 0,
             status: 0,
             is_own_reply: false,
@@ -240,6 +245,11 @@ pub struct Branch {
 }
 
 impl Branch {
+    /// Whether it stands for branches to come, and has sent nothing.
+    pub fn is_phony(&self) -> bool {
+        self.uri.is_empty()
+    }
+
     /// A branch to a target, of which nothing has come yet.
     pub fn new(target: Target, patches: Patches, uri: &[u8]) -> Self {
         Self {

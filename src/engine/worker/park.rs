@@ -237,6 +237,10 @@ impl Worker {
     fn end(&mut self, run: &mut Run) {
         self.local.release_locks(&mut run.state.locks);
         if let Some(key) = run.transaction() {
+            if run.state.relaying.take().is_some() {
+                self.local.tm.end_sending(key);
+                self.local.stirred |= self.local.tm.has_failed();
+            }
             self.local.tm.remove_unused(key);
         }
         if let Origin::Own(busy) = std::mem::take(&mut run.origin) {

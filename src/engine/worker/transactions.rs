@@ -82,7 +82,7 @@ impl Worker {
 
     /// A failure route is over: what it began goes on, else the winner's reply goes up.
     pub(super) fn end_failure_route(&mut self, now: Now, failed: Failed) {
-        if self.local.tm.is_undecided(failed.key) {
+        if self.local.tm.is_undecided(failed) {
             self.send_up(now, failed);
         }
     }

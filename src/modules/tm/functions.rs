@@ -8,7 +8,7 @@ use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 use sluice_script::ir::{RouteId, RouteKind};
 use sluice_sip::Method;
 
-use super::{api, cancel, flags, relay, replied, status, uac};
+use super::{api, cancel, flags, inject, relay, replied, status, uac};
 use crate::sl::api::REPLY;
 use crate::table::{function, optional, param};
 
@@ -104,6 +104,29 @@ pub(super) static FUNCTIONS: &[Function] = &[
         Routes::REQUEST,
         |ctx, _, args| cancel::add_reason(ctx, args),
     ),
+    Function {
+        suspends: true,
+        ..function(
+            "t_inject_branches",
+            "Sends to the destination set besides the branches that there are; flags cancel, last.",
+            &[
+                param("source", ParamKind::Word(inject::source)),
+                optional("flags", ParamKind::Word(inject::flags)),
+            ],
+            RELAYING,
+            |ctx, _, args| inject::start(ctx, args),
+        )
+    },
+    function(
+        "t_wait_for_new_branches",
+        "Keeps the transaction open for branches that come later, at most so many.",
+        &[optional("branches", ParamKind::Int)],
+        Routes::REQUEST,
+        |ctx, _, args| inject::wait(ctx, args),
+    ),
+    function("t_wait_no_more_branches", "Waits for no more branches.", &[], STATUS, |ctx, _, _| {
+        inject::no_more(ctx)
+    }),
     function(
         "t_add_hdrs",
         "Header lines for all requests of the transaction: branches, their ACKs and CANCELs.",

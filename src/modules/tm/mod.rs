@@ -7,6 +7,7 @@ mod cancel;
 mod flags;
 mod functions;
 mod headers;
+mod inject;
 mod mi;
 mod params;
 mod relay;

@@ -3,6 +3,7 @@
 
 use std::any::Any;
 
+use sluice_base::slab::Key;
 use sluice_engine::job::Answer;
 use sluice_engine::next_hop::{NextHop, Way};
 use sluice_engine::run::Relaying;
@@ -45,10 +46,15 @@ pub(super) fn start(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
         cancel::obey_disposition(ctx, key);
     }
     carry::freeze(ctx, key);
+    fork(ctx, key, opened, false)
+}
+
+/// Begins to send to the destination set.
+pub(super) fn fork(ctx: &mut Ctx<'_>, key: Key, opened: bool, injects: bool) -> Flow {
     let Some(main) = ctx.branch(0) else { return Flow::Code(-1) };
-    let mark = ctx.run.patches.mark();
-    let record = ctx.run.record;
-    ctx.run.relaying = Some(Relaying { at: 0, sent: 0, main, opened, mark, record });
+    let (mark, record) = (ctx.run.patches.mark(), ctx.run.record);
+    relay::begin_sending(ctx, key);
+    ctx.run.relaying = Some(Relaying { at: 0, sent: 0, injects, main, opened, mark, record });
     begin(ctx)
 }
 
@@ -98,7 +104,11 @@ fn send_first(ctx: &mut Ctx<'_>, ways: &[Remote]) -> Flow {
 }
 
 fn send(ctx: &mut Ctx<'_>, to: Remote) -> Flow {
-    let sent = ctx.run.transaction.is_some_and(|key| relay::send(ctx, key, to));
+    let Some(key) = ctx.run.transaction else { return next(ctx, false) };
+    let sent = relay::send(ctx, key, to);
+    if sent && ctx.run.relaying.is_some_and(|relaying| relaying.injects) {
+        relay::awaited(ctx, key);
+    }
     next(ctx, sent)
 }
 
@@ -121,6 +131,9 @@ fn finish(ctx: &mut Ctx<'_>) -> Flow {
     ctx.run.patches.rewind(relaying.mark);
     ctx.put_branch(0, relaying.main);
     ctx.run.set.clear_extra();
+    if let Some(key) = ctx.run.transaction {
+        relay::end_sending(ctx, key);
+    }
     if relaying.sent > 0 {
         return Flow::TRUE;
     }
