@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sluice_base::snapshot::Snapshot;
+use sluice_engine::files::InMemory;
 use sluice_modules::dispatcher::hash::hash;
 use sluice_modules::dispatcher::load::ListFile;
 use sluice_modules::dispatcher::select::{Pick, choose};
@@ -15,9 +16,11 @@ pub const CALL_ID: &[u8] = b"a84b4c76e66710@pc33.atlanta.com";
 pub fn list(count: u16) -> ListFile {
     let line = |port| format!("1 sip:127.0.0.1:{port}\n");
     let text: String = (10_000..10_000 + count).map(line).collect();
+    let files = InMemory::default();
+    files.set("bench.list", Some(text.as_bytes()));
     ListFile {
         path: "bench.list".to_owned(),
-        read_file: Arc::new(move |_| Ok(text.clone().into_bytes())),
+        files: Arc::new(files),
         resolve: Arc::new(|name| Err(format!("{name}: no names here"))),
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sluice_base::{Datagram, Now, OwnerSeed, SocketId};
 use sluice_engine::Output;
+use sluice_engine::files::InMemory;
 use sluice_engine::program::{Environment, Program};
 use sluice_engine::registry::Registry;
 use sluice_engine::sockets::{Listen, Proto, Sockets};
@@ -66,8 +67,10 @@ pub(crate) fn worker(script: &[u8]) -> Worker {
     let registry = Arc::new(Registry::new(core, modules, sluice_modules::KNOWN));
     let main = SourceText { name: "opensips.cfg".to_owned(), text: script.to_vec() };
     let compiled = compile(main, &mut NoFiles, &*registry, Options { strict: false });
+    let files = InMemory::default();
+    files.set("dispatcher.list", Some(LIST));
     let environment = Environment {
-        read_file: Arc::new(|_| Ok(LIST.to_vec())),
+        files: Arc::new(files),
         resolve: Arc::new(|name| Err(format!("{name}: no names here"))),
         zone: sluice_engine::TimeZone::UTC,
     };

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock};
 
 use sluice_base::counters::CellsReader;
 use sluice_base::{Datagram, Now, OwnerSeed, SocketId};
 use sluice_engine::counter::Counter;
+use sluice_engine::files::{Files, InMemory};
 use sluice_engine::job::{Answer, Job, Mail, Request};
 use sluice_engine::module::SetupError;
 use sluice_engine::program::{Environment, Program};
@@ -98,16 +99,13 @@ impl Plan {
     /// Builds the world around a script; the error is the diagnostics or the modules' refusals.
     pub fn try_run(self, script: &str) -> Result<World, String> {
         let registry = registry();
-        let compiled = compile_text(script, &registry, self.files.clone());
+        let files = Arc::new(in_memory(self.files));
+        let compiled = compile_with(script, &registry, &files);
         let rendered = compiled.render(false);
         let script = compiled.script.ok_or(rendered)?;
-        let (files, names) = (Arc::new(Mutex::new(self.files)), self.names);
-        let read = Arc::clone(&files);
+        let names = self.names;
         let environment = Environment {
-            read_file: Arc::new(move |path: &str| {
-                let file = read.lock().expect("the files").get(path).cloned();
-                file.ok_or_else(|| std::io::ErrorKind::NotFound.into())
-            }),
+            files: Arc::clone(&files) as Arc<dyn Files>,
             resolve: Arc::new(move |name: &str| {
                 names.get(name).cloned().ok_or_else(|| format!("{name}: no such name"))
             }),
@@ -144,20 +142,30 @@ pub fn compile_text(
     registry: &Registry,
     files: HashMap<String, Vec<u8>>,
 ) -> Compiled {
-    compile(main(script), &mut Files(files), registry, Options { strict: false })
+    compile_with(script, registry, &in_memory(files))
+}
+
+fn compile_with(script: impl AsRef<[u8]>, registry: &Registry, files: &InMemory) -> Compiled {
+    compile(main(script), &mut Includes(files), registry, Options { strict: false })
+}
+
+fn in_memory(files: HashMap<String, Vec<u8>>) -> InMemory {
+    let kept = InMemory::default();
+    for (path, text) in &files {
+        kept.set(path, Some(text));
+    }
+    kept
 }
 
 fn main(script: impl AsRef<[u8]>) -> SourceText {
     SourceText { name: "test.cfg".to_owned(), text: script.as_ref().to_vec() }
 }
 
-struct Files(HashMap<String, Vec<u8>>);
+struct Includes<'a>(&'a InMemory);
 
-impl Loader for Files {
+impl Loader for Includes<'_> {
     fn read(&mut self, path: &str, _: &str) -> std::io::Result<SourceText> {
-        let text = self.0.get(path).cloned();
-        let text = text.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound))?;
-        Ok(SourceText { name: path.to_owned(), text })
+        Ok(SourceText { name: path.to_owned(), text: self.0.read(path)? })
     }
 }
 
@@ -199,7 +207,8 @@ pub struct World {
     pub warnings: Vec<String>,
     /// Jobs that nobody has answered yet.
     pub jobs: Vec<Request>,
-    files: Arc<Mutex<HashMap<String, Vec<u8>>>>,
+    /// The files, as modules see them.
+    pub files: Arc<InMemory>,
 }
 
 impl World {
@@ -277,18 +286,13 @@ impl World {
 
     /// Changes a file, or removes it, for a reload to find.
     pub fn write(&self, path: &str, text: Option<&str>) {
-        let mut files = self.files.lock().expect("the files");
-        match text {
-            Some(text) => files.insert(path.to_owned(), text.as_bytes().to_vec()),
-            None => files.remove(path),
-        };
+        self.files.set(path, text.map(str::as_bytes));
     }
 
     /// Puts the routes of another script in force; the error is the diagnostics.
     pub fn reload(&self, script: &str) -> Result<(), String> {
         self.program.reload(|running| {
-            let files = self.files.lock().expect("the files").clone();
-            let (files, options) = (&mut Files(files), Options { strict: false });
+            let (files, options) = (&mut Includes(&self.files), Options { strict: false });
             let registry = self.program.registry().as_ref();
             let compiled = recompile(running, main(script), files, registry, options);
             let rendered = compiled.render(false);

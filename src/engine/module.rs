@@ -13,6 +13,8 @@ use sluice_script::ir::{Assign, Index, RouteId, Setting};
 use sluice_script::source::Location;
 
 use crate::context::Ctx;
+use crate::db::Databases;
+use crate::files::Files;
 use crate::job::{Answer, Job};
 use crate::lock::Lock;
 use crate::post::Post;
@@ -304,9 +306,6 @@ pub struct Module {
     pub start: fn(&mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError>,
 }
 
-/// Reads a file by the path the user wrote; may block.
-pub type ReadFile = Arc<dyn Fn(&str) -> std::io::Result<Vec<u8>> + Send + Sync>;
-
 /// Addresses of a host name, or why there is none; may block up to its deadline.
 pub type Resolve = Arc<dyn Fn(&str) -> Result<Vec<std::net::IpAddr>, String> + Send + Sync>;
 
@@ -324,9 +323,11 @@ pub struct Setup<'a> {
     pub statistics: StatisticsBase,
     /// Letters to the workers that own calls, for management commands.
     pub post: &'a Arc<Post>,
-    /// Reads a file of the user's (the program provides it; modules open none). Shared state may
-    /// keep it for its management commands, never for a worker.
-    pub read_file: ReadFile,
+    /// The files that the user names (the program provides them; modules open none). Shared state
+    /// may keep them for its management commands, never for a worker.
+    pub files: Arc<dyn Files>,
+    /// The databases; modules that bring a kind are started before those that use one.
+    pub databases: &'a mut Databases,
     /// Resolves a name, with a deadline; for start and management commands, never for a worker.
     pub resolve: Resolve,
     /// Receives warnings for the user.
@@ -383,6 +384,8 @@ pub trait SharedState: Any + Send + Sync {
     /// Looks at the routes of an edition before a worker runs them, at start and at each reload.
     /// What an earlier edition needed is still needed, since its runs may go on.
     fn adopt(&self, _routes: &Uses<'_>) {}
+    /// The program ends, and the workers have: what is not safe yet is made so. May block.
+    fn end(&self) {}
     /// Drops what reloads have left over, as far as no worker reads it any more. Called now and
     /// then on the control plane.
     fn sweep(&self) {}

@@ -15,9 +15,11 @@ use sluice_script::ir::RouteKind;
 
 use crate::context::Shared;
 use crate::counter;
+use crate::db::Databases;
+use crate::files::Files;
 use crate::forward;
 use crate::limits;
-use crate::module::{ReadFile, Resolve, Setup, SetupError, SharedState, StatisticsBase};
+use crate::module::{Resolve, Setup, SetupError, SharedState, StatisticsBase};
 use crate::owners::Owners;
 use crate::post::Post;
 use crate::registry::Registry;
@@ -31,8 +33,8 @@ use crate::worker::{Parts, Worker, mesh};
 /// What the outside lends to modules.
 #[derive(Clone)]
 pub struct Environment {
-    /// Reads a file of the user's.
-    pub read_file: ReadFile,
+    /// Files that the user names.
+    pub files: Arc<dyn Files>,
     /// Resolves a host name, with a deadline.
     pub resolve: Resolve,
     /// The zone of local times.
@@ -80,6 +82,7 @@ impl Program {
         let mut states: Vec<Option<Arc<dyn SharedState>>> = vec![None; registry.modules().len()];
         let mut errors = Vec::new();
         let post = Arc::<Post>::default();
+        let mut databases = Databases::default();
         for at in registry.running(&script.modules) {
             let module = registry.modules()[at];
             let mut told = Vec::new();
@@ -90,7 +93,8 @@ impl Program {
                 module: module.name,
                 statistics: statistics[at],
                 post: &post,
-                read_file: Arc::clone(&environment.read_file),
+                files: Arc::clone(&environment.files),
+                databases: &mut databases,
                 resolve: Arc::clone(&environment.resolve),
                 warnings: &mut told,
             });
@@ -167,6 +171,11 @@ impl Program {
     /// Letters to the owners of calls.
     pub fn post(&self) -> &Arc<Post> {
         &self.post
+    }
+
+    /// The workers have ended: modules make safe what is not yet. May block.
+    pub fn end(&self) {
+        self.states.iter().flatten().for_each(|state| state.end());
     }
 
     /// The tables.

@@ -95,7 +95,6 @@ pub static KNOWN: &[KnownModule] = &[
     later("cachedb_memcached", &[], &[]),
     later("rate_cacher", &["get_client_price", "get_vendor_price"], &[]),
     // --- databases
-    also("db_text", &["dbtext"], LATER),
     also("db_mysql", &["mysql"], LATER),
     also("db_postgres", &["postgres"], LATER),
     later("db_sqlite", &[], &[]),

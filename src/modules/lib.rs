@@ -10,6 +10,7 @@ use sluice_script::catalog::Renamed;
 pub mod cachedb_local;
 pub mod cfgutils;
 pub mod core;
+pub mod db_text;
 pub mod dispatcher;
 mod glob;
 mod known;
@@ -38,6 +39,7 @@ pub static CORE: &Module = &core::MODULE;
 /// Every module that is built, in the order in which hooks run.
 pub static MODULES: &[&Module] = &[
     &proto_udp::MODULE,
+    &db_text::MODULE,
     &sl::MODULE,
     &signaling::MODULE,
     &tm::MODULE,

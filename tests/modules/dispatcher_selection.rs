@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use sluice_engine::files::InMemory;
 use sluice_modules::dispatcher::load::ListFile;
 use sluice_modules::dispatcher::select::{Pick, choose};
 use sluice_modules::dispatcher::sets::{Set, Sets};
@@ -10,9 +11,11 @@ use sluice_modules::dispatcher::state::State;
 
 /// Sets made of a list file's text.
 pub fn sets(list: String) -> Sets {
+    let files = InMemory::default();
+    files.set("test.list", Some(list.as_bytes()));
     let file = ListFile {
         path: "test.list".to_owned(),
-        read_file: Arc::new(move |_| Ok(list.clone().into_bytes())),
+        files: Arc::new(files),
         resolve: Arc::new(|name| Err(format!("{name}: no names here"))),
     };
     file.load(None, &mut Vec::new()).expect("a list")

@@ -20,7 +20,7 @@ fn loading_is_a_warning_and_using_an_error() {
     for module in [
         "registrar.so",
         "/usr/lib/opensips/modules/dialog.so",
-        "dbtext",
+        "db_unixodbc",
         "mysql.so",
         "perl",
         "xlog",

@@ -7,6 +7,7 @@ mod cachedb_local;
 mod cfgutils;
 mod contexts;
 mod core;
+mod db_text;
 mod dispatcher;
 mod dispatcher_examples;
 mod dispatcher_maglev;

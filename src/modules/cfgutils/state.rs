@@ -9,7 +9,8 @@ use ahash::AHashMap;
 use md5::{Digest, Md5};
 use sluice_base::WorkerId;
 use sluice_engine::context::Kept;
-use sluice_engine::module::{ReadFile, Setup, SetupError, SharedState};
+use sluice_engine::files::Files;
+use sluice_engine::module::{Setup, SetupError, SharedState};
 use sluice_script::ir::Setting;
 
 use super::locks::{self, Locks};
@@ -36,19 +37,18 @@ pub(super) struct Hashed {
     pub path: String,
     /// MD5 in hexadecimal.
     pub hash: String,
-    read_file: ReadFile,
+    files: Arc<dyn Files>,
 }
 
 impl Hashed {
-    fn of(path: &str, read_file: &ReadFile) -> std::io::Result<Self> {
-        let read_file = ReadFile::clone(read_file);
-        let hash = hash(&read_file(path)?);
-        Ok(Self { path: path.to_owned(), hash, read_file })
+    fn of(path: &str, files: Arc<dyn Files>) -> std::io::Result<Self> {
+        let hash = hash(&files.read(path)?);
+        Ok(Self { path: path.to_owned(), hash, files })
     }
 
     /// The hash of the file as it is now.
     pub(super) fn now(&self) -> std::io::Result<String> {
-        Ok(hash(&(self.read_file)(&self.path)?))
+        Ok(hash(&self.files.read(&self.path)?))
     }
 }
 
@@ -135,7 +135,7 @@ pub(super) fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, Setup
     let initial = setup.int("initial_probability", PROBABILITY).clamp(0, 100) as u32;
     let hashed = match setup.param("hash_file") {
         Some((Setting::Text(path), at)) => {
-            let hashed = Hashed::of(path, &setup.read_file);
+            let hashed = Hashed::of(path, Arc::clone(&setup.files));
             let refuse = |error| SetupError { at: Some(at), text: format!("{path}: {error}") };
             Some(hashed.map_err(refuse)?)
         }
@@ -195,23 +195,20 @@ fn variable(text: &str) -> Option<(&str, Setting)> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
+    use sluice_engine::files::InMemory;
 
     use super::*;
 
     #[test]
     fn a_changed_file_has_another_hash() {
-        let reads = AtomicUsize::new(0);
-        let read_file: ReadFile =
-            Arc::new(move |path: &str| match (path, reads.fetch_add(1, Ordering::Relaxed)) {
-                ("a.cfg", 0 | 1) => Ok(b"abc".to_vec()),
-                ("a.cfg", 2) => Ok(b"abd".to_vec()),
-                _ => Err(std::io::ErrorKind::NotFound.into()),
-            });
-        let file = Hashed::of("a.cfg", &read_file).unwrap();
+        let files = Arc::new(InMemory::default());
+        files.set("a.cfg", Some(b"abc"));
+        let file = Hashed::of("a.cfg", Arc::clone(&files) as Arc<dyn Files>).unwrap();
         assert_eq!(file.hash, "900150983cd24fb0d6963f7d28e17f72");
         assert_eq!(file.now().unwrap(), file.hash);
+        files.set("a.cfg", Some(b"abd"));
         assert_ne!(file.now().unwrap(), file.hash);
+        files.set("a.cfg", None);
         assert!(file.now().is_err(), "it is gone");
     }
 }

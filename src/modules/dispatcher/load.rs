@@ -1,13 +1,14 @@
 //! From a list file to a snapshot: reads, resolves, and carries over what is live.
 //!
 //! Control plane only, at start and for `ds_reload`. Files are read and names resolved through what
-//! the program lends ([`ReadFile`], [`Resolve`]).
+//! the program lends ([`Files`], [`Resolve`]).
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use ahash::AHashMap;
-use sluice_engine::module::{ReadFile, Resolve};
+use sluice_engine::files::Files;
+use sluice_engine::module::Resolve;
 use sluice_sip::uri::{Scheme, Uri};
 
 use super::list::{self, Row};
@@ -19,7 +20,7 @@ pub struct ListFile {
     /// Its path as the script has it.
     pub path: String,
     /// Reads it.
-    pub read_file: ReadFile,
+    pub files: Arc<dyn Files>,
     /// Resolves the names in it.
     pub resolve: Resolve,
 }
@@ -32,7 +33,7 @@ impl ListFile {
     /// Why the file cannot be read, or its first malformed line.
     pub fn load(&self, old: Option<&Sets>, warnings: &mut Vec<String>) -> Result<Sets, String> {
         let path = &self.path;
-        let bytes = (self.read_file)(path).map_err(|error| format!("{path}: {error}"))?;
+        let bytes = self.files.read(path).map_err(|error| format!("{path}: {error}"))?;
         let rows = list::parse(&bytes, path, warnings)?;
         let mut loading = Loading {
             path,
@@ -166,14 +167,20 @@ impl Parts {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
+    use sluice_engine::files::InMemory;
 
     use super::*;
+
+    fn files(list: Option<&str>) -> Arc<dyn Files> {
+        let files = InMemory::default();
+        files.set("d.list", list.map(str::as_bytes));
+        Arc::new(files)
+    }
 
     fn file(text: &'static str, known: bool) -> ListFile {
         ListFile {
             path: "d.list".into(),
-            read_file: Arc::new(move |_| Ok(text.as_bytes().to_vec())),
+            files: files(Some(text)),
             resolve: Arc::new(move |name| match known {
                 true => Ok(vec![IpAddr::from([10, 0, 0, 9]), IpAddr::from([10, 0, 0, 8])]),
                 false => Err(format!("{name}: no such name")),
@@ -268,10 +275,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let missing = ListFile {
-            read_file: Arc::new(|_| Err(io::Error::from(io::ErrorKind::NotFound))),
-            ..file("", true)
-        };
+        let missing = ListFile { files: files(None), ..file("", true) };
         let error = missing.load(None, &mut Vec::new()).unwrap_err();
         assert_eq!(error, "d.list: entity not found");
     }

@@ -74,11 +74,8 @@ struct Worker {
 fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
     let params = Params::read(setup)?;
     let (path, at) = params.list_file.clone();
-    let file = ListFile {
-        path,
-        read_file: Arc::clone(&setup.read_file),
-        resolve: Arc::clone(&setup.resolve),
-    };
+    let file =
+        ListFile { path, files: Arc::clone(&setup.files), resolve: Arc::clone(&setup.resolve) };
     let sets = file.load(None, setup.warnings).map_err(|text| SetupError {
         at,
         text: match at {

@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod dns;
+mod files;
 mod flatten;
 mod host;
 pub mod listen;
@@ -207,6 +208,7 @@ impl Gateway {
             }
         }
         self.control.stop();
+        self.program.end();
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use sluice_control::Dns;
 use sluice_engine::TimeZone;
-use sluice_engine::module::{ReadFile, SetupError};
+use sluice_engine::files::Files;
+use sluice_engine::module::SetupError;
 use sluice_engine::program::{Environment, Program};
 use sluice_engine::registry::Registry;
 use sluice_engine::sockets::Sockets;
@@ -38,13 +39,13 @@ pub(super) fn start(
     registry: &Arc<Registry>,
     sockets: Sockets,
     dns: &Arc<Dns>,
-    read_file: ReadFile,
+    files: Arc<dyn Files>,
     warnings: &mut Vec<(&'static str, String)>,
 ) -> Result<Program, Refused> {
     let loaded = Loaded::of(&script);
     let names = Arc::clone(dns);
     let resolve = Arc::new(move |name: &str| names.addresses_now(name));
-    let environment = Environment { read_file, resolve, zone: TimeZone::system() };
+    let environment = Environment { files, resolve, zone: TimeZone::system() };
     Program::start(script, Arc::clone(registry), sockets, &environment, warnings)
         .map_err(|errors| loaded.refused(errors))
 }
@@ -56,12 +57,12 @@ pub(super) fn check(
     registry: &Arc<Registry>,
     sockets: Sockets,
     dns: &Arc<Dns>,
-    read_file: ReadFile,
+    files: Arc<dyn Files>,
 ) {
     let Some(script) = compiled.script.take() else { return };
     let loaded = Loaded::of(&script);
     let mut warnings = Vec::new();
-    let started = start(script, registry, sockets, dns, read_file, &mut warnings);
+    let started = start(script, registry, sockets, dns, files, &mut warnings);
     for (module, warning) in warnings {
         let message = format!("{module}: {warning}");
         compiled.report(Diagnostic::warning(WARNING, loaded.place(module), message));

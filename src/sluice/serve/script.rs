@@ -5,17 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use sluice_engine::module::ReadFile;
+use sluice_engine::files::Files as ModuleFiles;
 use sluice_engine::registry::Registry;
 use sluice_script::{Compiled, Loader, Options, Script, SourceText, compile, recompile};
 
+use super::files::DiskFiles;
 use super::flatten::{apart, flatten, part};
 use super::preprocess::{PATIENCE, preprocess};
 
 /// What a gateway reads while it runs.
 pub struct Inputs {
     /// Files that modules name.
-    pub files: ReadFile,
+    pub files: Arc<dyn ModuleFiles>,
     /// The script, when it can be read again.
     pub script: Option<Origin>,
 }
@@ -48,7 +49,9 @@ impl Origin {
     /// What a gateway with this script reads while it runs.
     pub fn inputs(self) -> Inputs {
         let again = (self.path != "-").then(|| self.clone());
-        Inputs { files: Arc::new(move |path: &str| self.read_beside(path)), script: again }
+        let folder = Path::new(&self.path).parent().unwrap_or(Path::new(""));
+        let beside = self.home.join(folder);
+        Inputs { files: Arc::new(DiskFiles::new([self.home, beside])), script: again }
     }
 
     /// Reads and compiles it. Diagnostics are in the result, also those of a script that fails.
@@ -67,14 +70,6 @@ impl Origin {
     pub fn recompile(&self, running: &Script, registry: &Registry) -> Result<Compiled> {
         let (main, mut files) = self.sources()?;
         Ok(recompile(running, main, &mut files, registry, self.options()))
-    }
-
-    /// Reads a file that the script or a module names: from here, else beside the script.
-    ///
-    /// # Errors
-    /// As the first of the two places says.
-    pub fn read_beside(&self, path: &str) -> std::io::Result<Vec<u8>> {
-        self.files().bytes(path, None).map(|(_, bytes)| bytes)
     }
 
     /// The script, and where what it includes comes from: from files, or out of what the

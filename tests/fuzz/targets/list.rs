@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sluice_engine::files::InMemory;
 use sluice_modules::dispatcher::list;
 use sluice_modules::dispatcher::load::ListFile;
 use sluice_modules::dispatcher::select::{Pick, choose};
@@ -40,10 +41,11 @@ fn check_error(why: &str, lines: usize) {
 
 /// The list as a file; of each name it is known or not where it leads.
 fn file(bytes: &[u8]) -> ListFile {
-    let bytes = bytes.to_vec();
+    let files = InMemory::default();
+    files.set("list", Some(bytes));
     ListFile {
         path: "list".to_owned(),
-        read_file: Arc::new(move |_| Ok(bytes.clone())),
+        files: Arc::new(files),
         resolve: Arc::new(|name| match name.len() % 3 {
             0 => Err("no such name".to_owned()),
             1 => Ok(vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()]),

@@ -14,6 +14,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, Result, anyhow, bail};
 use sluice_control::Dns;
 use sluice_control::mi::Params;
+use sluice_engine::files::InMemory;
 use sluice_script::{Loader, SourceText, compile};
 use sluice_traffic::agents;
 use sluice_traffic::report::UasReport;
@@ -116,9 +117,9 @@ fn start(options: &Options, scene: &Scene) -> Result<Gateway> {
     let dns = Arc::new(Dns::new(options_of(&script)));
     let given = [format!("udp:{}", local(options.port))];
     let sockets = sockets(&script, &given, &|name| dns.addresses_now(name))?;
-    let list = list(scene.list, options.port);
-    let files = Arc::new(move |_: &str| Ok(list.clone().into_bytes()));
-    let inputs = Inputs { files, script: None };
+    let files = InMemory::default();
+    files.set("dispatcher.list", Some(list(scene.list, options.port).as_bytes()));
+    let inputs = Inputs { files: Arc::new(files), script: None };
     let tuning = Tuning { workers: options.workers, ..Tuning::default() };
     Gateway::start(script, registry, sockets, dns, inputs, tuning)
         .context("the demo's gateway cannot start (another port: `sluice demo --port N`)")
