@@ -7,7 +7,7 @@ use crate::context::{Ctx, Kept};
 use crate::record::Record;
 use crate::run::{AvpKey, RunState};
 use crate::tm::replies::Failed;
-use crate::tm::transaction::{Branch, KeptKey, KeptRecord, Transaction};
+use crate::tm::transaction::{Branch, KeptKey, KeptRecord, ScriptState, Transaction};
 use crate::value::{Source, Text, Value};
 
 /// Gives the transaction the AVPs and flags of the run as they are now.
@@ -50,9 +50,9 @@ pub fn freeze(ctx: &mut Ctx<'_>, key: Key) {
 
 impl RunState {
     /// Takes over the AVPs and flags of a transaction.
-    pub(crate) fn restore(&mut self, transaction: &Transaction) {
-        self.flags = transaction.script.flags;
-        for (key, value) in &transaction.script.avps {
+    pub(crate) fn restore(&mut self, script: &ScriptState) {
+        self.flags = script.flags;
+        for (key, value) in &script.avps {
             let key = match key {
                 KeptKey::Slot(slot) => AvpKey::Slot(*slot),
                 KeptKey::Text(name) => AvpKey::Text(self.put(name)),
@@ -69,7 +69,7 @@ impl RunState {
     /// Stands where local_route{} begins: the AVPs of the draft, and its next hop as `$du`.
     pub(crate) fn begin_own(&mut self, own: &Transaction, key: Key, next_hop: Option<&[u8]>) {
         self.transaction = Some(key);
-        self.restore(own);
+        self.restore(&own.script);
         self.destination = next_hop.map(|uri| self.put(uri));
     }
 
@@ -78,7 +78,7 @@ impl RunState {
     pub(crate) fn begin_failure(&mut self, transaction: &Transaction, failed: Failed) {
         self.transaction = Some(failed.key);
         self.winner = Some(failed.winner);
-        self.restore(transaction);
+        self.restore(&transaction.script);
         self.patches.clone_from(&transaction.script.patches);
         self.max_forwards = transaction.script.max_forwards;
         self.force_rport = transaction.force_rport;

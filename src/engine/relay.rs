@@ -179,6 +179,9 @@ pub fn begin_round(ctx: &mut Ctx<'_>, key: Key) -> bool {
 /// The reply route that is to run after the global one.
 pub(crate) fn reply_route(ctx: &Ctx<'_>) -> Option<RouteId> {
     let id = ctx.run.branch?;
+    if let Some(seen) = ctx.local.tm.seen(id.key) {
+        return seen.branches.get(usize::from(id.branch))?.1;
+    }
     // What answers a CANCEL of ours is nobody's concern.
     let same = |transaction: &&Transaction| transaction.method == ctx.message.method();
     let transaction = ctx.local.tm.get(id.key).filter(same)?;
@@ -190,12 +193,17 @@ pub(crate) fn reply_route(ctx: &Ctx<'_>) -> Option<RouteId> {
 /// 2.3).
 pub(crate) fn begin_reply(ctx: &mut Ctx<'_>) {
     let Some(id) = ctx.run.branch else { return };
-    let Some(transaction) = ctx.local.tm.get(id.key) else { return };
-    ctx.run.branch_flags = transaction.branches.get(usize::from(id.branch)).map_or(0, |b| b.flags);
+    let (number, tm) = (usize::from(id.branch), &ctx.local.tm);
+    let (flags, script) = match (tm.get(id.key), tm.seen(id.key)) {
+        (Some(t), _) => (t.branches.get(number).map(|branch| branch.flags), &t.script),
+        (None, Some(seen)) => (seen.branches.get(number).map(|branch| branch.0), &seen.script),
+        (None, None) => return,
+    };
+    ctx.run.branch_flags = flags.unwrap_or(0);
     if ctx.shared.settings.onreply_avp_mode {
-        ctx.run.restore(transaction);
+        ctx.run.restore(script);
     } else {
-        ctx.run.flags = transaction.script.flags;
+        ctx.run.flags = script.flags;
     }
 }
 

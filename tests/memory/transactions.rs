@@ -1,6 +1,7 @@
 //! What a transaction takes while it is open and once it has ended, and that all comes back.
 
 use allocation_counter::measure;
+use sluice_base::Target;
 use sluice_tests::world::{Plan, Sent, World};
 
 /// How many are open at once.
@@ -45,18 +46,24 @@ impl Calls {
         }
     }
 
-    /// All get a final reply; a refusal is acknowledged on both sides.
-    fn end(&mut self, status: &str) {
+    /// All get a final reply; a refusal is acknowledged on both sides. How many bytes of each call
+    /// must be repeated when they are asked for: the reply, or what the ACK says that the refusal
+    /// does not.
+    fn end(&mut self, status: &str) -> i64 {
+        let mut repeated = 0;
         for call in 0..self.branches.len() {
             let sent = self.reply(call, status);
             if status.starts_with('2') {
                 assert_eq!(sent.len(), 1, "only the reply");
+                repeated = sent[0].bytes.len();
             } else {
                 assert_eq!(sent.len(), 2, "an ACK and the reply");
+                repeated = sent[0].first_line().len() + size_of::<(Target, [usize; 4])>();
                 let ack = invite(call).replace("INVITE sip", "ACK sip").replace(" INVITE", " ACK");
                 assert_eq!(self.world.receive(CALLER, ack).len(), 0);
             }
         }
+        repeated as i64
     }
 
     /// Until the last timer is over.
@@ -102,4 +109,17 @@ fn an_open_one_takes_at_most_3_kb() {
     let mut calls = Calls::new();
     let open = bytes_each(|| calls.open(CALLS));
     assert!(open <= 3_000, "{open} bytes");
+}
+
+#[test]
+fn an_ended_one_takes_200_bytes_and_what_must_be_repeated_and_gives_them_back() {
+    for status in ["200 OK", "486 Busy Here"] {
+        let mut calls = Calls::new();
+        let mut repeated = 0;
+        let open = bytes_each(|| calls.open(CALLS));
+        let ended = open + bytes_each(|| repeated = calls.end(status));
+        assert!(ended <= 200 + repeated, "{status}: {ended} bytes, of these {repeated} to repeat");
+        let left = ended + bytes_each(|| calls.silence());
+        assert_eq!(left, 0, "{status}");
+    }
 }

@@ -345,3 +345,53 @@ fn a_failure_route_that_is_armed_behind_the_relaying_has_the_changes_too() {
     let sent = world.receive(CALLEE, reply(&first, "486 Busy Here"));
     assert!(to(&sent, "10.0.0.2:5072")[0].text().contains("X-Main: yes"));
 }
+
+/// A usual INVITE and its way to the callee.
+const RELAYED: &str = "route { $du = \"sip:10.0.0.1:5071\"; t_relay(); }\n";
+
+#[test]
+fn what_comes_again_after_the_end_is_dealt_with() {
+    let mut world = with(RELAYED);
+    let invite = message("INVITE sip:b@x SIP/2.0", "INVITE", "Route: <sip:10.0.0.1;lr>\r\n");
+    let sent = world.receive(CALLER, &invite);
+    let busy = reply(&sent[1], "486 Busy Here");
+    let first = world.receive(CALLEE, &busy);
+    // The refusal again: its ACK again, and nothing upstream.
+    assert_eq!(world.receive(CALLEE, &busy), first[..1]);
+    assert!(first[0].text().contains("Route: <sip:10.0.0.1;lr>"));
+    // The request again, until the ACK has come.
+    assert_eq!(world.receive(CALLER, &invite), first[1..]);
+    world.receive(CALLER, message("ACK sip:b@x SIP/2.0", "ACK", ""));
+    assert!(world.receive(CALLER, &invite).is_empty());
+    assert_eq!(world.receive(CALLEE, &busy), first[..1]);
+    assert!(world.receive(CALLEE, reply(&sent[1], "200 OK")).is_empty(), "it was refused");
+    world.pass(6_000);
+    assert_eq!(world.receive(CALLER, &invite).len(), 2, "a new one");
+}
+
+#[test]
+fn a_reply_route_sees_flags_and_values_of_a_call_that_has_ended() {
+    let mut world = with(
+        "modparam(\"tm\", \"onreply_avp_mode\", 1)\nroute {\n\
+        setflag(3); $avp(who) = \"alice\"; $du = \"sip:10.0.0.1:5071\"; t_on_reply(\"seen\");\n\
+        t_relay();\n}\n\
+        onreply_route[seen] { if (isflagset(3)) append_hf(\"X-Who: $avp(who)\\r\\n\"); }\n",
+    );
+    let sent = world.receive(CALLER, invite());
+    for _ in 0..3 {
+        let up = world.receive(CALLEE, reply(&sent[1], "200 OK"));
+        assert!(up[0].text().contains("X-Who: alice"), "{}", up[0].text());
+    }
+}
+
+#[test]
+fn a_call_that_has_ended_is_whole_for_a_run_that_waits() {
+    let mut world = with(
+        "loadmodule \"cfgutils\"\nroute {\n\
+        $du = \"sip:10.0.0.1:5071\"; t_relay(); usleep(1000000);\n\
+        if (t_check_status(\"200\")) { $du = \"sip:10.0.0.9:5099\"; forward(); }\n}\n",
+    );
+    let sent = world.receive(CALLER, invite());
+    assert_eq!(world.receive(CALLEE, reply(&sent[1], "200 OK")).len(), 1);
+    assert_eq!(seen(&world.pass(1_001)), ["10.0.0.9:5099 INVITE sip:b@x SIP/2.0"]);
+}

@@ -4,6 +4,8 @@
 //! A table of transitions: state and event in, next state and effects out. Knows no bytes, no
 //! clock and no script. CANCEL is a request of its own with a machine of its own.
 
+use sluice_sip::Method;
+
 use super::effects::Effects;
 use super::machine::{Transition, at};
 
@@ -14,6 +16,16 @@ pub enum Kind {
     Invite,
     /// Any other method but ACK.
     Other,
+}
+
+impl Kind {
+    /// What a request of this method is to the machines.
+    pub const fn of(method: Method) -> Self {
+        match method {
+            Method::Invite => Self::Invite,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// How far a branch is.

@@ -8,6 +8,7 @@ use super::client::{self, Event, State};
 use super::cookie::{BranchId, LEN};
 use super::effects::Effects;
 use super::machine::find;
+use super::remnant::Refused;
 use super::times::Purpose;
 use super::transaction::{Branch, Client, ScriptState, Transaction};
 use super::{Scene, Tm, hop};
@@ -95,6 +96,9 @@ impl Tm {
         let (place, row) = find(client::rows(kind), client.state, event)?;
         client.state = row.to;
         self.taken.count(kind.client(), place);
+        if !row.to.is_open() {
+            self.ending.push(key);
+        }
         self.carry_out(scene, key, number, side, row.effects);
         Some(row.effects)
     }
@@ -240,10 +244,18 @@ impl Tm {
         reply: &Message<'_>,
     ) {
         let to = reply.value(Header::To).unwrap_or_default();
+        let mut refused = None;
         self.with_sent(key, number, |sent, transaction, branch| {
             let lines = &transaction.script.lines;
             scene.output.send(branch.target, |out| hop::write_ack(sent, to, lines, out));
+            if branch.refused.is_none() {
+                refused = Some(Box::new(Refused::of(sent, branch.target, lines)));
+            }
         });
+        let branch = self.all.get_mut(key).and_then(|t| t.branches.get_mut(usize::from(number)));
+        if let Some(branch) = branch.filter(|_| refused.is_some()) {
+            branch.refused = refused;
+        }
     }
 
     /// Looks at a branch's request as it was sent.

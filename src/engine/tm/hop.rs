@@ -16,6 +16,34 @@ pub fn write_cancel(sent: &Message<'_>, lines: &[u8], out: &mut Vec<u8>) {
     write(sent, b"CANCEL", None, lines, out);
 }
 
+/// The Route of a request as lines, and more lines behind it.
+pub fn routes(sent: &Message<'_>, lines: &[u8]) -> Vec<u8> {
+    let mut all = Vec::new();
+    for route in sent.fields(Kind::Route) {
+        copy(sent, route, &mut all);
+    }
+    all.extend_from_slice(lines);
+    all
+}
+
+/// Appends the ACK to a refusal that has come again: what is not in the refusal are the
+/// Request-URI and some lines.
+pub fn write_late_ack(refusal: &Message<'_>, uri: &[u8], lines: &[u8], out: &mut Vec<u8>) {
+    let via = refusal.top_via().map(|via| via.text).unwrap_or_default();
+    for piece in [b"ACK ", uri, b" SIP/2.0\r\nVia: ", via, b"\r\n", lines] {
+        out.extend_from_slice(piece);
+    }
+    out.extend_from_slice(b"Max-Forwards: 70\r\n");
+    for kind in [Kind::To, Kind::From, Kind::CallId] {
+        if let Some(field) = refusal.field(kind) {
+            copy(refusal, field, out);
+        }
+    }
+    out.extend_from_slice(b"CSeq: ");
+    push_u64(out, refusal.cseq().map_or(0, |(number, _)| u64::from(number)));
+    out.extend_from_slice(b" ACK\r\nContent-Length: 0\r\n\r\n");
+}
+
 fn write(sent: &Message<'_>, method: &[u8], to: Option<&[u8]>, lines: &[u8], out: &mut Vec<u8>) {
     let uri = sent.uri().map(|uri| sent.text(uri)).unwrap_or_default();
     for piece in [method, b" ", uri, b" SIP/2.0\r\nVia: "] {

@@ -159,7 +159,10 @@ impl Tm {
     /// The transaction of a Call-ID and CSeq number whose request an asker wants to have cancelled.
     pub(crate) fn by_call(&self, call_id: &[u8], cseq: u32) -> Option<Key> {
         let call = Identity::of_own(call_id, cseq).call;
-        self.table.find_call(&self.all, call, |t| t.method == Method::Invite && !t.is_answered())
+        let open = |key: &Key| {
+            self.all.get(*key).is_some_and(|t| t.method == Method::Invite && !t.is_answered())
+        };
+        self.table.of_call(&self.all, call).map(|entry| entry.key).find(open)
     }
 
     /// The end of a request of ours; further ones of an INVITE that was forked change nothing.

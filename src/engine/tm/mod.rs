@@ -9,6 +9,7 @@
 //! | `machine.rs`, `client.rs`, `server.rs`, `effects.rs` | the state machines, as tables |
 //! | `identity.rs`, `table.rs`, `cookie.rs` | which transaction a message belongs to |
 //! | `transaction.rs`, `times.rs` | what is remembered, and for how long |
+//! | `store.rs`, `remnant.rs` | where it lies, and what is left of it in the end |
 //! | `downstream.rs`, `hop.rs` | branches: sending, ACK, CANCEL |
 //! | `replies.rs`, `priority.rs`, `upstream.rs` | from replies to the one that goes up |
 //! | `held.rs` | waiting for more branches |
@@ -28,8 +29,10 @@ pub mod identity;
 pub mod local;
 pub mod machine;
 pub mod priority;
+pub mod remnant;
 pub mod replies;
 pub mod server;
+mod store;
 mod table;
 mod ticks;
 pub mod times;
@@ -39,8 +42,8 @@ pub mod upstream;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use sluice_base::slab::{Key, Slab};
-use sluice_base::wheel::Wheel;
+use sluice_base::slab::Key;
+use sluice_base::wheel::{TimerId, Wheel};
 use sluice_base::{Now, Target, WorkerId};
 use sluice_script::ir::RouteId;
 use sluice_sip::via::{Known, Via};
@@ -55,6 +58,7 @@ use coverage::Taken;
 use editions::Editions;
 use identity::{Identity, may_be};
 use replies::Failed;
+use store::{Place, Store};
 use table::Table;
 use times::Times;
 use transaction::{Armed, Transaction};
@@ -64,7 +68,7 @@ pub struct Tm {
     id: WorkerId,
     secret: Secret,
     times: Times,
-    all: Slab<Box<Transaction>>,
+    all: Store,
     table: Table,
     wheel: Wheel,
     /// A request as it was sent, made again for its ACK or CANCEL.
@@ -72,6 +76,8 @@ pub struct Tm {
     sent_index: Index,
     /// Transactions that failed and nobody has looked at.
     failed: VecDeque<Failed>,
+    /// Transactions that may have ended in this turn.
+    ending: Vec<Key>,
     editions: Editions,
     /// Bytes that requests may still take.
     room: usize,
@@ -112,12 +118,13 @@ impl Tm {
             id,
             secret: Secret::default(),
             times,
-            all: Slab::new(limits::TRANSACTIONS, limits::BATCH as u32),
+            all: Store::new(limits::TRANSACTIONS, limits::BATCH as u32),
             table: Table::default(),
             wheel: Wheel::new(now.mono_ms(), limits::BATCH as u32),
             sent: Vec::new(),
             sent_index: Index::new(),
             failed: VecDeque::new(),
+            ending: Vec::new(),
             editions: Editions::default(),
             room: limits::TRANSACTION_BYTES,
             taken: Taken::new(),
@@ -133,12 +140,12 @@ impl Tm {
     /// The transaction that a received request belongs to.
     pub fn find(&self, message: &Message<'_>, via: &(Via<'_>, Known<'_>)) -> Option<Key> {
         let (identity, method) = (Identity::of(message, via), message.method());
-        self.table.find(&self.all, identity, |t| may_be(method, t.method))
+        self.table.find(&self.all, identity, |of| may_be(method, of))
     }
 
     /// The transaction that a received CANCEL is for (RFC 3261 9.2).
     pub fn cancelled_by(&self, message: &Message<'_>, via: &(Via<'_>, Known<'_>)) -> Option<Key> {
-        self.table.find(&self.all, Identity::of(message, via), |t| t.method != Method::Cancel)
+        self.table.find(&self.all, Identity::of(message, via), |of| of != Method::Cancel)
     }
 
     /// Remembers a request. `None`: there are too many already, or they are too large.
@@ -155,25 +162,32 @@ impl Tm {
 
     fn admit(&mut self, transaction: Transaction) -> Option<Key> {
         let room = self.room.checked_sub(transaction.request.len())?;
-        let key = self.all.insert(Box::new(transaction)).ok()?;
+        let key = self.all.insert(transaction)?;
+        if !self.table.insert(&mut self.all, key) {
+            self.all.remove(key);
+            return None;
+        }
         self.room = room;
-        self.table.insert(&mut self.all, key);
         Some(key)
     }
 
     /// A transaction.
     pub fn get(&self, key: Key) -> Option<&Transaction> {
-        self.all.get(key).map(|transaction| &**transaction)
+        self.all.get(key)
     }
 
     /// A transaction, for what the script may change of it.
     pub fn get_mut(&mut self, key: Key) -> Option<&mut Transaction> {
-        self.all.get_mut(key).map(|transaction| &mut **transaction)
+        self.all.get_mut(key)
     }
 
     /// The edition that a transaction keeps.
     pub fn edition(&self, key: Key) -> Option<&Arc<Shared>> {
-        self.editions.get(self.all.get(key)?.edition?)
+        let held = match self.all.get(key) {
+            Some(transaction) => transaction.edition,
+            None => self.all.remnant(key)?.edition(),
+        };
+        self.editions.get(held?)
     }
 
     /// Has a transaction keep the edition whose routes it has armed.
@@ -237,15 +251,29 @@ impl Tm {
     /// Forgets a transaction, its timers and its place in the table.
     pub fn remove(&mut self, key: Key) {
         self.table.remove(&mut self.all, key);
-        let Some(transaction) = self.all.remove(key) else { return };
-        self.room += transaction.request.len();
-        if let Some(edition) = transaction.edition {
+        let edition = match self.all.remove(key) {
+            Some(Place::Open(transaction)) => {
+                self.room += transaction.request.len();
+                let branches = transaction.branches.iter();
+                for client in branches.flat_map(|branch| [Some(branch.request), branch.cancel]) {
+                    client.inspect(|client| self.hush([client.resend, client.expire]));
+                }
+                self.hush([transaction.over, transaction.repeat]);
+                transaction.edition
+            }
+            Some(Place::Ended(remnant)) => {
+                self.hush([remnant.over, remnant.repeat]);
+                remnant.edition()
+            }
+            None => return,
+        };
+        if let Some(edition) = edition {
             self.editions.release(edition);
         }
-        let clients =
-            transaction.branches.iter().flat_map(|branch| [Some(branch.request), branch.cancel]);
-        let timers = clients.flatten().flat_map(|client| [client.resend, client.expire]);
-        for timer in timers.chain([transaction.over, transaction.repeat]).flatten() {
+    }
+
+    fn hush(&mut self, timers: [Option<TimerId>; 2]) {
+        for timer in timers.into_iter().flatten() {
             self.wheel.cancel(timer);
         }
     }

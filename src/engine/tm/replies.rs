@@ -25,8 +25,7 @@ impl Tm {
     /// The branch that a reply belongs to, by its topmost Via.
     pub fn branch_of(&self, via: &Known<'_>) -> Option<BranchId> {
         let id = self.secret.read(via.branch?).filter(|id| id.worker == self.id)?;
-        let transaction = self.all.get(id.key)?;
-        (usize::from(id.branch) < transaction.branches.len()).then_some(id)
+        (usize::from(id.branch) < self.all.branches(id.key)).then_some(id)
     }
 
     /// A reply has come, and the script has done with it. `patches` take our Via off, and what the
@@ -38,6 +37,10 @@ impl Tm {
         message: &Message<'_>,
         patches: &Patches,
     ) {
+        if self.all.get(id.key).is_none() {
+            self.late_reply(scene, id, message, patches);
+            return;
+        }
         let failed = self.take_reply(scene, id, message, patches);
         self.failed.extend(failed);
     }

@@ -81,21 +81,23 @@ impl Tm {
             return;
         }
         self.send_last(scene, key);
-        let Some(transaction) = self.all.get_mut(key) else { return };
-        transaction.repeat_ms = (2 * transaction.repeat_ms).min(self.times.t2_ms);
-        let due = scene.now.mono_ms() + u64::from(transaction.repeat_ms);
-        transaction.repeat = Some(self.wheel.schedule(due, Purpose::Repeat.pack(key)));
+        let Some(upper) = self.all.upper(key) else { return };
+        *upper.repeat_ms = (2 * *upper.repeat_ms).min(self.times.t2_ms);
+        let due = scene.now.mono_ms() + u64::from(*upper.repeat_ms);
+        *upper.repeat = Some(self.wheel.schedule(due, Purpose::Repeat.pack(key)));
     }
 
     /// The server side is over; the transaction is, once no branch is on its way any more.
     fn end(&mut self, scene: &mut Scene<'_>, key: Key) {
         self.serve(key, server::Event::Over);
-        let Some(transaction) = self.all.get_mut(key) else { return };
-        let ended = transaction.server == State::Ended;
-        if ended && !transaction.branches.iter().any(|b| b.request.state.is_open()) {
+        let waits = self.all.get(key).is_some_and(|transaction| {
+            transaction.branches.iter().any(|branch| branch.request.state.is_open())
+        });
+        let Some(upper) = self.all.upper(key) else { return };
+        if *upper.state == State::Ended && !waits {
             return self.remove(key);
         }
         let due = scene.now.mono_ms() + u64::from(self.times.linger_ms);
-        transaction.over = Some(self.wheel.schedule(due, Purpose::Over.pack(key)));
+        *upper.over = Some(self.wheel.schedule(due, Purpose::Over.pack(key)));
     }
 }

@@ -1,7 +1,6 @@
 //! A transaction: the request that was received, its answer so far, and its branches.
 
 use sluice_base::Target;
-use sluice_base::slab::Key;
 use sluice_base::wheel::TimerId;
 use sluice_sip::{Method, Patches};
 
@@ -9,7 +8,9 @@ use super::client::{self, Kind};
 use super::downstream::Reason;
 use super::identity::Identity;
 use super::local::Asker;
+use super::remnant::Refused;
 use super::server;
+use super::table::NONE;
 use super::times::Times;
 use sluice_script::ir::RouteId;
 
@@ -65,8 +66,10 @@ pub struct Transaction {
     pub script: Box<ScriptState>,
     /// Whom the end is told, of a request of our own: there is no server side then.
     pub asker: Option<Box<Asker>>,
-    /// The next one in the chain of the table.
-    pub next: Option<Key>,
+    /// How many of its runs are put aside.
+    pub runs: u16,
+    /// The slot of the next one in the chain of the table.
+    pub next: u32,
 }
 
 /// The routes that are to run, by their places in the edition.
@@ -184,7 +187,8 @@ impl Transaction {
             armed: Armed::default(),
             script: Box::default(),
             asker: None,
-            next: None,
+            runs: 0,
+            next: NONE,
         }
     }
 
@@ -195,7 +199,7 @@ impl Transaction {
 
     /// What its request is to the machines.
     pub fn kind(&self) -> Kind {
-        if self.method == Method::Invite { Kind::Invite } else { Kind::Other }
+        Kind::of(self.method)
     }
 
     /// The branches that decide now.
@@ -242,6 +246,8 @@ pub struct Branch {
     pub reply: Box<[u8]>,
     /// Why its CANCEL was sent.
     pub reason: Reason,
+    /// For the ACK to its refusal, once there was one.
+    pub refused: Option<Box<Refused>>,
 }
 
 impl Branch {
@@ -265,6 +271,7 @@ impl Branch {
             received: 0,
             reply: Box::default(),
             reason: Reason::Caller,
+            refused: None,
         }
     }
 }

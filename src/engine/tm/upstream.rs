@@ -7,7 +7,8 @@ use sluice_sip::{Index, Message};
 use super::effects::Effects;
 use super::machine::find;
 use super::replies::Failed;
-use super::server::{self, Event};
+use super::server::{self, Event, State};
+use super::store::Upper;
 use super::times::Purpose;
 use super::{Scene, Tm};
 
@@ -47,16 +48,18 @@ impl Tm {
             return self.report(scene, key, status, &reply);
         }
         let Some(effects) = self.serve(key, Event::of_status(status)) else { return };
-        let Some(transaction) = self.all.get_mut(key) else { return };
-        if effects.has(Effects::PASS) {
-            transaction.status = status;
-            transaction.is_own_reply = false;
-            let last = &mut transaction.last;
-            scene.output.send(transaction.reply_to, |out| {
+        if effects.has(Effects::PASS)
+            && let Some(Upper { reply_to, last, .. }) = self.all.upper(key)
+        {
+            scene.output.send(reply_to, |out| {
                 let start = out.len();
                 write(out);
                 *last = out.get(start..).unwrap_or_default().into();
             });
+            if let Some(transaction) = self.all.get_mut(key) {
+                transaction.status = status;
+                transaction.is_own_reply = false;
+            }
         }
         self.after(scene, key, effects);
     }
@@ -131,16 +134,17 @@ impl Tm {
     }
 
     pub(super) fn send_last(&mut self, scene: &mut Scene<'_>, key: Key) {
-        let Some(transaction) = self.all.get(key).filter(|t| !t.last.is_empty()) else { return };
-        scene.output.send(transaction.reply_to, |out| out.extend_from_slice(&transaction.last));
+        let upper = self.all.upper(key).filter(|upper| !upper.last.is_empty());
+        if let Some(Upper { reply_to, last, .. }) = upper {
+            scene.output.send(reply_to, |out| out.extend_from_slice(last));
+        }
     }
 
     /// Takes a step of the server side.
     pub(super) fn serve(&mut self, key: Key, event: Event) -> Option<Effects> {
-        let transaction = self.all.get_mut(key)?;
-        let kind = transaction.kind();
-        let (place, row) = find(server::rows(kind), transaction.server, event)?;
-        transaction.server = row.to;
+        let Upper { kind, state, .. } = self.all.upper(key)?;
+        let (place, row) = find(server::rows(kind), *state, event)?;
+        *state = row.to;
         self.taken.count(kind.server(), place);
         Some(row.effects)
     }
@@ -149,28 +153,33 @@ impl Tm {
     fn after(&mut self, scene: &Scene<'_>, key: Key, effects: Effects) {
         let times = self.times;
         let now = scene.now.mono_ms();
-        let Some(transaction) = self.all.get_mut(key) else { return };
+        let Some(upper) = self.all.upper(key) else { return };
         if effects.has(Effects::HUSH)
-            && let Some(timer) = transaction.repeat.take()
+            && let Some(timer) = upper.repeat.take()
         {
             self.wheel.cancel(timer);
         }
         let mut after = |ms: u32, purpose: Purpose| {
             Some(self.wheel.schedule(now + u64::from(ms), purpose.pack(key)))
         };
-        let old = transaction.over;
+        let old = *upper.over;
         if effects.has(Effects::REPEAT) {
-            transaction.repeat_ms = times.t1_ms;
-            transaction.repeat = after(times.t1_ms, Purpose::Repeat);
-            transaction.over = after(times.first_ms, Purpose::Over);
+            *upper.repeat_ms = times.t1_ms;
+            *upper.repeat = after(times.t1_ms, Purpose::Repeat);
+            *upper.over = after(times.first_ms, Purpose::Over);
         } else if effects.has(Effects::LINGER) {
-            transaction.over = after(times.linger_ms, Purpose::Over);
+            *upper.over = after(times.linger_ms, Purpose::Over);
         } else {
             return;
+        }
+        if *upper.state == State::Confirmed {
+            // Nobody can ask for it any more.
+            *upper.last = Box::default();
         }
         if let Some(old) = old {
             self.wheel.cancel(old);
         }
+        self.ending.push(key);
     }
 }
 

@@ -178,6 +178,7 @@ impl Worker {
             self.begin_runs(now);
             woken |= std::mem::take(&mut self.local.woken);
         }
+        self.shed(now);
         std::mem::swap(&mut self.local.output, output);
         self.local.add(Counter::Sent, output.sends.len() as u64);
         woken

@@ -43,10 +43,12 @@ impl Worker {
             return self.refuse(run);
         }
         let due = run.waiting.until(&wait, now.mono_ms(), run.machine.deadline_ms());
+        let looked_at = run.looks_at();
         let key = match self.parked.insert(run) {
             Ok(key) => key,
             Err(run) => return self.refuse(run),
         };
+        looked_at.inspect(|key| self.local.tm.put_aside(*key));
         self.parked_bytes = bytes;
         self.local.add(Counter::Parked, 1);
         let timer = due.map(|due| self.wheel.schedule(due, pack(key)));
@@ -99,6 +101,7 @@ impl Worker {
             return;
         };
         self.parked_bytes -= run.kept.len();
+        run.looks_at().inspect(|key| self.local.tm.go_on(*key));
         let answer = self.answer(key, &mut run, answer);
         std::mem::swap(&mut self.local.vars, &mut run.vars);
         let outcome = self.stretch(now, &mut run, Some(&answer));

@@ -36,6 +36,15 @@ impl Worker {
         *stirred |= tm.has_failed();
     }
 
+    /// At the end of a turn: little stays of transactions that have ended.
+    #[inline]
+    pub(super) fn shed(&mut self, now: Now) {
+        let Local { tm, output, .. } = &mut self.local;
+        if tm.has_ending() {
+            tm.shed(&Scene { now, output, shared: self.editions.value() });
+        }
+    }
+
     /// Transactions whose branches have all failed: the script decides, or the best reply goes up.
     pub(super) fn take_failed(&mut self, now: Now) {
         for _ in 0..limits::TICKS {
@@ -97,5 +106,10 @@ impl Run {
     /// The key of the transaction that it belongs to.
     pub(super) fn transaction(&self) -> Option<Key> {
         self.state.transaction
+    }
+
+    /// The key of the transaction that it looks at.
+    pub(super) fn looks_at(&self) -> Option<Key> {
+        self.state.transaction.or(self.state.branch.map(|branch| branch.key))
     }
 }
