@@ -11,12 +11,15 @@ use crate::carry;
 use crate::context::{Ctx, Local};
 use crate::forward;
 use crate::reply;
+use crate::run::Replica;
 use crate::sockets::Remote;
 use crate::tm::cookie::BranchId;
 use crate::tm::downstream::Reason;
+use crate::tm::identity::Identity;
 use crate::tm::transaction::{Armed, Branch, Transaction};
 use crate::tm::upstream::Text;
 use crate::tm::{Received, Scene, Tm};
+use crate::value;
 
 /// Why a request has no transaction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -162,6 +165,27 @@ fn branch_patches(ctx: &mut Ctx<'_>, key: Key, socket: SocketId, branch: &[u8]) 
     let patches = forward::branch_patches(ctx, socket, branch);
     ctx.run.patches.rewind(mark);
     patches
+}
+
+/// Whether a copy of the request for a destination has been made already: the request has come
+/// again.
+pub fn is_copied(ctx: &Ctx<'_>, uri: value::Text) -> bool {
+    ctx.local.tm.has(Identity::of(&ctx.message, ctx.via).of_copy(ctx.bytes(uri)))
+}
+
+/// The transaction of a copy of the request, made when it is first sent: it has no server side.
+pub fn copy(ctx: &mut Ctx<'_>, replica: Replica) -> Option<Key> {
+    // Its replies are nobody's.
+    ctx.run.branch_on_reply = None;
+    if replica.key.is_some() {
+        return replica.key;
+    }
+    let identity = Identity::of(&ctx.message, ctx.via).of_copy(ctx.bytes(replica.uri));
+    let key = ctx.local.tm.create_copy(&ctx.message, identity, ctx.packet);
+    if let Some(relaying) = &mut ctx.run.relaying {
+        relaying.replica = Some(Replica { key, ..replica });
+    }
+    key
 }
 
 /// New branches decide from now on, and only these (spec 8.5). False: there may be none any more.

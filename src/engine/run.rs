@@ -80,6 +80,19 @@ pub struct Relaying {
     pub mark: Mark,
     /// What was to be recorded before.
     pub record: Option<Record>,
+    /// It is a copy that goes there.
+    pub replica: Option<Replica>,
+}
+
+/// A copy of the request, of which nobody hears any more.
+#[derive(Clone, Copy, Debug)]
+pub struct Replica {
+    /// Its transaction, once it has been sent anywhere.
+    pub key: Option<Key>,
+    /// The destination that it was made for.
+    pub uri: Text,
+    /// The Request-URI's own branch as it was before.
+    pub back: crate::dset::Branch,
 }
 
 /// One script run: where its message came from, the message's index, what the script changed, and

@@ -9,7 +9,7 @@ use sluice_base::slab::Key;
 use sluice_base::wake::Sender;
 use sluice_base::{Now, Target};
 use sluice_script::ir::{RouteId, RouteKind};
-use sluice_sip::{Kind, Method};
+use sluice_sip::{Kind, Method, Place};
 
 use crate::carry;
 use crate::context::{Ctx, Local, Shared};
@@ -143,6 +143,10 @@ fn send(ctx: &mut Ctx<'_>, key: Key, to: Option<Remote>) {
 }
 
 fn send_to(ctx: &mut Ctx<'_>, key: Key, target: Target) {
+    let lines = ctx.local.tm.get(key).map(|t| &*t.script.lines).unwrap_or_default();
+    if !lines.is_empty() {
+        ctx.run.patches.insert(ctx.message.headers_end(), Place::After, lines);
+    }
     let patches = forward::own_patches(ctx, target.socket);
     let uri = ctx.ruri().map(|uri| ctx.bytes(uri)).unwrap_or_default();
     let mut branch = Branch::new(target, patches, uri);

@@ -247,8 +247,7 @@ const CORE_FUNCTIONS: Names = &[
     "del_blacklist_rule",
     "socket_belongs_to_bond",
 ];
-const TM: Names =
-    &["t_replicate", "t_write_unix", "t_write_req", "t_anycast_replicate", "t_reply_by_callid"];
+const TM: Names = &["t_write_unix", "t_write_req", "t_anycast_replicate", "t_reply_by_callid"];
 const TM_VARIABLES: Names = &[
     "tm.branch.uri",
     "tm.branch.duri",

@@ -24,6 +24,7 @@ mod manage;
 mod mi;
 mod names;
 mod odd;
+mod own;
 mod parked;
 mod program;
 mod reload;

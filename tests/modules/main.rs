@@ -29,6 +29,7 @@ mod sl;
 mod text;
 mod tm;
 mod tm_branches;
+mod tm_copies;
 mod tm_own;
 mod tm_replies;
 mod tm_waiting;

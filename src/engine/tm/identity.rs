@@ -42,6 +42,11 @@ impl Identity {
         Self { call, print }
     }
 
+    /// Of a copy of this request for a destination: nothing that is received belongs to it.
+    pub fn of_copy(self, uri: &[u8]) -> Self {
+        Self { print: OwnerSeed(self.print ^ OWN).hash(uri), ..self }
+    }
+
     /// Of a request of our own: nothing that is received belongs to it, not even itself.
     pub fn of_own(call_id: &[u8], cseq: u32) -> Self {
         Self { call: call(call_id, cseq), print: OWN }

@@ -139,6 +139,26 @@ impl Tm {
         self.admit(transaction)
     }
 
+    /// A transaction for a copy of a received request, which nobody asks about any more.
+    pub(crate) fn create_copy(
+        &mut self,
+        message: &Message<'_>,
+        identity: Identity,
+        packet: Packet,
+    ) -> Option<Key> {
+        let whole = message.bytes.get(..usize::from(message.body().end))?;
+        let nowhere = Target { socket: packet.socket, addr: packet.peer };
+        let mut copy = Transaction::new(identity, message.method(), whole, packet, nowhere);
+        copy.server = server::State::Ended;
+        copy.asker = Some(Box::new(Asker::Nobody));
+        self.admit(copy)
+    }
+
+    /// Whether there is a transaction of this identity.
+    pub(crate) fn has(&self, identity: Identity) -> bool {
+        self.table.find(&self.all, identity, |_| true).is_some()
+    }
+
     /// Gives a transaction of [`Tm::create_own`] its request; false when there is no room for it.
     pub(crate) fn set_request(&mut self, key: Key, request: &[u8]) -> bool {
         let Some(room) = self.room.checked_sub(request.len()) else { return false };
@@ -204,7 +224,7 @@ impl Tm {
         if reply.method() != Method::Invite || !self.all.get(key).is_some_and(|t| t.is_own()) {
             return;
         }
-        self.with_sent(key, number, |sent, _, of| {
+        self.with_sent(key, number, |sent, transaction, of| {
             let path = Path::of(reply);
             let target = match NextHop::of_text(path.first()) {
                 Some(NextHop::Addr(to)) => scene
@@ -214,7 +234,9 @@ impl Tm {
                     .map_or(of.target, |socket| Target { socket, addr: to.addr }),
                 _ => of.target,
             };
-            scene.output.send(target, |out| path.write_ack(sent, reply, out));
+            scene
+                .output
+                .send(target, |out| path.write_ack(sent, reply, &transaction.script.lines, out));
         });
     }
 }
@@ -232,8 +254,8 @@ pub struct Path<'a> {
 impl<'a> Path<'a> {
     /// Of the caller, by a 2xx.
     pub fn of(reply: &Message<'a>) -> Self {
-        let target = reply.name_addrs(Header::Contact).next().map(|contact| contact.uri);
-        let target = target.unwrap_or_default();
+        let contact = reply.name_addrs(Header::Contact).next();
+        let target = contact.or_else(|| reply.to()).map(|party| party.uri).unwrap_or_default();
         let mut routes: Vec<_> = reply.items(Header::RecordRoute).collect();
         routes.reverse();
         let first = reply.name_addrs(Header::RecordRoute).last().map(|route| route.uri);
@@ -254,7 +276,7 @@ impl<'a> Path<'a> {
     }
 
     /// Appends the ACK to a 2xx: a request with a branch of its own.
-    fn write_ack(&self, sent: &Message<'_>, reply: &Message<'_>, out: &mut Vec<u8>) {
+    fn write_ack(&self, sent: &Message<'_>, reply: &Message<'_>, lines: &[u8], out: &mut Vec<u8>) {
         for piece in [b"ACK ", self.uri, b" SIP/2.0\r\nVia: "] {
             out.extend_from_slice(piece);
         }
@@ -276,7 +298,9 @@ impl<'a> Path<'a> {
         }
         out.extend_from_slice(b"CSeq: ");
         push_u64(out, sent.cseq().map_or(0, |(number, _)| u64::from(number)));
-        out.extend_from_slice(b" ACK\r\nContent-Length: 0\r\n\r\n");
+        for piece in [b" ACK\r\n", lines, b"Content-Length: 0\r\n\r\n"] {
+            out.extend_from_slice(piece);
+        }
     }
 }
 

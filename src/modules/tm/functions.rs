@@ -8,7 +8,7 @@ use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 use sluice_script::ir::{RouteId, RouteKind};
 use sluice_sip::Method;
 
-use super::{api, cancel, flags, inject, relay, replied, status, uac};
+use super::{api, cancel, flags, inject, relay, replicate, replied, status, uac};
 use crate::sl::api::REPLY;
 use crate::table::{function, optional, param};
 
@@ -25,6 +25,16 @@ pub(super) static FUNCTIONS: &[Function] = &[
             ],
             RELAYING,
             |ctx, _, args| relay::start(ctx, args),
+        )
+    },
+    Function {
+        suspends: true,
+        ..function(
+            "t_replicate",
+            "Sends a copy of the request to a URI, and to the further destinations of its set.",
+            &[param("uri", ParamKind::Text), optional("flags", ParamKind::Checked(flags::check))],
+            Routes::REQUEST,
+            |ctx, _, args| replicate::start(ctx, args),
         )
     },
     function(

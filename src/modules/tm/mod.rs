@@ -11,6 +11,7 @@ mod inject;
 mod mi;
 mod params;
 mod relay;
+mod replicate;
 mod replied;
 mod state;
 mod status;

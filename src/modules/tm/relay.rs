@@ -54,12 +54,14 @@ pub(super) fn fork(ctx: &mut Ctx<'_>, key: Key, opened: bool, injects: bool) -> 
     let Some(main) = ctx.branch(0) else { return Flow::Code(-1) };
     let (mark, record) = (ctx.run.patches.mark(), ctx.run.record);
     relay::begin_sending(ctx, key);
-    ctx.run.relaying = Some(Relaying { at: 0, sent: 0, injects, main, opened, mark, record });
+    let replica = None;
+    ctx.run.relaying =
+        Some(Relaying { at: 0, sent: 0, injects, main, opened, mark, record, replica });
     begin(ctx)
 }
 
 /// Begins with the destination that is next.
-fn begin(ctx: &mut Ctx<'_>) -> Flow {
+pub(super) fn begin(ctx: &mut Ctx<'_>) -> Flow {
     let Some(relaying) = ctx.run.relaying else { return Flow::Code(-1) };
     let branch = match relaying.at {
         0 => Some(relaying.main),
@@ -68,7 +70,7 @@ fn begin(ctx: &mut Ctx<'_>) -> Flow {
     let Some(branch) = branch else { return finish(ctx) };
     ctx.put_branch(0, branch);
     ctx.run.branch_on_reply = None;
-    match transaction(ctx).and_then(|t| t.armed.branch) {
+    match transaction(ctx).map_or(ctx.run.armed.branch, |t| t.armed.branch) {
         Some(route) => Flow::Enter(route, seen),
         None => aim(ctx),
     }
@@ -104,9 +106,14 @@ fn send_first(ctx: &mut Ctx<'_>, ways: &[Remote]) -> Flow {
 }
 
 fn send(ctx: &mut Ctx<'_>, to: Remote) -> Flow {
-    let Some(key) = ctx.run.transaction else { return next(ctx, false) };
+    let Some(relaying) = ctx.run.relaying else { return Flow::Code(-1) };
+    let key = match relaying.replica {
+        Some(replica) => relay::copy(ctx, replica),
+        None => ctx.run.transaction,
+    };
+    let Some(key) = key else { return next(ctx, false) };
     let sent = relay::send(ctx, key, to);
-    if sent && ctx.run.relaying.is_some_and(|relaying| relaying.injects) {
+    if sent && relaying.injects {
         relay::awaited(ctx, key);
     }
     next(ctx, sent)
@@ -129,9 +136,9 @@ fn next(ctx: &mut Ctx<'_>, sent: bool) -> Flow {
 fn finish(ctx: &mut Ctx<'_>) -> Flow {
     let Some(relaying) = ctx.run.relaying.take() else { return Flow::Code(-1) };
     ctx.run.patches.rewind(relaying.mark);
-    ctx.put_branch(0, relaying.main);
+    ctx.put_branch(0, relaying.replica.map_or(relaying.main, |replica| replica.back));
     ctx.run.set.clear_extra();
-    if let Some(key) = ctx.run.transaction {
+    if let Some(key) = ctx.run.transaction.filter(|_| relaying.replica.is_none()) {
         relay::end_sending(ctx, key);
     }
     if relaying.sent > 0 {
