@@ -9,7 +9,7 @@ use sluice_engine::counter::Counter;
 use sluice_engine::job::{Answer, Job, Mail, Request};
 use sluice_engine::worker::{Batch, Worker};
 use sluice_modules::MODULES;
-use sluice_tests::world::{Plan, World};
+use sluice_tests::world::{Plan, World, located};
 
 use crate::fault::{Fault, Planted};
 use crate::plan::GATEWAYS;
@@ -164,12 +164,12 @@ impl Sluice {
         self.held += cleared.bytes_current;
     }
 
-    /// Answers a job: the gateways' names resolve, others do not.
+    /// Answers a job: the gateways' names are somewhere, others are not.
     pub fn answer(&self, job: Request) {
-        let Job::Resolve(name) = &job.job;
-        let address = (1..=GATEWAYS).find(|gateway| **name == *format!("gw{gateway}.sim"));
-        let answer = match address {
-            Some(gateway) => Answer::Addresses([[10, 1, 0, gateway].into()].into()),
+        let Job::Locate(place) = &job.job else { panic!("not asked here: {:?}", job.job) };
+        let known = |gateway: &u8| *place.host == *format!("gw{gateway}.sim");
+        let answer = match (1..=GATEWAYS).find(known) {
+            Some(gateway) => located(place.port.unwrap_or(5060), &[&format!("10.1.0.{gateway}")]),
             None => Answer::Failed("no such name".into()),
         };
         let _asleep = job.reply.complete(Mail { key: job.key, answer });
