@@ -5,6 +5,7 @@
 #![warn(clippy::undocumented_unsafe_blocks)]
 
 pub mod counters;
+pub mod glob;
 pub mod histogram;
 pub mod inbox;
 #[allow(unsafe_code)]

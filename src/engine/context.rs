@@ -14,6 +14,7 @@ use sluice_script::ir::{Constant, ReferenceId, RouteId, Setting, Sub, VariableId
 use sluice_sip::Message;
 use sluice_sip::via::{Known, Via};
 
+use crate::blacklist::Blacklists;
 use crate::counter::Counter;
 use crate::digits::Digits;
 use crate::module::{Name, StatisticsBase, Subject};
@@ -52,6 +53,8 @@ pub struct Shared {
     pub zone: TimeZone,
     /// What is known of the names of next hops.
     pub names: Arc<Names>,
+    /// Where requests are not sent to; the same for all editions.
+    pub blacklists: Arc<Blacklists>,
 }
 
 /// The worker's own things that a run may touch.

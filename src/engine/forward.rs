@@ -158,6 +158,17 @@ pub(crate) fn branch_patches(
     Some(patches)
 }
 
+/// The request as it would be sent to an address, but for our branch parameter.
+pub(crate) fn preview(ctx: &mut Ctx<'_>, to: Remote) -> Vec<u8> {
+    let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
+    let mut out = Vec::new();
+    let socket = ctx.shared.sockets.towards(to, preferred);
+    if let Some(patches) = socket.and_then(|socket| branch_patches(ctx, socket, COOKIE)) {
+        patches.write(ctx.message.text(Span::new(0, ctx.message.body().end)), &mut out);
+    }
+    out
+}
+
 fn put_all(ctx: &mut Ctx<'_>, at: u16, own: OwnVia<'_>, socket: SocketId) {
     let marks = via_marks(ctx);
     put_script(ctx, socket);

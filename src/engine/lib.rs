@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod avp;
+pub mod blacklist;
 pub mod carry;
 pub mod context;
 pub mod counter;

@@ -66,6 +66,12 @@ pub const EVALUATED_BYTES: usize = 8_192;
 /// Longest text that `{s.eval}` makes, bytes: no message holds more.
 pub const EVALUATED_TO_BYTES: usize = 65_535;
 
+/// Blacklists of a script: each is a bit of the marks that a run keeps.
+pub const BLACKLISTS: usize = 32;
+
+/// Rules of a blacklist that scripts add to: each request passes all of them.
+pub const BLACKLIST_RULES: usize = 1_024;
+
 /// Extra destinations of one request: with the Request-URI's the 12 of OpenSIPS (spec 8.8).
 pub const BRANCHES: usize = 11;
 

@@ -13,6 +13,7 @@ use sluice_base::{Now, OwnerSeed, WorkerId};
 use sluice_script::Script;
 use sluice_script::ir::RouteKind;
 
+use crate::blacklist::Blacklists;
 use crate::context::Shared;
 use crate::counter;
 use crate::db::Databases;
@@ -111,6 +112,7 @@ impl Program {
         let error_route = script.route(RouteKind::Error, b"");
         let editions = Snapshot::new(Shared {
             error_route,
+            blacklists: Arc::new(Blacklists::of(&script)),
             watched: error_route.is_some() || takes_locks(&script, &registry),
             constants: vm::fold(&mut script, &registry),
             script: Arc::new(script),
@@ -165,6 +167,7 @@ impl Program {
 
     /// Tells modules the moment. To be called about once a second, on the control plane.
     pub fn tick(&self, now: Now) {
+        self.shared().blacklists.tick(now);
         self.states.iter().flatten().for_each(|state| state.tick(now));
     }
 

@@ -10,6 +10,7 @@ use sluice_script::ir::{ReferenceId, RouteId, RouteKind};
 use sluice_sip::patch::Mark;
 use sluice_sip::{Index, Patches};
 
+use crate::blacklist::Marks;
 use crate::context::Shared;
 use crate::dset::DestinationSet;
 use crate::fault::Fault;
@@ -174,6 +175,8 @@ pub struct RunState {
     pub advertised: Option<(Option<Text>, Option<u16>)>,
     /// Local replies of this message go to the Via's address.
     pub reply_to_via: bool,
+    /// The blacklists that the script has turned on and off.
+    pub blacklists: Marks,
     /// What is to be recorded as Record-Route.
     pub record: Option<Record>,
     /// Text for it that came before it.
@@ -261,6 +264,7 @@ impl RunState {
             local_rport: false,
             advertised: None,
             reply_to_via: false,
+            blacklists: Marks::default(),
             record: None,
             record_params: None,
             own_route: None,
@@ -312,6 +316,7 @@ impl RunState {
         self.local_rport = false;
         self.advertised = None;
         self.reply_to_via = false;
+        self.blacklists = Marks::default();
         self.record = None;
         self.record_params = None;
         self.own_route = None;

@@ -235,18 +235,8 @@ const HARDWARE: &str = "it serves one kind of hardware";
 const RARE_DATABASE: &str = "no configuration seen uses this database";
 
 /// Those of the core that need transactions or forking are listed here, too.
-const CORE_FUNCTIONS: Names = &[
-    "assert",
-    "script_trace",
-    "sr_check_status",
-    "subscribe_event",
-    "use_blacklist",
-    "unuse_blacklist",
-    "check_blacklist_rule",
-    "add_blacklist_rule",
-    "del_blacklist_rule",
-    "socket_belongs_to_bond",
-];
+const CORE_FUNCTIONS: Names =
+    &["script_trace", "sr_check_status", "subscribe_event", "socket_belongs_to_bond"];
 const TM: Names = &["t_write_unix", "t_write_req", "t_anycast_replicate", "t_reply_by_callid"];
 const TM_VARIABLES: Names = &[
     "tm.branch.uri",

@@ -12,7 +12,6 @@ pub mod cfgutils;
 pub mod core;
 pub mod db_text;
 pub mod dispatcher;
-mod glob;
 mod known;
 pub mod limits;
 pub mod mathops;

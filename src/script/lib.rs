@@ -14,6 +14,7 @@ pub mod ir;
 mod lex;
 pub mod limits;
 mod lower;
+mod net;
 mod parse;
 pub mod regex;
 pub mod socket;

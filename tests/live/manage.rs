@@ -7,6 +7,7 @@ use sluice_control::mi::{BAD_PARAMS, CORE, Management, NO_COMMAND, Params};
 
 use crate::letters::ANSWERING;
 use crate::live::Live;
+use crate::sip::{Agent, Request, first_line};
 use crate::support::PATIENCE;
 
 fn run(management: &Management, command: &str, words: &[&str]) -> Value {
@@ -91,5 +92,66 @@ fn ps_lists_the_threads() {
         assert_eq!(lines[0]["Type"], "attendant");
         assert_eq!(lines[0]["PID"], std::process::id());
         assert!(lines.iter().all(|line| line[field].is_i64()), "{lines:?}");
+    }
+}
+
+const LISTS: &str = "loadmodule \"sl.so\"\n\
+    dst_blacklist = gw:{(udp, 10.0.0.0/8, 5060, \"MESSAGE*\"), !(any, 192.0.2.0/24)}\n\
+    dst_blacklist = dynamic/expire,default\n\
+    route { if (check_blacklist_rule(, \"127.0.0.1\")) sl_send_reply(403, \"Filtered\"); \
+    else sl_send_reply(200, \"OK\"); }\n";
+
+#[test]
+fn blacklists_are_shown_asked_and_changed() {
+    let gateway = Live::start(LISTS, 1);
+    let management = gateway.management();
+    let lists = &run(&management, "blacklists:list", &[])["Lists"];
+    assert_eq!(lists[0]["name"], "gw");
+    assert_eq!(
+        (&lists[0]["flags"], &lists[1]["flags"]),
+        (&json!("readonly"), &json!("expire,default"))
+    );
+    let rule = json!({
+        "flags": "", "IP": "10.0.0.0", "Mask": 8, "Proto": "udp", "Port": 5060, "Match": "MESSAGE*",
+    });
+    assert_eq!(lists[0]["Rules"][0], rule);
+    assert_eq!(lists[0]["Rules"][1]["flags"], "contrary");
+    assert_eq!(run(&management, "list_blacklists", &["dynamic"])["Lists"][0]["Rules"], json!([]));
+    let names = |words: &[&str]| run(&management, "check_blacklists", words);
+    assert_eq!(names(&["192.0.2.9"]), json!([]));
+    assert_eq!(names(&["udp", "203.0.113.9", "5060"]), json!(["gw"]), "not of the only block");
+    let request = ["gw", "udp", "10.1.1.1", "5060", "MESSAGE sip:b@x SIP/2.0"];
+    assert_eq!(run(&management, "check_blacklist", &request), rule);
+    let known = ["gw", "192.0.2.1"];
+    assert_eq!(refusal(&management, "check_blacklist", &known).0, 404);
+    assert_eq!(
+        run(&management, "add_blacklist_rule", &["dynamic", "!udp,10.0.0.0/8"]),
+        json!("OK")
+    );
+    assert_eq!(
+        run(&management, "del_blacklist_rule", &["dynamic", "!(udp,10.0.0.0/8)"]),
+        json!("OK")
+    );
+    let caller = Agent::new();
+    let answered = || {
+        caller.send(gateway.address, Request::default().text(caller.address()));
+        first_line(&caller.receive()).to_owned()
+    };
+    assert_eq!(answered(), "SIP/2.0 200 OK");
+    run(&management, "blacklists:add_rule", &["dynamic", "127.0.0.1", "3600"]);
+    assert_eq!(answered(), "SIP/2.0 403 Filtered");
+    let left = run(&management, "list_blacklists", &["dynamic"]);
+    assert!((3598..=3601).contains(&left["Lists"][0]["Rules"][0]["Expire"].as_i64().unwrap()));
+    for (command, words, code) in [
+        ("list_blacklists", &["none"][..], 404),
+        ("check_blacklists", &["here"], 400),
+        ("check_blacklists", &["10.0.0.1", "udp", "99999"], 400),
+        ("add_blacklist_rule", &["gw", "10.0.0.1"], 500),
+        ("add_blacklist_rule", &["none", "10.0.0.1"], 404),
+        ("add_blacklist_rule", &["dynamic", "icq,10.0.0.1"], 400),
+        ("add_blacklist_rule", &["dynamic", "10.0.0.1", "soon"], 400),
+        ("del_blacklist_rule", &["dynamic", "10.0.0.9"], 500),
+    ] {
+        assert_eq!(refusal(&management, command, words).0, code, "{command} {words:?}");
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod aside;
+mod blacklists;
 mod cachedb_local;
 mod cfgutils;
 mod contexts;

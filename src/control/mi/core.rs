@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sluice_engine::module::CommandError;
 
 use super::threads::{Thread, threads};
-use super::{Answer, Management, refuse, unix_seconds};
+use super::{Answer, Management, blacklists, refuse, unix_seconds};
 
 /// A command of the core; shown by `which`, `help` and `sluice doc core`.
 #[derive(Debug)]
@@ -63,6 +63,46 @@ pub static CORE: &[CoreCommand] = &[
         let (version, arch) = (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
         Ok(json!({ "Server": format!("Sluice ({version} ({arch}/{}))", std::env::consts::OS) }))
     }),
+    in_group(
+        "blacklists",
+        "list",
+        "list_blacklists",
+        "The blacklists and their rules.",
+        &["name?"],
+        blacklists::list,
+    ),
+    in_group(
+        "blacklists",
+        "check_all",
+        "check_blacklists",
+        "The blacklists that forbid a destination.",
+        &["ip", "proto?", "port?", "pattern?"],
+        blacklists::check_all,
+    ),
+    in_group(
+        "blacklists",
+        "check",
+        "check_blacklist",
+        "The rule of a blacklist that forbids a destination.",
+        &["name", "ip", "proto?", "port?", "pattern?"],
+        blacklists::check,
+    ),
+    in_group(
+        "blacklists",
+        "add_rule",
+        "add_blacklist_rule",
+        "Adds a rule to a blacklist that may change, for some seconds or for ever.",
+        &["name", "rule", "expire?"],
+        blacklists::add,
+    ),
+    in_group(
+        "blacklists",
+        "del_rule",
+        "del_blacklist_rule",
+        "Takes a rule away from a blacklist that may change.",
+        &["name", "rule"],
+        blacklists::remove,
+    ),
     CoreCommand {
         group: "statistics",
         short: "get",
@@ -107,6 +147,18 @@ const fn core(
     run: fn(&Management, &[Option<&str>]) -> Answer,
 ) -> CoreCommand {
     CoreCommand { group: "core", short: name, name, doc, params, run }
+}
+
+/// A row of another group.
+const fn in_group(
+    group: &'static str,
+    short: &'static str,
+    name: &'static str,
+    doc: &'static str,
+    params: &'static [&'static str],
+    run: fn(&Management, &[Option<&str>]) -> Answer,
+) -> CoreCommand {
+    CoreCommand { group, short, name, doc, params, run }
 }
 
 fn arguments() -> Answer {

@@ -4,6 +4,7 @@
 //! Takes a name and parameters, gives JSON or a refusal. Runs on the control plane, where a
 //! command may block; a worker is never asked and never waits. Knows no transport.
 
+mod blacklists;
 mod command;
 mod core;
 pub mod fifo;
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use sluice_base::counters::CellsReader;
+use sluice_engine::blacklist::Blacklists;
 use sluice_engine::module::CommandError;
 use sluice_engine::program::Program;
 
@@ -63,6 +65,7 @@ pub struct Management {
     commands: Vec<Known>,
     host: Box<dyn Host>,
     statistics: Statistics,
+    blacklists: Arc<Blacklists>,
     begun: (Instant, u64),
 }
 
@@ -83,7 +86,8 @@ impl Management {
             }));
         }
         let statistics = Statistics::new(program, workers);
-        Self { commands, host, statistics, begun: (Instant::now(), unix_seconds()) }
+        let blacklists = Arc::clone(&program.shared().blacklists);
+        Self { commands, host, statistics, blacklists, begun: (Instant::now(), unix_seconds()) }
     }
 
     /// Every command, the core's first.

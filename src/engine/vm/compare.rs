@@ -119,17 +119,7 @@ pub(super) fn in_net(ctx: &mut Ctx<'_>, id: NetId, subject: Value) -> bool {
     let (Some(addr), Some(net)) = (addr, ctx.shared.script.nets.get(id.0 as usize)) else {
         return false;
     };
-    match (addr, net.addr) {
-        (IpAddr::V4(a), IpAddr::V4(b)) => {
-            let mask = u32::MAX.checked_shl(32 - u32::from(net.prefix.min(32))).unwrap_or(0);
-            (a.to_bits() ^ b.to_bits()) & mask == 0
-        }
-        (IpAddr::V6(a), IpAddr::V6(b)) => {
-            let mask = u128::MAX.checked_shl(128 - u32::from(net.prefix.min(128))).unwrap_or(0);
-            (a.to_bits() ^ b.to_bits()) & mask == 0
-        }
-        _ => false,
-    }
+    net.contains(addr)
 }
 
 /// The truth of a bare variable: NULL, 0 and the empty string are false, all else is true.

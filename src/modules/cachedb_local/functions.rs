@@ -8,8 +8,8 @@ use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 
 use super::state::{Handle, State};
 use super::store::{Collection, Refused, number};
-use crate::glob;
 use crate::table::{function, optional, param};
+use sluice_base::glob;
 
 const SYSTEM: ParamDef = param("system", ParamKind::Text);
 const KEY: ParamDef = param("key", ParamKind::Text);

@@ -5,7 +5,7 @@ use sluice_engine::module::{Command, CommandError, SharedState};
 
 use super::state::State;
 use super::store::Collection;
-use crate::glob;
+use sluice_base::glob;
 
 /// The table.
 pub(super) static COMMANDS: &[Command] = &[

@@ -1,6 +1,7 @@
 //! The global parameters (spec 1.3), old and new names. What nothing reads is listed with the
 //! reason; nothing is accepted and then not done.
 
+use sluice_engine::blacklist::Definition;
 use sluice_engine::module::ParamEntry;
 use sluice_script::catalog::SettingKind::{Bool, Either, Hosts, Int, Port, Socket, Text, Word};
 use sluice_script::catalog::Status::{Honoured, Ignored, Later};
@@ -62,6 +63,15 @@ pub(super) static ALL: &[ParamEntry] = &[
     // --- sockets and names
     on("socket", &["listen"], "A listening socket, `udp:HOST[:PORT] [as HOST[:PORT]]`.", Socket),
     on("port", &[], "Port of sockets that name none (1.x); 5060.", Port),
+    ParamEntry {
+        check: Some(check_blacklist),
+        ..on(
+            "dst_blacklist",
+            &[],
+            "Where requests are not sent to, `name:{(udp, 10.0.0.0/8, 5060, \"\")}`; repeatable.",
+            Text,
+        )
+    },
     on("alias", &[], "A host, or `proto:host:port`, that is us.", Hosts),
     off("auto_aliases", &[], "Names of the sockets' addresses are us, too.", Bool, NO_REVERSE),
     on("advertised_address", &[], "Host of our Via.", Word),
@@ -267,4 +277,9 @@ const fn off(
     status: Status,
 ) -> ParamEntry {
     setting(name, aliases, doc, kind, status)
+}
+
+fn check_blacklist(value: &Setting) -> Result<(), String> {
+    let Setting::Text(text) = value else { return Err("a name and rules".to_owned()) };
+    text.parse::<Definition>().map(|_| ())
 }

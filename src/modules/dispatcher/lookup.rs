@@ -13,7 +13,7 @@ use super::functions::{NOT_STARTED, PARTITION, REQUEST_FUNCTION, optional, requi
 use super::params::Variable;
 use super::state::State;
 use super::{Worker, limits};
-use crate::glob;
+use sluice_base::glob;
 
 /// `ds_is_in_list(ip, port[, set][, partition][, active_only][, pattern])`
 pub(super) const IS_IN_LIST: Function = Function {

@@ -106,6 +106,10 @@ fn send_first(ctx: &mut Ctx<'_>, ways: &[Remote]) -> Flow {
 }
 
 fn send(ctx: &mut Ctx<'_>, to: Remote) -> Flow {
+    if ctx.is_filtered(to) {
+        ctx.run.blacklists.hit = true;
+        return next(ctx, false);
+    }
     let Some(relaying) = ctx.run.relaying else { return Flow::Code(-1) };
     let key = match relaying.replica {
         Some(replica) => relay::copy(ctx, replica),
@@ -144,18 +148,24 @@ fn finish(ctx: &mut Ctx<'_>) -> Flow {
     if relaying.sent > 0 {
         return Flow::TRUE;
     }
+    // spec 11: of several failures the lowest code.
+    let (code, status, phrase): (i32, u16, &[u8]) = if std::mem::take(&mut ctx.run.blacklists.hit) {
+        (-5, 473, b"Filtered destination (473/TM)")
+    } else {
+        (-4, 476, b"Unresolvable destination (476/TM)")
+    };
     match ctx.run.transaction {
         Some(key) if !relaying.opened => {
-            relay::answer(ctx, key, 476, b"Unresolvable destination (476/TM)");
+            relay::answer(ctx, key, status, phrase);
             Flow::TRUE
         }
-        _ => Flow::Code(-4),
+        _ => Flow::Code(code),
     }
 }
 
 fn relay_ack(ctx: &mut Ctx<'_>) -> Flow {
     match NextHop::of_request(ctx) {
-        Some(NextHop::Addr(to)) => Flow::of(forward::request(ctx, to)),
+        Some(NextHop::Addr(to)) => send_ack(ctx, to),
         Some(NextHop::Name(place)) => match ctx.locate(place) {
             Way::Known(ways) => forward_ack(ctx, &ways),
             Way::Later(wait) => Flow::Suspend(wait, ack_located),
@@ -171,7 +181,11 @@ fn ack_located(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], answer: &Answer)
 
 fn forward_ack(ctx: &mut Ctx<'_>, ways: &[Remote]) -> Flow {
     match ways.first() {
-        Some(to) => Flow::of(forward::request(ctx, *to)),
+        Some(to) => send_ack(ctx, *to),
         None => Flow::Code(-4),
     }
+}
+
+fn send_ack(ctx: &mut Ctx<'_>, to: Remote) -> Flow {
+    if ctx.is_filtered(to) { Flow::Code(-5) } else { Flow::of(forward::request(ctx, to)) }
 }

@@ -13,7 +13,7 @@ use crate::source::{Loader, Location, SourceText};
 
 mod cursor;
 mod damage;
-mod number;
+pub(crate) mod number;
 mod text;
 mod token;
 mod trail;

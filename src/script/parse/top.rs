@@ -83,7 +83,8 @@ impl Parser<'_, '_> {
             return self.kamailio(program, word, ours);
         }
         if self.is_word("dst_blacklist") {
-            self.blacklist();
+            let item = self.blacklist();
+            program.items.push(item);
             return Ok(());
         }
         if self.is_word("mem") && self.next.is(Mark::Sum(Arith::Sub)) {
@@ -231,16 +232,26 @@ impl Parser<'_, '_> {
         Ok(Item::Global { name, pieces })
     }
 
-    /// `dst_blacklist = name:{( tcp , 10.0.0.0/8 , 5060 , "regex")}` of releases up to 3.x.
-    fn blacklist(&mut self) {
-        let at = self.bump().at;
-        while !self.token.is(Mark::RightBrace) && !self.begins_item() && !self.at_end() {
+    /// `dst_blacklist = name:{( tcp , 10.0.0.0/8 , 5060 , "pattern")}`: its value is what stands there
+    /// as one text, without blanks and comments. It may go on over several lines within braces, and
+    /// behind the colon.
+    fn blacklist(&mut self) -> Item {
+        let name = self.name();
+        self.eat(Mark::Assign);
+        let (mut text, mut depth, mut at) = (String::new(), 0_i32, self.token.at);
+        while !self.at_end() && !self.token.is(Mark::Semicolon) {
+            let goes_on = depth > 0 || text.is_empty() || text.ends_with(':');
+            if self.token.first && (!goes_on || self.begins_item()) {
+                break;
+            }
+            depth += i32::from(self.token.is(Mark::LeftBrace));
+            depth -= i32::from(self.token.is(Mark::RightBrace));
+            at = at.to(self.token.at);
+            text.push_str(&self.written(self.token.at));
             self.bump();
         }
-        self.eat(Mark::RightBrace);
         self.eat(Mark::Semicolon);
-        let message = "the list is not used: use_blacklist() comes with a later release";
-        self.report(Diagnostic::warning("unused-blacklist", at.to(self.last), message));
+        Item::Global { name, pieces: vec![Piece { value: Given::Text(text.into_bytes()), at }] }
     }
 
     fn piece(&mut self) -> Parsed<Piece> {

@@ -43,6 +43,7 @@ const NAMES: &[&str] = &[
     "mpath",
     "socket",
     "port",
+    "dst_blacklist",
     "alias",
     "auto_aliases",
     "advertised_address",
@@ -118,6 +119,7 @@ fn every_global_and_alias_is_known() {
         for name in std::iter::once(&entry.name).chain(entry.aliases) {
             let value = match entry.kind {
                 SettingKind::Text if entry.name == "dns_server" => "\"127.0.0.1:53\"",
+                _ if *name == "dst_blacklist" => "x:10.0.0.0/8",
                 SettingKind::Int | SettingKind::Bool => "1",
                 SettingKind::Text | SettingKind::Either => "\"x\"",
                 SettingKind::Word | SettingKind::Socket | SettingKind::Hosts => {

@@ -6,8 +6,8 @@ use sluice_engine::run::AvpKey;
 use sluice_engine::{Ctx, Flow, Text, Value};
 
 use super::avp::{NO_AVP, Named, REGEXES, change};
-use crate::glob;
 use crate::regexes::Read;
+use sluice_base::glob;
 
 const NO_OPERATION: Flow = Flow::Fail("an operation is written operator/value/flags");
 

@@ -86,6 +86,9 @@ fn send(ctx: &mut Ctx<'_>, _: &[Value], to: Remote) -> Flow {
     if !ctx.ruri_fits() {
         return Flow::Fail("forward() with a Request-URI that is empty or holds a blank");
     }
+    if ctx.is_filtered(to) {
+        return Flow::FALSE;
+    }
     if forward::request(ctx, to) {
         return Flow::TRUE;
     }

@@ -2,6 +2,7 @@
 
 mod avp;
 mod avp_operation;
+mod blacklist;
 mod branch;
 mod event;
 pub(super) mod flags;
@@ -22,6 +23,7 @@ const LISTS: &[&[Function]] = &[
     flags::LIST,
     socket::LIST,
     branch::LIST,
+    blacklist::LIST,
     event::LIST,
     avp::LIST,
     message::LIST,

@@ -1,4 +1,4 @@
-//! Shell patterns of `ds_is_in_list` and `avp_check`: `*`, `?`, `[a-z]`, `[!a]`, `\x`.
+//! Shell patterns of `ds_is_in_list`, `avp_check`, blacklists: `*`, `?`, `[a-z]`, `[!a]`, `\x`.
 //!
 //! A leading period is matched by a period only (spec 3.6). Never recurses.
 
