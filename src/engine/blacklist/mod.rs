@@ -1,9 +1,9 @@
 //! Blacklists: destinations that requests are not sent to (spec 1.3, 8.1).
 //!
-//! A list is written at top level, `dst_blacklist = gw:{(udp,10.0.0.0/8,5060,"MESSAGE*")}`; one that
-//! is not read-only may be changed by scripts and management. A run uses the lists that are on by
-//! default and those that its script asks for. Rules are held as a whole and replaced as a whole,
-//! so that who looks at them holds no lock meanwhile.
+//! A list is written at top level, `dst_blacklist = gw:{(udp,10.0.0.0/8,5060,"MESSAGE*")}`; one
+//! that is not read-only may be changed by scripts and management. A run uses the lists that are on
+//! by default and those that its script asks for. Rules are held as a whole and replaced as a
+//! whole, so that who looks at them holds no lock meanwhile.
 
 mod definition;
 

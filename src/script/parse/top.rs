@@ -232,9 +232,9 @@ impl Parser<'_, '_> {
         Ok(Item::Global { name, pieces })
     }
 
-    /// `dst_blacklist = name:{( tcp , 10.0.0.0/8 , 5060 , "pattern")}`: its value is what stands there
-    /// as one text, without blanks and comments. It may go on over several lines within braces, and
-    /// behind the colon.
+    /// `dst_blacklist = name:{( tcp , 10.0.0.0/8 , 5060 , "pattern")}`: its value is what stands
+    /// there as one text, without blanks and comments. It may go on over several lines within
+    /// braces, and behind the colon.
     fn blacklist(&mut self) -> Item {
         let name = self.name();
         self.eat(Mark::Assign);
