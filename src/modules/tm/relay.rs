@@ -145,11 +145,12 @@ fn finish(ctx: &mut Ctx<'_>) -> Flow {
     if let Some(key) = ctx.run.transaction.filter(|_| relaying.replica.is_none()) {
         relay::end_sending(ctx, key);
     }
+    let filtered = std::mem::take(&mut ctx.run.blacklists.hit);
     if relaying.sent > 0 {
         return Flow::TRUE;
     }
     // spec 11: of several failures the lowest code.
-    let (code, status, phrase): (i32, u16, &[u8]) = if std::mem::take(&mut ctx.run.blacklists.hit) {
+    let (code, status, phrase): (i32, u16, &[u8]) = if filtered {
         (-5, 473, b"Filtered destination (473/TM)")
     } else {
         (-4, 476, b"Unresolvable destination (476/TM)")
