@@ -29,4 +29,4 @@ pub mod wheel;
 pub use owner::{OwnerSeed, WorkerId};
 pub use span::Span;
 pub use time::Now;
-pub use transport::{Datagram, SocketId, Target};
+pub use transport::{Datagram, SocketId, StreamEvent, Target};

@@ -24,6 +24,7 @@ use sluice_base::{Datagram, SocketId, Target};
 
 use crate::backlog::Backlog;
 use crate::limits::{BATCH, SOCKETS_MAX};
+use crate::stream::{Frames, Setup, Streams};
 use crate::udp::mmsg::{Receiver, SendFailure, Sent, Transmitter, is_asynchronous};
 use crate::udp::socket::kernel_drops;
 use crate::udp::train::Parcel;
@@ -47,6 +48,8 @@ pub struct Driver {
     run: Vec<Parcel>,
     counts: Counts,
     failure: Option<SendFailure>,
+    /// Connections, when there is a stream listener.
+    streams: Option<Box<Streams>>,
 }
 
 /// What a driver did since it was made.
@@ -104,7 +107,17 @@ impl Driver {
             run: Vec::with_capacity(BATCH),
             counts: Counts::default(),
             failure: None,
+            streams: None,
         })
+    }
+
+    /// Serves streams, too. Their listeners have the [`SocketId`]s behind those of the sockets.
+    ///
+    /// # Errors
+    /// When the poll refuses a listener.
+    pub fn add_streams(&mut self, setup: Setup) -> io::Result<()> {
+        self.streams = Some(Box::new(Streams::new(self.poll.registry(), setup)?));
+        Ok(())
     }
 
     /// Ends the sleep of [`poll`](Self::poll) from another thread.
@@ -123,6 +136,8 @@ impl Driver {
             self.poll.registry().reregister(&mut self.ports[at].io, Token(at), interest)?;
         }
         let timeout = if self.readable.is_empty() { timeout } else { Some(Duration::ZERO) };
+        let patience = self.streams.as_ref().and_then(|streams| streams.patience());
+        let timeout = [timeout, patience].into_iter().flatten().min();
         self.unserved = self.readable.len();
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
@@ -130,7 +145,12 @@ impl Driver {
         }
         for event in &self.events {
             let at = event.token().0;
-            let Some(port) = self.ports.get_mut(at) else { continue };
+            let Some(port) = self.ports.get_mut(at) else {
+                if let Some(streams) = self.streams.as_mut().filter(|_| event.token() != WAKER) {
+                    streams.ready(event);
+                }
+                continue;
+            };
             if (event.is_readable() || event.is_error()) && !port.readable {
                 port.readable = true;
                 self.readable.push_back(at);
@@ -147,7 +167,20 @@ impl Driver {
                 }
             }
         }
+        if let Some(streams) = &mut self.streams {
+            streams.after_poll();
+        }
         Ok(())
+    }
+
+    /// The connections of this worker, if it has stream listeners.
+    pub fn streams(&mut self) -> Option<&mut Streams> {
+        self.streams.as_deref_mut()
+    }
+
+    /// The next batch of messages of streams.
+    pub fn receive_frames(&mut self) -> Option<Frames<'_>> {
+        self.streams.as_mut()?.receive()
     }
 
     /// The next batch of a readable socket: the region and where its datagrams lie in it. `None`:
@@ -220,10 +253,7 @@ impl Driver {
             return;
         }
         let at = usize::from(socket.0);
-        let Some(port) = self.ports.get_mut(at) else {
-            self.counts.send_failed += self.run.len() as u64;
-            return self.run.clear();
-        };
+        let Some(port) = self.ports.get_mut(at) else { return self.flush_streams(socket, bytes) };
         let mut sent = Sent::default();
         if port.backlog.is_empty() {
             sent = self.transmitter.send(port.io.as_fd(), bytes, &mut self.run);
@@ -241,6 +271,24 @@ impl Driver {
         }
         self.run.clear();
         account(&mut self.counts, &mut self.failure, sent);
+    }
+
+    /// Sends the run by connections.
+    #[cold]
+    fn flush_streams(&mut self, socket: SocketId, bytes: &[u8]) {
+        match &mut self.streams {
+            Some(streams) => {
+                for (addr, range) in self.run.drain(..) {
+                    let message = bytes.get(range.start as usize..range.end as usize);
+                    streams.send(Target { socket, addr }, message.unwrap_or_default());
+                }
+                streams.write_queued();
+            }
+            None => {
+                self.counts.send_failed += self.run.len() as u64;
+                self.run.clear();
+            }
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Sockets, the poll of a worker, and the only system calls of the data plane.
 //!
 //! [`Driver`] is rooms 1 and 8 of a worker: it gives received datagrams as `(region, datagrams)`
-//! and sends batches of `(bytes, targets)`. Knows no SIP, no transaction and no script; the load
+//! and sends batches of `(bytes, targets)`; [`stream`] has its connections. Of SIP it knows where a
+//! message of a stream ends and what a connection is for; no transaction and no script. The load
 //! generator uses it as the gateway does.
 #![warn(clippy::undocumented_unsafe_blocks)]
 
@@ -10,6 +11,7 @@ pub mod clock;
 pub mod driver;
 pub mod limits;
 pub mod pin;
+pub mod stream;
 pub mod udp;
 
 pub use clock::Clock;

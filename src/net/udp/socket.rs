@@ -51,7 +51,7 @@ pub enum OpenError {
     #[error("not permitted: {0} (a port below 1024 needs CAP_NET_BIND_SERVICE)")]
     NotPermitted(SocketAddr),
     /// Anything else.
-    #[error("cannot open UDP socket {addr}: {source}")]
+    #[error("cannot open socket {addr}: {source}")]
     Other {
         /// The address.
         addr: SocketAddr,
@@ -104,7 +104,7 @@ pub fn kernel_drops(socket: &UdpSocket) -> io::Result<u32> {
 }
 
 impl OpenError {
-    fn of(addr: SocketAddr, source: io::Error) -> Self {
+    pub(crate) fn of(addr: SocketAddr, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::AddrInUse => Self::InUse(addr),
             io::ErrorKind::AddrNotAvailable => Self::NotLocal(addr),

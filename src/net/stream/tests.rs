@@ -1,0 +1,1 @@
+//! Tests of a worker's streams over real sockets.
