@@ -16,7 +16,8 @@ pub struct Target {
     pub addr: SocketAddr,
 }
 
-/// A received datagram, or a message of a stream: where it came from and where its bytes lie in the region.
+/// A received datagram, or a message of a stream: where it came from and where its bytes lie in the
+/// region.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Datagram {
     /// The socket it came by.

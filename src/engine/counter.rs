@@ -1,6 +1,7 @@
 //! The engine's counters. Every refusal and every drop has one; modules' statistics follow them
 //! in the same cells.
 
+use sluice_base::StreamEvent;
 use sluice_sip::Reason;
 
 /// What a worker counts.
@@ -134,6 +135,12 @@ pub fn refusals() -> impl Iterator<Item = (Reason, usize)> {
     Reason::ALL.into_iter().map(|reason| (reason, refusal(reason)))
 }
 
+/// The cell of what happened to streams.
+#[inline]
+pub const fn stream(event: StreamEvent) -> usize {
+    Counter::ALL.len() + Reason::COUNT + event as usize
+}
+
 /// The cells of all that is a header's fault: refusals, and what a script could not read.
 pub const HEADER_FAULTS: [usize; 8] = [
     Counter::BadHeaders.cell(),
@@ -147,7 +154,7 @@ pub const HEADER_FAULTS: [usize; 8] = [
 ];
 
 /// Where the modules' statistics begin.
-pub const MODULES: usize = Counter::ALL.len() + Reason::COUNT;
+pub const MODULES: usize = Counter::ALL.len() + Reason::COUNT + StreamEvent::ALL.len();
 
 #[cfg(test)]
 mod tests {

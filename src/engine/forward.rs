@@ -13,6 +13,7 @@ use sluice_sip::via::Via;
 use sluice_sip::write::{ViaMarks, remove_top_via};
 use sluice_sip::{Kind, Patches, Place, StartLine};
 
+use crate::connection::Connection;
 use crate::context::{Ctx, bytes_in};
 use crate::counter::Counter;
 use crate::record;
@@ -37,7 +38,8 @@ pub fn request(ctx: &mut Ctx<'_>, to: Remote) -> bool {
     };
     let (at, branch) = (field.line.start, hex(branch(ctx)));
     let target = Target { socket, addr: to.addr };
-    let own = OwnVia { head, branch: &branch, rport: ctx.run.local_rport };
+    let connection = connection(ctx);
+    let own = OwnVia { head, branch: &branch, connection, rport: ctx.run.local_rport };
     match hops(ctx) {
         Some(hops) => write_usual(ctx, target, at, own, hops),
         None => write_patched(ctx, target, at, own),
@@ -70,6 +72,8 @@ struct OwnVia<'a> {
     head: &'a [u8],
     /// What stands behind the cookie.
     branch: &'a [u8],
+    /// The connection that the request came by, for its replies.
+    connection: Option<Connection>,
     rport: bool,
 }
 
@@ -78,11 +82,22 @@ impl OwnVia<'_> {
     fn write(self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.head);
         out.extend_from_slice(self.branch);
+        if let Some(connection) = self.connection {
+            connection.write(out);
+        }
         if self.rport {
             out.extend_from_slice(b";rport");
         }
         out.extend_from_slice(b"\r\n");
     }
+}
+
+/// By what connection replies to the request go; `None` over UDP.
+#[inline]
+fn connection(ctx: &Ctx<'_>) -> Option<Connection> {
+    let socket = ctx.packet.socket;
+    let came = ctx.shared.sockets.is_reliable(socket);
+    came.then(|| Connection { socket, port: ctx.packet.peer.port() })
 }
 
 /// Where and what Max-Forwards becomes, when besides it and the usual Vias nothing changes, as
@@ -150,7 +165,8 @@ pub(crate) fn branch_patches(
     let shared = ctx.shared;
     let head = advertised.as_deref().or(shared.via_heads.get(usize::from(socket.0)).map(|h| &**h));
     let branch = branch.strip_prefix(COOKIE)?;
-    let own = OwnVia { head: head?, branch, rport: ctx.run.local_rport };
+    // The transaction knows by what connection its replies go.
+    let own = OwnVia { head: head?, branch, connection: None, rport: ctx.run.local_rport };
     let mark = ctx.run.patches.mark();
     put_all(ctx, at, own, socket);
     let patches = ctx.run.patches.clone();
@@ -220,14 +236,19 @@ fn try_reply(ctx: &mut Ctx<'_>) -> Option<()> {
     if settings.check_via && !is_own(ctx, &ctx.via.0) {
         return None;
     }
-    let addr = reply_addr(&next)?;
-    let to = Remote { proto: Proto::of_name(next.transport)?, addr };
-    let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
+    let mut to = Remote { proto: Proto::of_name(next.transport)?, addr: reply_addr(&next)? };
+    let mut preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
+    if to.proto.is_reliable()
+        && let Some(connection) = Connection::of(&ctx.via.0)
+    {
+        preferred = connection.socket;
+        to.addr.set_port(connection.port);
+    }
     let socket = ctx.shared.sockets.towards(to, preferred)?;
     remove_top_via(&message, &mut ctx.run.patches);
     put_status(ctx, true);
     put_length(ctx);
-    write(ctx, Target { socket, addr });
+    write(ctx, Target { socket, addr: to.addr });
     ctx.local.add(Counter::RepliesForwarded, 1);
     Some(())
 }

@@ -24,6 +24,11 @@ pub struct Output {
     pub sends: Vec<Send>,
     /// Jobs for the control plane.
     pub jobs: Vec<Request>,
+    /// Of the messages of streams, by their places in the batch, lowest first, those whose owners
+    /// have no room: they are to be given again.
+    pub held: Vec<u32>,
+    /// Ports of a peer that its connection shall be used for, too (`force_tcp_alias`, RFC 5923).
+    pub aliases: Vec<(Target, u16)>,
 }
 
 impl Output {
@@ -32,7 +37,7 @@ impl Output {
         // A one in each byte: zeros alone would be pages that the kernel has not given yet.
         let mut touched = vec![1; bytes];
         touched.clear();
-        Self { bytes: touched, sends: Vec::with_capacity(sends), jobs: Vec::new() }
+        Self { bytes: touched, sends: Vec::with_capacity(sends), ..Self::default() }
     }
 
     /// Forgets everything, keeps the memory.
@@ -40,6 +45,8 @@ impl Output {
         self.bytes.clear();
         self.sends.clear();
         self.jobs.clear();
+        self.held.clear();
+        self.aliases.clear();
     }
 
     /// Queues one datagram that `write` appends to the buffer it is given.

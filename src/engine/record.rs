@@ -6,6 +6,7 @@ use sluice_sip::{Kind, Place};
 
 use crate::context::Ctx;
 use crate::forward::own_address;
+use crate::sockets::Proto;
 use crate::value::Text;
 
 /// What the script wants recorded.
@@ -52,6 +53,9 @@ pub(crate) fn put(ctx: &mut Ctx<'_>, socket: SocketId) {
 fn push_own(ctx: &Ctx<'_>, record: &Record, socket: SocketId, double: bool, out: &mut Vec<u8>) {
     push_begin(ctx, record, out);
     own_address(ctx, socket, out);
+    if ctx.shared.sockets.proto(socket) == Some(Proto::Tcp) {
+        out.extend_from_slice(b";transport=tcp");
+    }
     if double {
         out.extend_from_slice(b";r2=on");
     }

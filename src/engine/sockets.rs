@@ -121,6 +121,11 @@ impl Sockets {
         self.get(id).map(|listen| listen.proto)
     }
 
+    /// Whether nothing that a socket sends is lost on the way.
+    pub fn is_reliable(&self, id: SocketId) -> bool {
+        self.proto(id).is_some_and(Proto::is_reliable)
+    }
+
     /// The socket of an id.
     #[inline]
     pub fn get(&self, id: SocketId) -> Option<&Listen> {

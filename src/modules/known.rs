@@ -103,7 +103,6 @@ pub static KNOWN: &[KnownModule] = &[
     later("db_cachedb", &[], &[]),
     later("db_http", &[], &[]),
     // --- transports and security
-    later("proto_tcp", &[], &[]),
     later("proto_tls", &[], &[]),
     later("proto_ws", &[], &[]),
     later("proto_wss", &[], &[]),

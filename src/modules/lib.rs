@@ -18,6 +18,7 @@ pub mod mathops;
 pub mod maxfwd;
 pub mod mi_fifo;
 pub mod options;
+pub mod proto_tcp;
 pub mod proto_udp;
 mod regexes;
 mod renamed;
@@ -38,6 +39,7 @@ pub static CORE: &Module = &core::MODULE;
 /// Every module that is built, in the order in which hooks run.
 pub static MODULES: &[&Module] = &[
     &proto_udp::MODULE,
+    &proto_tcp::MODULE,
     &db_text::MODULE,
     &sl::MODULE,
     &signaling::MODULE,

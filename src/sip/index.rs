@@ -116,6 +116,21 @@ impl Index {
         self.find_body(bytes, usize::from(end.end))
     }
 
+    /// Reads a header part alone: whatever Content-Length says, there is no body.
+    ///
+    /// # Errors
+    /// As [`scan`](Self::scan).
+    pub fn scan_head(&mut self, bytes: &[u8]) -> Result<(), Reason> {
+        match self.scan(bytes) {
+            // That of the body is looked at last: all fields have been found.
+            Ok(()) | Err(Reason::ContentLength) => {
+                self.body = Span { start: bytes.len() as u16, end: bytes.len() as u16 };
+                Ok(())
+            }
+            Err(other) => Err(other),
+        }
+    }
+
     /// The fields in order.
     #[inline]
     pub(crate) fn fields(&self) -> &[Field] {

@@ -41,7 +41,15 @@ impl Told {
 
     /// Runs a management command; the error is the reason.
     pub fn command(&self, name: &str) -> Result<Value, String> {
-        let request = json!({ "jsonrpc": "2.0", "method": name, "id": 1 });
+        self.call(name, &[])
+    }
+
+    /// The same with parameters.
+    pub fn call(&self, name: &str, params: &[&str]) -> Result<Value, String> {
+        let mut request = json!({ "jsonrpc": "2.0", "method": name, "id": 1 });
+        if !params.is_empty() {
+            request["params"] = json!(params);
+        }
         let mut fifo = OpenOptions::new().write(true).open(self.folder.path("fifo")).unwrap();
         writeln!(fifo, ":reply:{request}").unwrap();
         let reply = std::fs::read(self.folder.path("reply")).unwrap();

@@ -135,6 +135,14 @@ pub static CORE: &[CoreCommand] = &[
         params: &[],
         run: |management, _| management.statistics.reset(&[Some("all")]),
     },
+    CoreCommand {
+        group: "tcp",
+        short: "list",
+        name: "list_tcp_conns",
+        doc: "The TCP connections: peer, our socket, who opened it, when it ends.",
+        params: &[],
+        run: |management, _| Ok(connections(management)),
+    },
     core("which", "The names of all commands, old ones first.", &[], which),
     core("xlog_level", "Shows or sets the threshold of xlog().", &["level?"], xlog_level),
 ];
@@ -163,6 +171,22 @@ const fn in_group(
 
 fn arguments() -> Answer {
     Ok(std::env::args_os().map(|argument| json!(argument.to_string_lossy())).collect())
+}
+
+fn connections(management: &Management) -> Value {
+    let line = |connection: super::Connection| {
+        json!({
+            "ID": connection.id,
+            "Type": connection.proto,
+            "Source": connection.peer.to_string(),
+            "Destination": connection.local.to_string(),
+            "Opened by": if connection.outgoing { "us" } else { "peer" },
+            "Lifetime": management.host.date(connection.until_s),
+            "Alias ports": connection.aliases,
+        })
+    };
+    let lines: Vec<Value> = management.host.connections().into_iter().map(line).collect();
+    json!({ "Connections": lines })
 }
 
 fn which(management: &Management, _: &[Option<&str>]) -> Answer {

@@ -17,6 +17,7 @@ mod statistics;
 pub mod text;
 mod threads;
 
+use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -56,8 +57,29 @@ pub trait Host: Send + Sync {
     /// Reads the script again and puts its routes in force. The refusal's text is the first
     /// mistake, its data all of them.
     fn reload_routes(&self) -> Answer;
+    /// The connections of all workers.
+    fn connections(&self) -> Vec<Connection>;
     /// Ends the program, as SIGTERM does; returns at once.
     fn stop(&self);
+}
+
+/// A connection, as `list_tcp_conns` shows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Connection {
+    /// Its number, among those of all workers.
+    pub id: u64,
+    /// The transport.
+    pub proto: &'static str,
+    /// The other side.
+    pub peer: SocketAddr,
+    /// Our side: the socket that it belongs to.
+    pub local: SocketAddr,
+    /// Whether we opened it.
+    pub outgoing: bool,
+    /// When it ends unless it carries something, in seconds since 1970.
+    pub until_s: u64,
+    /// Other ports of the peer that it is used for.
+    pub aliases: Vec<u16>,
 }
 
 /// All commands of a running program.

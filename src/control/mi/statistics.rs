@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use sluice_base::StreamEvent;
 use sluice_base::counters::CellsReader;
-use sluice_engine::counter::{Counter, HEADER_FAULTS, refusals};
+use sluice_engine::counter::{Counter, HEADER_FAULTS, refusals, stream};
 use sluice_engine::program::Program;
 
 use super::load::Load;
@@ -125,6 +126,10 @@ impl Statistics {
         for (reason, cell) in refusals() {
             let name = format!("refused {reason}").replace([' ', '-'], "_");
             rows.push(row("sluice", &name, Source::Counters(vec![cell], vec![])));
+        }
+        for event in StreamEvent::ALL {
+            let value = Source::Counters(vec![stream(event)], vec![]);
+            rows.push(row("sluice", event.name(), value));
         }
         Self { rows, workers, load: Load::default() }
     }

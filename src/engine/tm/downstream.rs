@@ -69,7 +69,9 @@ impl Tm {
             wheel.schedule(now + u64::from(after), purpose.pack(key))
         };
         branch.request.interval_ms = times.t1_ms;
-        branch.request.resend = Some(timer(times.t1_ms, Purpose::Resend(number)));
+        // RFC 3261 17.1.1.2: nothing is repeated over a reliable transport.
+        let repeats = !scene.shared.sockets.is_reliable(branch.target.socket);
+        branch.request.resend = repeats.then(|| timer(times.t1_ms, Purpose::Resend(number)));
         branch.request.expire = Some(timer(times.first_ms, Purpose::Expire(number)));
         // Mostly there is one only: room for four would be a waste.
         transaction.branches.reserve_exact(1);
@@ -215,9 +217,11 @@ impl Tm {
         let mut timer = |after: u32, purpose: Purpose| {
             Some(self.wheel.schedule(now + u64::from(after), purpose.pack(key)))
         };
+        let repeats = !scene.shared.sockets.is_reliable(branch.target.socket);
+        let resend = Purpose::ResendCancel(number);
         branch.cancel = Some(Client {
             state: State::Calling,
-            resend: timer(times.t1_ms, Purpose::ResendCancel(number)),
+            resend: repeats.then(|| timer(times.t1_ms, resend)).flatten(),
             interval_ms: times.t1_ms,
             expire: timer(64 * times.t1_ms, Purpose::ExpireCancel(number)),
         });

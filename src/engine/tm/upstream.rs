@@ -165,7 +165,10 @@ impl Tm {
         let old = *upper.over;
         if effects.has(Effects::REPEAT) {
             *upper.repeat_ms = times.t1_ms;
-            *upper.repeat = after(times.t1_ms, Purpose::Repeat);
+            // RFC 3261 17.2.1: timer G is for unreliable transports.
+            if !scene.shared.sockets.is_reliable(upper.reply_to.socket) {
+                *upper.repeat = after(times.t1_ms, Purpose::Repeat);
+            }
             *upper.over = after(times.first_ms, Purpose::Over);
         } else if effects.has(Effects::LINGER) {
             *upper.over = after(times.linger_ms, Purpose::Over);

@@ -4,6 +4,7 @@
 //! [`Output`] afterwards; the shell around the worker does it.
 
 mod entry;
+mod frames;
 mod letters;
 mod links;
 mod park;
@@ -23,6 +24,7 @@ use sluice_base::{Datagram, Now, WorkerId};
 use sluice_script::ir::{RouteId, RouteKind};
 use sluice_sip::{Message, Reason, StartLine};
 
+pub use frames::Frames;
 pub use links::{Links, mesh};
 
 use crate::context::{Ctx, Local, Shared};
@@ -155,6 +157,16 @@ impl Worker {
     /// or asked is appended to `output`. Returns which workers must be woken by system call, as
     /// bits by number.
     pub fn turn(&mut self, now: Now, batch: Batch<'_>, output: &mut Output) -> u64 {
+        self.begin_turn(now, output);
+        for datagram in batch.datagrams {
+            self.local.add(Counter::Received, 1);
+            self.receive(now, *datagram, datagram.bytes(batch.region));
+        }
+        self.end_turn(now, output)
+    }
+
+    #[inline(always)]
+    fn begin_turn(&mut self, now: Now, output: &mut Output) {
         std::mem::swap(&mut self.local.output, output);
         if self.editions.refresh() {
             self.adopt(now);
@@ -166,10 +178,10 @@ impl Worker {
         self.take_letters(now);
         self.take_timers(now);
         self.take_ticks(now);
-        for datagram in batch.datagrams {
-            self.local.add(Counter::Received, 1);
-            self.receive(now, *datagram, datagram.bytes(batch.region));
-        }
+    }
+
+    #[inline(always)]
+    fn end_turn(&mut self, now: Now, output: &mut Output) -> u64 {
         let mut woken = self.links.flush();
         if !self.links.is_alone() {
             self.take_hops(now);

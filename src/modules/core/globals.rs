@@ -14,7 +14,9 @@ use crate::table::setting;
 const NO_POOLS: Status = Ignored("Sluice has no memory pools");
 const FOREGROUND: Status = Ignored("Sluice stays in the foreground; the service manager forks");
 const PRIVILEGES: Status = Ignored("the service manager sets user, group and directories");
-const NO_TCP: Status = Ignored("only UDP is served, so it changes nothing");
+const NO_WAITING: Status = Ignored("a worker never waits for a connection");
+const ONE_OWNER: Status =
+    Ignored("each connection is read by one worker, its messages by their owners");
 const NO_TLS: Status = Ignored("TLS is not served, so it changes nothing");
 const STDERR: Status =
     Ignored("the log goes to standard error, where the service manager reads it");
@@ -156,27 +158,28 @@ pub(super) static ALL: &[ParamEntry] = &[
     on("enable_asserts", &[], "Whether assert() does anything; 0.", Bool),
     on("abort_on_assert", &[], "Whether a failed assert() ends the program; 0.", Bool),
     // --- TCP and TLS
-    off("disable_tcp", &[], "No TCP (1.x).", Bool, NO_TCP),
-    off("tcp_connect_timeout", &["tcp_connection_lifetime"], "TCP time-outs.", Int, NO_TCP),
-    off("tcp_max_connections", &["tcp_accept_aliases"], "TCP connections.", Int, NO_TCP),
-    off("tcp_keepalive", &["tcp_keepcount", "tcp_keepidle"], "TCP keep-alive.", Int, NO_TCP),
-    off(
-        "tcp_keepinterval",
-        &["tcp_max_msg_time", "tcp_send_timeout", "tcp_write_timeout"],
-        "TCP time-outs.",
-        Int,
-        NO_TCP,
-    ),
-    off("tcp_poll_method", &[], "How TCP connections are waited for.", Word, NO_TCP),
+    on("disable_tcp", &[], "Sockets of TCP are left out (1.x); 0.", Bool),
+    on("tcp_max_connections", &[], "Connections of all workers; 2048.", Int),
+    on("tcp_connect_timeout", &[], "Longest attempt to connect, ms; 3000.", Int),
+    on("tcp_connection_lifetime", &[], "Seconds a connection may carry nothing; 120.", Int),
+    on("tcp_max_msg_time", &[], "Seconds that a message may take to arrive; 4.", Int),
+    on("tcp_accept_aliases", &[], "Whether the Via parameter `alias` is heard; 0.", Bool),
+    on("tcp_socket_backlog", &["tcp_listen_backlog"], "Connections not yet accepted; 1024.", Int),
+    on("tcp_keepalive", &[], "Whether the system probes idle connections; 1.", Bool),
+    on("tcp_keepidle", &[], "Seconds before the first probe; the system's.", Int),
+    on("tcp_keepinterval", &[], "Seconds between probes; the system's.", Int),
+    on("tcp_keepcount", &[], "Probes without an answer; the system's.", Int),
+    on("tcp_send_timeout", &["tcp_write_timeout"], "Seconds a peer may take nothing (1.x).", Int),
+    off("tcp_poll_method", &[], "How TCP connections are waited for.", Word, EPOLL),
     off(
         "tcp_no_new_conn_bflag",
         &["tcp_no_new_conn_rplflag"],
         "Flags that keep TCP from connecting.",
         Word,
-        NO_TCP,
+        Later,
     ),
-    off("tcp_listen_backlog", &["tcp_socket_backlog"], "TCP backlog.", Int, NO_TCP),
-    off("tcp_parallel_handling", &["tcp_async"], "TCP handling.", Int, NO_TCP),
+    off("tcp_parallel_handling", &["tcp_parallel_read_on_workers"], "Readers.", Int, ONE_OWNER),
+    off("tcp_async", &[], "Connecting without waiting (2.x).", Int, NO_WAITING),
     off("disable_tls", &[], "No TLS (1.x).", Bool, NO_TLS),
     off("tls_method", &["tls_ciphers_list"], "TLS version (1.x).", Word, NO_TLS),
     off(

@@ -92,9 +92,12 @@ fn append_ruri(ctx: &mut Ctx<'_>) {
 
 /// The socket that the second of two own Routes names; none is told and nothing is forced.
 fn force_socket(ctx: &mut Ctx<'_>, uri: &[u8]) {
-    let addr = Uri::parse(uri)
-        .and_then(|uri| Some(SocketAddr::new(uri.host_ip()?, uri.port_or_default())));
-    match addr.and_then(|addr| ctx.shared.sockets.find(Proto::Udp, addr)) {
+    let found = Uri::parse(uri).and_then(|uri| {
+        let addr = SocketAddr::new(uri.host_ip()?, uri.port_or_default());
+        let proto = Proto::of_name(uri.param("transport").unwrap_or(b"udp"))?;
+        ctx.shared.sockets.find(proto, addr)
+    });
+    match found {
         Some(socket) => ctx.run.send_socket = Some(socket),
         None => ctx.complain("loose_route(): the second Route names no socket of ours"),
     }

@@ -58,8 +58,8 @@ pub(super) enum State {
     Connecting,
     /// It carries messages.
     Open,
-    /// It is read no more, and closed when its outbox is empty.
-    Closing,
+    /// It is read no more, and closed for this reason when what came before was answered.
+    Closing(StreamEvent),
 }
 
 impl Connection {
@@ -103,7 +103,7 @@ impl Connection {
     pub fn deadline(&self, options: &StreamOptions) -> (u64, StreamEvent) {
         match self.state {
             State::Connecting => (self.begun_ms + options.connect_ms, StreamEvent::ConnectSlow),
-            State::Closing => (self.begun_ms + CLOSING_MS, StreamEvent::Lost),
+            State::Closing(event) => (self.begun_ms + CLOSING_MS, event),
             State::Open => {
                 let idle = (self.active_ms + options.lifetime_ms, StreamEvent::Idle);
                 let message = (self.begun_ms + options.message_ms, StreamEvent::SlowMessage);

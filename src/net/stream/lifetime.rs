@@ -164,10 +164,10 @@ impl Streams {
         connection.timer = Some((self.wheel.schedule(due_ms, key.into()), due_ms));
     }
 
-    /// Reads no more, and closes when the answer to what ended it was sent.
-    pub(super) fn begin_close(&mut self, key: Key, now_ms: u64) {
+    /// Reads no more, and closes when the answer to what came last was sent.
+    pub(super) fn begin_close(&mut self, key: Key, event: StreamEvent, now_ms: u64) {
         let Some(connection) = self.all.get_mut(key) else { return };
-        connection.state = State::Closing;
+        connection.state = State::Closing(event);
         connection.begun_ms = now_ms;
         self.arm(key);
     }

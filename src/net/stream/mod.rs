@@ -25,8 +25,6 @@ mod outbox;
 pub mod post;
 mod receive;
 mod send;
-#[cfg(test)]
-mod tests;
 
 use std::collections::VecDeque;
 use std::io;
@@ -40,10 +38,11 @@ use mio::net::TcpListener;
 use mio::{Interest, Registry, Token};
 use sluice_base::slab::{Key, Slab};
 use sluice_base::wheel::Wheel;
-use sluice_base::{Datagram, SocketId, StreamEvent};
+use sluice_base::{Datagram, SocketId, StreamEvent, Target};
 use sluice_sip::Index;
 
 pub use directory::Directory;
+pub use open::Listeners;
 pub use options::StreamOptions;
 pub use post::Post;
 
@@ -54,7 +53,7 @@ use connection::Connection;
 /// What a worker's streams are made of.
 pub struct Setup {
     /// Its listeners.
-    pub listeners: Vec<(SocketId, TcpListener)>,
+    pub listeners: Listeners,
     /// The settings.
     pub options: Arc<StreamOptions>,
     /// Shared by all workers.
@@ -107,6 +106,8 @@ pub struct Streams {
     spare: Vec<Vec<u8>>,
     index: Box<Index>,
     counts: Counts,
+    /// Whether any is not zero.
+    counted: bool,
 }
 
 /// How often each [`StreamEvent`] was, by its number.
@@ -174,6 +175,7 @@ impl Streams {
             spare: Vec::new(),
             index: Box::new(Index::new()),
             counts: [0; StreamEvent::ALL.len()],
+            counted: false,
         })
     }
 
@@ -228,9 +230,15 @@ impl Streams {
         self.batches = STREAM_BATCHES;
     }
 
-    /// How often what happened since this was asked last.
-    pub fn take_counts(&mut self) -> Counts {
-        std::mem::replace(&mut self.counts, [0; StreamEvent::ALL.len()])
+    /// How often what happened since this was asked last; `None`: nothing has.
+    pub fn take_counts(&mut self) -> Option<Counts> {
+        let counted = std::mem::take(&mut self.counted);
+        counted.then(|| std::mem::replace(&mut self.counts, [0; StreamEvent::ALL.len()]))
+    }
+
+    /// Has the connection to `peer` used for another port of it, too.
+    pub fn alias(&mut self, peer: Target, port: u16) {
+        self.directory.alias(peer, port);
     }
 
     /// A request of this worker's that could not be sent.
@@ -244,15 +252,13 @@ impl Streams {
         self.write_all(now_ms);
     }
 
-    /// Messages of the last batch whose owners have no room, by their places in it, lowest first.
-    pub fn held(&mut self, held: &[u32]) {
-        if !held.is_empty() {
-            self.hold(held);
-        }
+    fn count(&mut self, event: StreamEvent) {
+        self.add(event, 1);
     }
 
-    fn count(&mut self, event: StreamEvent) {
-        self.counts[event as usize] += 1;
+    fn add(&mut self, event: StreamEvent, amount: u64) {
+        self.counts[event as usize] += amount;
+        self.counted = true;
     }
 }
 

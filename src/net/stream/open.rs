@@ -4,10 +4,14 @@ use std::io;
 use std::net::SocketAddr;
 
 use mio::net::{TcpListener, TcpStream};
+use sluice_base::SocketId;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use super::options::{KeepAlive, StreamOptions};
 use crate::udp::OpenError;
+
+/// Listeners of one worker, with the ids of their sockets.
+pub type Listeners = Vec<(SocketId, TcpListener)>;
 
 /// Opens `count` listeners that share `addr`; the kernel spreads connections over them.
 ///

@@ -49,7 +49,7 @@ impl Streams {
 
     /// Messages of the batch, by their places in it, lowest first, whose owners have no room. They
     /// go back to their connections, which are not read until the owners have.
-    pub(crate) fn hold(&mut self, held: &[u32]) {
+    pub fn hold(&mut self, held: &[u32]) {
         for at in held.iter().rev() {
             let (Some(message), Some(key)) =
                 (self.batch.messages.get(*at as usize), self.batch.by.get(*at as usize))
@@ -63,9 +63,9 @@ impl Streams {
             connection.framer = Framer::default();
             if !connection.stopped {
                 connection.stopped = true;
-                self.counts[StreamEvent::Stopped as usize] += 1;
                 self.stopped.push(*key);
                 self.retry_ms = self.clock.now().mono_ms() + STALL_MS;
+                self.count(StreamEvent::Stopped);
             }
         }
     }
@@ -195,9 +195,13 @@ impl Streams {
         }
         self.settle(key, first, &walk);
         match walk.end {
-            End::Broken(broken) => Err(event_of(broken)),
+            End::Broken(broken) if walk.whole == 0 => Err(event_of(broken)),
+            End::Broken(broken) => {
+                self.begin_close(key, event_of(broken), now_ms);
+                Ok(false)
+            }
             End::Lost => {
-                self.begin_close(key, now_ms);
+                self.begin_close(key, StreamEvent::Lost, now_ms);
                 Ok(false)
             }
             _ if self.input_bytes > INPUTS_BYTES => Err(StreamEvent::InputsFull),
@@ -212,8 +216,8 @@ impl Streams {
     /// Counts, answers a keep-alive, hears aliases.
     fn settle(&mut self, key: Key, first: usize, walk: &Walk) {
         let new = self.batch.messages.len() - first;
-        self.counts[StreamEvent::Frames as usize] += new as u64;
-        self.counts[StreamEvent::TooLarge as usize] += walk.large;
+        self.add(StreamEvent::Frames, new as u64);
+        self.add(StreamEvent::TooLarge, walk.large);
         if walk.ping && self.options.pong {
             self.count(StreamEvent::Pongs);
             self.queue(key, PONG, None);

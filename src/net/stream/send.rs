@@ -138,10 +138,10 @@ impl Streams {
             let after = connection.outbox.size();
             self.outbox_bytes = (self.outbox_bytes + after).saturating_sub(before);
             if let Some(spare) = spare {
-                let closing = connection.state == State::Closing;
+                let state = connection.state;
                 self.keep_spare(spare);
-                if closing {
-                    self.close(key, StreamEvent::Lost);
+                if let State::Closing(event) = state {
+                    self.close(key, event);
                 }
                 return;
             }

@@ -7,6 +7,7 @@ use sluice_engine::program::Program;
 use sluice_modules::core::api::date_text;
 
 use super::script::Origin;
+use super::streams::Connections;
 use super::{log, reload};
 
 /// The process: its log, its script, its end.
@@ -17,6 +18,8 @@ pub(super) struct Host {
     pub script: Option<Origin>,
     /// The workers', by number.
     pub wakers: Vec<Waker>,
+    /// The connections.
+    pub connections: Connections,
 }
 
 impl mi::Host for Host {
@@ -46,6 +49,10 @@ impl mi::Host for Host {
         // A worker that sleeps would hold the old edition until its next message.
         self.wakers.iter().for_each(|wake| wake());
         Ok(answer)
+    }
+
+    fn connections(&self) -> Vec<mi::Connection> {
+        self.connections.list(&self.program.shared().sockets)
     }
 
     fn stop(&self) {

@@ -53,6 +53,9 @@ pub fn sockets(
     if written.is_empty() {
         sockets.listen = everywhere(&globals)?;
     }
+    sockets.listen.retain(|listen| !globals.without_tcp || listen.proto != Proto::Tcp);
+    // The driver has those of datagrams first.
+    sockets.listen.sort_by_key(|listen| listen.proto.is_reliable());
     for (text, at) in &globals.aliases {
         match sockets.aliases.last_mut().filter(|_| *text == SUBDOMAINS) {
             Some(alias) => alias.subdomains = true,
@@ -75,6 +78,9 @@ struct Globals<'a> {
     listen: Vec<(&'a str, Option<Location>)>,
     aliases: Vec<(&'a str, Option<Location>)>,
     port: u16,
+    tcp_port: u16,
+    /// `disable_tcp`: sockets of TCP are left out (1.x).
+    without_tcp: bool,
     advertised_address: Option<&'a str>,
     advertised_port: Option<u16>,
 }
@@ -85,6 +91,8 @@ impl<'a> Globals<'a> {
             listen: Vec::new(),
             aliases: Vec::new(),
             port: Proto::Udp.default_port(),
+            tcp_port: Proto::Tcp.default_port(),
+            without_tcp: false,
             advertised_address: None,
             advertised_port: None,
         };
@@ -95,7 +103,11 @@ impl<'a> Globals<'a> {
                 ("alias", Setting::Text(t) | Setting::Word(t)) => {
                     globals.aliases.extend(t.split_whitespace().map(|alias| (alias, at)));
                 }
-                ("port", Setting::Int(n)) => globals.port = port(*n).unwrap_or(globals.port),
+                ("port", Setting::Int(n)) => {
+                    globals.port = port(*n).unwrap_or(globals.port);
+                    globals.tcp_port = globals.port;
+                }
+                ("disable_tcp", Setting::Int(n)) => globals.without_tcp = *n != 0,
                 ("advertised_address", Setting::Text(t) | Setting::Word(t)) => {
                     globals.advertised_address = Some(t);
                 }
@@ -104,10 +116,11 @@ impl<'a> Globals<'a> {
             }
         }
         for param in &script.params {
-            if (param.module, param.name) == ("proto_udp", "udp_port")
-                && let Setting::Int(n) = param.value
-            {
-                globals.port = port(n).unwrap_or(globals.port);
+            let Setting::Int(n) = param.value else { continue };
+            match (param.module, param.name) {
+                ("proto_udp", "udp_port") => globals.port = port(n).unwrap_or(globals.port),
+                ("proto_tcp", "tcp_port") => globals.tcp_port = port(n).unwrap_or(globals.tcp_port),
+                _ => {}
             }
         }
         globals
@@ -119,17 +132,21 @@ fn listen(text: &str, globals: &Globals<'_>, resolve: Resolve<'_>) -> Result<Vec
     let refuse = |why: String| Refused::new(text, why);
     let parsed = socket(text).map_err(|misfit| refuse(misfit.why))?;
     let Endpoint { proto, host, port } = parsed.endpoint;
-    if proto.is_some_and(|proto| !proto.eq_ignore_ascii_case("udp")) {
-        return Err(refuse("only udp is there yet".into()));
-    }
-    let port = port.unwrap_or(globals.port);
+    let proto = match proto {
+        Some(name) => Proto::of_name(name.as_bytes())
+            .ok_or_else(|| refuse("only udp and tcp are there yet".into()))?,
+        None => Proto::Udp,
+    };
+    let port = port.unwrap_or(match proto {
+        Proto::Udp => globals.port,
+        Proto::Tcp => globals.tcp_port,
+    });
     let addresses = addresses(host, resolve).map_err(refuse)?;
-    let entry = |ip| entry(&parsed, SocketAddr::new(ip, port), globals);
+    let entry = |ip| entry(&parsed, proto, SocketAddr::new(ip, port), globals);
     Ok(addresses.into_iter().map(entry).collect())
 }
 
-fn entry(parsed: &SocketText<'_>, addr: SocketAddr, globals: &Globals<'_>) -> Listen {
-    let proto = Proto::Udp;
+fn entry(parsed: &SocketText<'_>, proto: Proto, addr: SocketAddr, globals: &Globals<'_>) -> Listen {
     let own = parsed.advertised.map(|(host, port)| (host.to_owned(), port));
     let advertised = own.or_else(|| match (globals.advertised_address, globals.advertised_port) {
         (None, None) => None,
@@ -190,8 +207,8 @@ fn everywhere(globals: &Globals<'_>) -> Result<Vec<Listen>, Refused> {
 fn alias(text: &str) -> Result<Alias, Refused> {
     let named = endpoint(text).map_err(|misfit| Refused::new(text, misfit.why))?;
     let host = named.host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-    let udp = named.proto.is_some_and(|proto| proto.eq_ignore_ascii_case("udp"));
-    let (proto, port) = (udp.then_some(Proto::Udp), named.port.unwrap_or(0));
+    let proto = named.proto.and_then(|proto| Proto::of_name(proto.as_bytes()));
+    let port = named.port.unwrap_or(0);
     Ok(Alias { proto, host, port, subdomains: false })
 }
 
@@ -250,6 +267,22 @@ mod tests {
     }
 
     #[test]
+    fn datagrams_go_before_streams() {
+        let given = ["tcp:127.0.0.1:5080 as sip.example.com", "udp:127.0.0.1", "TCP:[::1]"];
+        let given = given.map(str::to_owned);
+        let sockets = sockets(&Script::default(), &given, &nobody).expect("sockets");
+        let texts: Vec<&str> = sockets.listen.iter().map(|l| l.text.as_str()).collect();
+        assert_eq!(texts, ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5080", "tcp:[::1]:5060"]);
+        assert_eq!(sockets.listen[1].sent_by, "sip.example.com:5080");
+        let mut script = Script::default();
+        let at = Location::default();
+        let off = sluice_script::ir::Global { name: "disable_tcp", value: Setting::Int(1), at };
+        script.globals.push(off);
+        let sockets = super::sockets(&script, &given, &nobody).expect("sockets");
+        assert_eq!(sockets.listen.len(), 1);
+    }
+
+    #[test]
     fn proto_udp_names_the_default_port() {
         let mut script = Script::default();
         script.params.push(sluice_script::ir::Param {
@@ -265,7 +298,7 @@ mod tests {
     fn what_is_no_socket_is_said() {
         assert_eq!(why("udp:127.0.0.1:0"), "impossible port `0` (1 to 65535)");
         assert_eq!(why("127.0.0.1:99999"), "impossible port `99999` (1 to 65535)");
-        assert_eq!(why("tcp:127.0.0.1:5060"), "only udp is there yet");
+        assert_eq!(why("tls:127.0.0.1:5061"), "only udp and tcp are there yet");
         assert_eq!(why("nowhere.invalid"), "nowhere.invalid: unknown");
         assert_eq!(why("127.0.0.1 as"), "`as` needs a value");
         assert_eq!(why("127.0.0.1 loudly"), "unknown word `loudly`");

@@ -14,6 +14,7 @@ pub mod report;
 pub mod script;
 mod service;
 mod shell;
+mod streams;
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ use sluice_engine::context::Shared;
 use sluice_engine::counter::Counter;
 use sluice_engine::program::Program;
 use sluice_engine::registry::Registry;
-use sluice_engine::sockets::Sockets;
+use sluice_engine::sockets::{Proto, Sockets};
 use sluice_net::Clock;
 use sluice_net::driver::Driver;
 use sluice_net::pin::available_cpus;
@@ -44,6 +45,7 @@ pub use modules::Refused;
 use script::Inputs;
 use service::management_service;
 use shell::Shell;
+use streams::Streams;
 
 /// The ownership hash of calls: the same in every process, so that a restart moves no call.
 const OWNERS: OwnerSeed = OwnerSeed(0);
@@ -101,6 +103,7 @@ impl Gateway {
         let workers = tuning.workers.unwrap_or(most).clamp(1, most);
         let loaded = Loaded::of(&script);
         let mut drivers = open(&sockets, workers, tuning)?;
+        let streams = Streams::open(&script, &sockets, usize::from(workers))?;
         let mut warnings = Vec::new();
         let program =
             modules::start(script, &registry, sockets, &dns, inputs.files, &mut warnings)?;
@@ -112,11 +115,17 @@ impl Gateway {
         let now = clock.now();
         let random = now.wall_us ^ u64::from(std::process::id()) << 40;
         let made = program.workers(workers, OWNERS, random, now);
+        let words = made.iter().map(|made| Arc::clone(&made.wake));
+        let connections = streams.join(&mut drivers, words, clock)?;
         let wakers: Vec<Waker> = drivers.iter().map(waker).collect();
         program.post().wake_by(wakers.clone());
         let counters = made.iter().map(|made| made.counters.clone()).collect();
-        let host =
-            Host { program: Arc::clone(&program), script: inputs.script, wakers: wakers.clone() };
+        let host = Host {
+            program: Arc::clone(&program),
+            script: inputs.script,
+            wakers: wakers.clone(),
+            connections,
+        };
         let management = Arc::new(Management::new(&program, counters, Box::new(host)));
         let service = management_service(&program, &management, tuning.becomes)
             .map_err(|error| loaded.refused(vec![error]))?;
@@ -226,7 +235,7 @@ fn open(sockets: &Sockets, workers: u8, tuning: Tuning) -> Result<Vec<Driver>> {
         options.receive_buffer = bytes;
     }
     let mut of_workers: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
-    for listen in &sockets.listen {
+    for listen in sockets.listen.iter().filter(|listen| listen.proto == Proto::Udp) {
         let group = open_group(listen.addr, usize::from(workers), &options)?;
         for (of_worker, socket) in of_workers.iter_mut().zip(group.sockets) {
             of_worker.push(socket);

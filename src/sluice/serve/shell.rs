@@ -12,10 +12,11 @@ use sluice_base::{Now, WorkerId};
 use sluice_control::{Jobs, Waker};
 use sluice_engine::limits;
 use sluice_engine::output::Output;
-use sluice_engine::worker::{Batch, Worker};
+use sluice_engine::worker::{self, Batch, Worker};
 use sluice_net::Clock;
 use sluice_net::driver::Driver;
 use sluice_net::pin::pin_to;
+use sluice_net::stream::{Frames, Streams};
 
 /// The longest sleep: a stop is noticed at the latest then, even if its wake-up were lost.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -83,6 +84,7 @@ impl Shell {
                 answered |= self.flush(begin, sleeping, &mut output);
                 turned = true;
             }
+            turned |= self.take_frames(&mut output, &mut answered);
             if !turned {
                 let begin = self.clock.now();
                 let sleeping = self.worker.turn(begin, Batch::EMPTY, &mut output);
@@ -90,6 +92,25 @@ impl Shell {
             }
             self.turns.publish();
         }
+    }
+
+    /// Takes what connections have brought; whether there was any.
+    fn take_frames(&mut self, output: &mut Output, answered: &mut bool) -> bool {
+        let mut turned = false;
+        while let Some(frames) = self.driver.receive_frames() {
+            let begin = self.clock.now();
+            let Frames { region, messages, large } = frames;
+            let frames = worker::Frames { region, messages, large };
+            let sleeping = self.worker.turn_frames(begin, frames, output);
+            let streams = self.driver.streams();
+            streams.into_iter().for_each(|streams| streams.hold(&output.held));
+            *answered |= self.flush(begin, sleeping, output);
+            turned = true;
+        }
+        if let Some(counts) = self.driver.streams().and_then(Streams::take_counts) {
+            self.worker.count_streams(&counts);
+        }
+        turned
     }
 
     /// Waits for datagrams, mail or the next timer - not at all when something is there already.
@@ -125,6 +146,9 @@ impl Shell {
         if !output.sends.is_empty() {
             let sends = output.sends.drain(..).map(|send| (send.target, send.range));
             self.driver.send(&output.bytes, sends);
+        }
+        if let Some(streams) = self.driver.streams() {
+            output.aliases.drain(..).for_each(|(peer, port)| streams.alias(peer, port));
         }
         if self.worker.has_aborted() && !self.aborted.swap(true, Ordering::AcqRel) {
             tracing::error!(target: "core", "abort_on_assert: ending");

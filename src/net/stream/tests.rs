@@ -1,1 +1,0 @@
-//! Tests of a worker's streams over real sockets.

@@ -1,0 +1,122 @@
+//! Calls over TCP, and between UDP and TCP.
+
+use std::net::SocketAddr;
+
+use crate::sip::{Agent, Request, first_line, headers, reply};
+use crate::stream::{Line, listener};
+use crate::support::{Running, address};
+
+/// Sends each request where its X-To says, and answers those that have none.
+const SCRIPT: &str = "loadmodule \"proto_tcp.so\"\nloadmodule \"sl.so\"\nloadmodule \"tm.so\"\n\
+    route {\n\
+        if ($hdr(X-To) == NULL) { sl_send_reply(200, \"$pr $socket_in $Ri:$Rp $si:$sp\"); exit; }\n\
+        $du = $hdr(X-To);\n\
+        if ($hdr(X-How) == \"stateless\") { forward(); exit; }\n\
+        if (!t_relay()) { sl_send_reply(500, \"no\"); }\n\
+    }\n";
+
+/// A gateway with so many workers; its address, the same for UDP and TCP.
+pub fn gateway(script: &str, workers: &str) -> (Running, SocketAddr) {
+    let at = address();
+    let (udp, tcp) = (format!("udp:{at}"), format!("tcp:{at}"));
+    let folder = crate::support::Folder::new();
+    let script = folder.write("test.cfg", script);
+    let args = ["-f", &script, "-l", &udp, "-l", &tcp, "-n", workers];
+    (Running::gateway(&args), at)
+}
+
+fn via(at: SocketAddr, branch: &str) -> String {
+    format!("SIP/2.0/TCP {at};branch=z9hG4bK-{branch}")
+}
+
+/// A request to somewhere.
+fn to(call_id: &str, via: &str, more: &str) -> String {
+    Request { call_id, more, ..Request::default() }.with_via(via)
+}
+
+#[test]
+fn a_request_is_answered_by_its_connection() {
+    let (_gateway, at) = gateway(SCRIPT, "2");
+    let mut line = Line::to(at);
+    for n in 0..10 {
+        let call_id = format!("call-{n}");
+        line.send(to(&call_id, &via(line.address(), &call_id), ""));
+        let reply = line.receive();
+        let expected = format!("SIP/2.0 200 tcp tcp:{at} {at} {}", line.address());
+        assert_eq!(first_line(&reply), expected);
+        assert_eq!(headers(&reply, "Call-ID"), [call_id]);
+    }
+}
+
+#[test]
+fn a_call_goes_from_udp_to_tcp_and_back() {
+    let (_gateway, at) = gateway(SCRIPT, "2");
+    let callee = listener();
+    let there = callee.local_addr().unwrap();
+    let caller = Agent::new();
+    let mut connection = None;
+    for n in 0..8 {
+        for how in ["stateless", "stateful"] {
+            let call_id = format!("call-{how}-{n}");
+            let more = format!("X-To: <sip:{there};transport=tcp>\r\nX-How: {how}\r\n");
+            let more = more.replace(['<', '>'], "");
+            caller.send(
+                at,
+                Request { call_id: &call_id, more: &more, ..Request::default() }
+                    .text(caller.address()),
+            );
+            // One connection serves all calls, whichever worker has them.
+            let line = connection.get_or_insert_with(|| Line::from(&callee));
+            let request = line.answer("200 OK");
+            let own = headers(&request, "Via")[0];
+            assert!(own.starts_with(&format!("SIP/2.0/TCP {at};branch=z9hG4bK")), "{own}");
+            assert_eq!(first_line(&caller.receive()), "SIP/2.0 200 OK");
+        }
+    }
+}
+
+#[test]
+fn a_call_goes_from_tcp_to_udp_and_back() {
+    let (_gateway, at) = gateway(SCRIPT, "2");
+    let callee = Agent::new();
+    let mut line = Line::to(at);
+    for n in 0..8 {
+        for how in ["stateless", "stateful"] {
+            let call_id = format!("call-{how}-{n}");
+            let more = format!("X-To: sip:{}\r\nX-How: {how}\r\n", callee.address());
+            // A sent-by that leads nowhere: the reply goes by the connection.
+            line.send(to(
+                &call_id,
+                &format!("SIP/2.0/TCP 192.0.2.7;branch=z9hG4bK{call_id}"),
+                &more,
+            ));
+            let request = callee.answer("200 OK");
+            let vias = headers(&request, "Via");
+            assert!(vias[0].starts_with(&format!("SIP/2.0/UDP {at};branch=z9hG4bK")), "{vias:?}");
+            assert_eq!(vias[0].contains(";i="), how == "stateless");
+            assert!(vias[1].ends_with(";received=127.0.0.1"), "{vias:?}");
+            let reply = line.receive();
+            assert_eq!(first_line(&reply), "SIP/2.0 200 OK");
+            assert_eq!(headers(&reply, "Via").len(), 1);
+        }
+    }
+}
+
+#[test]
+fn without_its_connection_a_reply_goes_to_the_sent_by() {
+    let (_gateway, at) = gateway(SCRIPT, "2");
+    let (callee, caller) = (Agent::new(), listener());
+    let own = caller.local_addr().unwrap();
+    for how in ["stateless", "stateful"] {
+        let mut line = Line::to(at);
+        let more = format!("X-To: sip:{}\r\nX-How: {how}\r\n", callee.address());
+        line.send(to(how, &via(own, how), &more));
+        let request = callee.receive();
+        drop(line);
+        // A second request, so that the gateway has seen the end of the first one's connection.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        callee.send(at, reply(&request, "200 OK"));
+        let mut back = Line::from(&caller);
+        assert_eq!(first_line(&back.receive()), "SIP/2.0 200 OK");
+    }
+}
