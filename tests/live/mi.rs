@@ -106,6 +106,7 @@ const HARMLESS: &[(&str, &str, &[&str])] = &[
     ("help", "core:help", &["ps"]),
     ("get_statistics", "statistics:get", &["core:", "sent_replies"]),
     ("list_statistics", "statistics:list", &[]),
+    ("list_tcp_conns", "tcp:list", &[]),
     ("log_level", "core:log_level", &["2"]),
     ("ps", "core:ps", &[]),
     ("pwd", "core:pwd", &[]),

@@ -4,6 +4,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::sip::{Request, first_line, headers};
 use crate::stream::Line;
 use crate::support::{Folder, address};
@@ -184,6 +186,25 @@ fn a_message_that_is_too_large_is_refused_and_the_next_one_served() {
     assert!(sent.starts_with(b"SIP/2.0 513 "), "{}", sent.escape_ascii());
     gateway.await_count("stream_too_large", 2);
     gateway.await_count("stream_lost", 1);
+}
+
+#[test]
+fn connections_are_listed() {
+    let gateway = Gateway::new("");
+    let mut line = Line::to(gateway.at);
+    line.send(message("n", ""));
+    answered(&mut line, &["n"]);
+    let listed = gateway.told.command("list_tcp_conns").unwrap();
+    let [connection] = listed["Connections"].as_array().unwrap().as_slice() else {
+        panic!("{listed}");
+    };
+    assert_eq!(connection["Type"], "tcp");
+    assert_eq!(connection["Source"], line.address().to_string());
+    assert_eq!(connection["Destination"], gateway.at.to_string());
+    assert_eq!(connection["Opened by"], "peer");
+    drop(line);
+    gateway.await_count("stream_peer_closed", 1);
+    assert_eq!(gateway.told.command("list_tcp_conns").unwrap()["Connections"], json!([]));
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod maxfwd;
 mod mi_fifo;
 mod mi_frames;
 mod options;
+mod proto_tcp;
 mod routes;
 mod rr;
 mod sipmsgops;

@@ -1,4 +1,5 @@
-//! The ways between workers for what leaves by a connection of another one, and for what comes back.
+//! The ways between workers for what leaves by a connection of another one, and for what comes
+//! back.
 //!
 //! A message to send is copied into a ring to the connection's worker, and handled there in place.
 //! One that could not be sent goes back to the worker it came from, which is rare: through a
