@@ -12,6 +12,7 @@ pub mod forwarder;
 pub mod load;
 pub mod measure;
 pub mod picture;
+pub mod ramp;
 pub mod report;
 pub mod schedule;
 pub mod search;

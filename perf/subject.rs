@@ -3,7 +3,7 @@
 //! All of them listen on the same address and send to the same destinations.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -70,37 +70,17 @@ impl Subject {
         }
     }
 
-    /// Starts it on one processor and waits until its socket is open. What it says goes to a log
-    /// in the working directory.
+    /// Starts it on its processor and waits until its socket is open. What it says goes to a log
+    /// in the folder of the run.
     ///
     /// # Errors
     /// When it cannot be started, ends at once, or opens no socket in time.
     pub fn start(self, place: &Place) -> Result<Running> {
-        if usage::is_open(LISTEN_PORT)? {
-            bail!("{LISTEN} is taken: something else listens there");
-        }
-        let log_path = place.folder.join(format!("{}.log", self.name()));
-        let log = fs::File::create(&log_path)?;
         let (program, arguments) = self.command(place)?;
-        // setpriv: should this program die, the subject is told to end too.
-        let child = Command::new("taskset")
-            .args(["-c", &place.processor.to_string(), "setpriv", "--pdeathsig", "TERM"])
-            .arg(program)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .context("cannot run taskset (util-linux)")?;
-        let mut running = Running { child };
-        let begun = Instant::now();
-        while !usage::is_open(LISTEN_PORT)? {
-            if running.child.try_wait()?.is_some() || begun.elapsed() > PATIENCE {
-                bail!("{} did not start; see {}", self.name(), log_path.display());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(running)
+        let mut command = Command::new(program);
+        command.args(arguments);
+        let log = place.folder.join(format!("{}.log", self.name()));
+        Running::launch(&command, &place.processor.to_string(), LISTEN_PORT, &log)
     }
 
     /// The program and its arguments.
@@ -140,6 +120,40 @@ fn addresses() -> Vec<String> {
 }
 
 impl Running {
+    /// Starts a program on some processors, a list as taskset(1) takes it, and waits until it has
+    /// opened a UDP port. What it says goes to `log`.
+    ///
+    /// # Errors
+    /// When it cannot be started, ends at once, or opens no socket in time.
+    pub fn launch(command: &Command, processors: &str, port: u16, log: &Path) -> Result<Self> {
+        if usage::is_open(port)? {
+            bail!("port {port} is taken: something else listens there");
+        }
+        let output = fs::File::create(log)?;
+        let mut pinned = Command::new("taskset");
+        // setpriv: should this program die, the subject is told to end too.
+        pinned
+            .args(["-c", processors, "setpriv", "--pdeathsig", "TERM"])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output);
+        if let Some(folder) = command.get_current_dir() {
+            pinned.current_dir(folder);
+        }
+        let child = pinned.spawn().context("cannot run taskset (util-linux)")?;
+        let mut running = Self { child };
+        let begun = Instant::now();
+        while !usage::is_open(port)? {
+            if running.child.try_wait()?.is_some() || begun.elapsed() > PATIENCE {
+                bail!("{:?} did not start; see {}", command.get_program(), log.display());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(running)
+    }
+
     /// The process, first of its tree.
     pub fn process(&self) -> u32 {
         self.child.id()
