@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sluice_base::snapshot::Snapshot;
 use sluice_engine::files::InMemory;
+use sluice_engine::sockets::Sockets;
 use sluice_modules::dispatcher::hash::hash;
 use sluice_modules::dispatcher::load::ListFile;
 use sluice_modules::dispatcher::select::{Pick, choose};
@@ -21,6 +22,8 @@ pub fn list(count: u16) -> ListFile {
     ListFile {
         path: "bench.list".to_owned(),
         files: Arc::new(files),
+        table: None,
+        sockets: Sockets::default(),
         resolve: Arc::new(|name| Err(format!("{name}: no names here"))),
     }
 }

@@ -110,6 +110,8 @@ pub struct Rows {
     pub columns: Arc<[Arc<str>]>,
     /// Their fields, row by row.
     pub rows: Vec<Box<[Field]>>,
+    /// Where the rows stand in the file that they come from, from 1; empty where there is no file.
+    pub lines: Vec<u32>,
     /// How many rows were changed, added or removed.
     pub changed: u64,
 }
@@ -180,6 +182,16 @@ pub trait Source: Send + Sync {
     /// Its URL without the password, for messages.
     fn name(&self) -> &str;
 
+    /// What a table is called in messages: the path of its file, where it is one.
+    fn place(&self, table: &str) -> String;
+
+    /// Does statements as [`Source::run`] does, and waits. For the start and for management
+    /// commands, in threads that may block; never for a worker.
+    ///
+    /// # Errors
+    /// Those of the database.
+    fn ask(&self, statements: Vec<Statement>) -> Outcome;
+
     /// The answer, if it can be had at once, without a wait and without I/O. A worker asks this
     /// first.
     fn now(&self, statement: &Statement) -> Option<Outcome>;
@@ -230,14 +242,11 @@ impl Databases {
     }
 }
 
-/// What to load for a kind of database.
-fn module_of(scheme: &str) -> String {
-    let module = match scheme.to_ascii_lowercase().as_str() {
-        "text" => "db_text",
-        "mysql" => "db_mysql",
-        "postgres" => "db_postgres",
-        "sqlite" => "db_sqlite",
-        _ => return "kinds are text, mysql, postgres and sqlite".to_owned(),
-    };
-    format!("loadmodule \"{module}.so\"")
+/// What to do about a kind of database that is not there.
+fn module_of(scheme: &str) -> &'static str {
+    match scheme.to_ascii_lowercase().as_str() {
+        "text" => "loadmodule \"db_text.so\"",
+        "mysql" | "postgres" | "sqlite" => "databases other than text come later",
+        _ => "kinds are text, and later mysql, postgres and sqlite",
+    }
 }

@@ -41,6 +41,10 @@ pub struct Settings {
     pub tag_key: u64,
     /// How long an address that failed is avoided, milliseconds; 0 is never.
     pub failed_address_ms: u64,
+    /// The database of modules that name none.
+    pub db_default_url: Option<String>,
+    /// The table of versions (spec 5.5).
+    pub db_version_table: String,
     /// How long what takes in transactions; module tm sets it.
     pub times: Times,
     /// A 6xx is but one of several refusals; module tm sets it.
@@ -128,6 +132,8 @@ impl Settings {
             ("xlog_buf_size", Setting::Int(n)) => {
                 self.xlog_buf_size = usize::try_from(*n).unwrap_or(self.xlog_buf_size);
             }
+            ("db_default_url", Setting::Text(url)) => self.db_default_url = Some(url.clone()),
+            ("db_version_table", Setting::Text(name)) => self.db_version_table.clone_from(name),
             ("sip_warning", Setting::Int(n)) => self.sip_warning = *n != 0,
             ("reply_to_via", Setting::Int(n)) => self.reply_to_via = *n != 0,
             ("disable_dns_blacklist", Setting::Int(1)) => self.failed_address_ms = 0,
@@ -146,6 +152,8 @@ impl Default for Settings {
             user_agent_header: Some(
                 concat!("User-Agent: Sluice (", env!("CARGO_PKG_VERSION"), ")").into(),
             ),
+            db_default_url: None,
+            db_version_table: "version".to_owned(),
             disable_stateless_fwd: false,
             disable_503_translation: false,
             check_via: false,

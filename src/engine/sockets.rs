@@ -1,6 +1,6 @@
 //! The table of our listening sockets and of the names that are "us" (spec 1.3, is_myself).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use sluice_base::SocketId;
 
@@ -153,6 +153,20 @@ impl Sockets {
     pub fn reach(&self, peer: Remote) -> bool {
         let fits = |l: &Listen| l.proto == peer.proto && l.addr.is_ipv4() == peer.addr.is_ipv4();
         self.listen.iter().any(fits)
+    }
+
+    /// The socket that a text names, as the script or a table writes it: `udp:10.0.0.1:5060`.
+    pub fn named(&self, text: &str) -> Option<SocketId> {
+        let (proto, rest) = text.split_once(':')?;
+        let proto = Proto::of_name(proto.as_bytes())?;
+        let with_port = rest.parse::<SocketAddr>().ok();
+        let alone = rest.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
+        let addr = with_port.or(alone.map(|ip| SocketAddr::new(ip, 5060)));
+        addr.and_then(|addr| self.find(proto, addr)).or_else(|| {
+            let at =
+                self.listen.iter().position(|listen| listen.text.eq_ignore_ascii_case(text))?;
+            Some(SocketId(at as u16))
+        })
     }
 
     /// The socket to send to `peer` by: the preferred one if transport and family fit, else the

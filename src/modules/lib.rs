@@ -11,6 +11,7 @@ pub mod cachedb_local;
 pub mod cfgutils;
 pub mod core;
 pub mod db_text;
+mod db_version;
 pub mod dispatcher;
 mod known;
 pub mod limits;

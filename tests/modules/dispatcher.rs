@@ -396,7 +396,6 @@ fn a_name_that_does_not_resolve_is_out_and_says_why() {
 fn parameters_of_later_features_say_so() {
     let refused = |params: &str| plan(LIST).try_run(&script(params, "exit;")).err();
     for params in [
-        "\"db_url\", \"mysql://a:b@localhost/opensips\"",
         "\"ds_ping_interval\", 30",
         "\"partition\", \"gold: table_name=gold\"",
         "\"ds_define_blacklist\", \"bl=1\"",
@@ -409,6 +408,8 @@ fn parameters_of_later_features_say_so() {
         let text = refused(params).unwrap_or_else(|| panic!("{params} was accepted"));
         assert!(text.contains("later") && text.contains("test.cfg:5:"), "{params}: {text}");
     }
+    let mysql = refused("\"db_url\", \"mysql://a:b@localhost/opensips\"").expect("refused");
+    assert!(mysql.contains("databases other than text come later"), "{mysql}");
     let ignored = "\"ds_ping_interval\", 0\n\"ds_ping_method\", \"OPTIONS\"\n\
          \"ds_ping_from\", \"sip:a@b\"\n\"ds_ping_maxfwd\", 10\n\"ds_probing_mode\", 1\n\
          \"options_reply_codes\", \"404\"\n\"ds_probing_sock\", \"udp:127.0.0.1:5060\"\n\

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use sluice_engine::files::InMemory;
+use sluice_engine::sockets::Sockets;
 use sluice_modules::dispatcher::load::ListFile;
 use sluice_modules::dispatcher::select::{Pick, choose};
 use sluice_modules::dispatcher::sets::{Set, Sets};
@@ -16,6 +17,8 @@ pub fn sets(list: String) -> Sets {
     let file = ListFile {
         path: "test.list".to_owned(),
         files: Arc::new(files),
+        table: None,
+        sockets: Sockets::default(),
         resolve: Arc::new(|name| Err(format!("{name}: no names here"))),
     };
     file.load(None, &mut Vec::new()).expect("a list")

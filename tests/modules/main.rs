@@ -13,6 +13,7 @@ mod dispatcher;
 mod dispatcher_examples;
 mod dispatcher_maglev;
 mod dispatcher_selection;
+mod dispatcher_table;
 mod edition;
 mod errors;
 mod known;

@@ -3,6 +3,7 @@
 //! `text.rs` reads and writes the text, `table.rs` holds a table, `store.rs` a folder. What differs
 //! from OpenSIPS is in `README.md` beside this file.
 
+pub mod api;
 mod mi;
 pub mod store;
 pub mod table;

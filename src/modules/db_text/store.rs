@@ -116,6 +116,10 @@ impl Source for Folder {
         &self.0.name
     }
 
+    fn place(&self, table: &str) -> String {
+        format!("{}/{table}", self.0.path)
+    }
+
     fn now(&self, statement: &Statement) -> Option<Outcome> {
         let Action::Select(columns) = &statement.action else { return None };
         if self.0.mode.watches {
@@ -127,20 +131,22 @@ impl Source for Folder {
         Some(table.select(columns, &statement.conditions))
     }
 
+    fn ask(&self, statements: Vec<Statement>) -> Outcome {
+        let mut outcome = Ok(Rows::default());
+        for statement in &statements {
+            outcome = self.0.apply(statement);
+            if outcome.is_err() {
+                break;
+            }
+        }
+        // What was done before a failure is kept too.
+        let saved = self.flush(None);
+        outcome.and_then(|rows| saved.map(|()| rows))
+    }
+
     fn run(&self, statements: Vec<Statement>) -> Way<'_> {
         let folder = self.clone();
-        Way::Blocking(Box::new(move || {
-            let mut outcome = Ok(Rows::default());
-            for statement in &statements {
-                outcome = folder.0.apply(statement);
-                if outcome.is_err() {
-                    break;
-                }
-            }
-            // What was done before a failure is kept too.
-            let saved = folder.flush(None);
-            outcome.and_then(|rows| saved.map(|()| rows))
-        }))
+        Way::Blocking(Box::new(move || folder.ask(statements)))
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Table {
     rows: usize,
     /// Of text columns that were asked for, the rows by the text in lower case.
     indexes: Vec<OnceLock<AHashMap<Box<[u8]>, Vec<Slot>>>>,
+    /// Where the rows stood in the file, as long as it is as it was read.
+    lines: Option<Vec<u32>>,
     /// The highest number of the `auto` column.
     highest: i64,
 }
@@ -39,6 +41,7 @@ impl Table {
         let number = |fields: &[Field]| auto.and_then(|at| fields.get(at)).and_then(Field::int);
         let highest = rows.iter().filter_map(|row| number(&row.fields)).max().unwrap_or(0);
         // The first row of the file is listed first, so it is the newest.
+        let lines = Some(rows.iter().rev().map(|row| row.line).collect());
         let slots: Vec<_> = rows.into_iter().rev().map(|row| Some(row.fields)).collect();
         Self {
             name: name.into(),
@@ -47,6 +50,7 @@ impl Table {
             columns,
             rows: slots.len(),
             slots,
+            lines,
             highest,
         }
     }
@@ -88,8 +92,12 @@ impl Table {
         let of =
             |fields: &[Field]| places.iter().filter_map(|at| fields.get(*at).cloned()).collect();
         let found = self.found(&tests);
+        let lines = match &self.lines {
+            Some(lines) => found.iter().filter_map(|at| lines.get(*at as usize)).copied().collect(),
+            None => Vec::new(),
+        };
         let rows = found.into_iter().filter_map(|slot| self.row(slot).map(of)).collect();
-        Ok(Rows { columns: Arc::clone(names), rows, changed: 0 })
+        Ok(Rows { columns: Arc::clone(names), rows, lines, changed: 0 })
     }
 
     /// Changes rows.
@@ -108,6 +116,9 @@ impl Table {
                 changed => changed,
             },
         };
+        if changed > 0 {
+            self.lines = None;
+        }
         Ok(Rows { changed, ..Rows::default() })
     }
 

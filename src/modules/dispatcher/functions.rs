@@ -141,6 +141,9 @@ fn select_from(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: T
     if let Err(why) = target.set(ctx, uri, destination.target) {
         return Flow::Fail(why);
     }
+    if destination.socket.is_some() {
+        ctx.run.send_socket = destination.socket;
+    }
     destination.live.hit(worker.lane);
     if !worker.shared.fills_avps.load(Relaxed) {
         return Flow::TRUE;
@@ -177,7 +180,11 @@ fn next(ctx: &mut Ctx<'_>, state: &mut dyn Any, target: Target) -> Flow {
     let Some(uri) = avps.next(ctx) else { return Flow::FALSE };
     let uri = ctx.to_text(uri);
     let set = avps.set(ctx).and_then(|id| worker.sets.get().get(id));
-    let addr = set.and_then(|set| set.find(ctx.bytes(uri))).and_then(|d| d.target);
+    let destination = set.and_then(|set| set.find(ctx.bytes(uri)));
+    let addr = destination.and_then(|destination| destination.target);
+    if let Some(destination) = destination.filter(|destination| destination.socket.is_some()) {
+        ctx.run.send_socket = destination.socket;
+    }
     match target.set(ctx, uri, addr) {
         Ok(()) => Flow::TRUE,
         Err(why) => Flow::Fail(why),

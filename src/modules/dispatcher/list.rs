@@ -29,6 +29,8 @@ pub struct Row {
     pub priority: i32,
     /// The rest of the line.
     pub attrs: String,
+    /// The socket that it is sent to by, `proto:address:port`; a line of the list has none.
+    pub socket: Option<String>,
 }
 
 /// Reads a whole file; what is odd but not wrong is appended to `warnings`.
@@ -67,11 +69,6 @@ fn read_line(line: &[u8], number: usize) -> Result<Option<Row>, String> {
         return Err("a control character".to_owned());
     }
     let (set, rest) = field(line);
-    if set.starts_with("id(") || set.starts_with("setid(") {
-        return Err("this is a db_text table: those come later; a list file has lines of \
-                    `setid destination [flags [weight [attrs]]]`"
-            .to_owned());
-    }
     let set = read_set(set)?;
     let (uri, rest) = field(rest);
     check_uri(uri)?;
@@ -86,6 +83,7 @@ fn read_line(line: &[u8], number: usize) -> Result<Option<Row>, String> {
         weight,
         priority,
         attrs: without_comment(attrs).to_owned(),
+        socket: None,
     }))
 }
 
@@ -250,7 +248,6 @@ mod tests {
             ("1 sip:u@2001:db8::1;lr", "in brackets"),
             ("1 sip:a q", "a, i, p"),
             ("1 sip:a -1", "a, i, p"),
-            ("id(int,auto) setid(int) destination(string)", "db_text"),
         ] {
             let error = read(line).unwrap_err();
             assert!(error.starts_with("d.list:1: ") && error.contains(part), "{error}");

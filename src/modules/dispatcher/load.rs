@@ -1,4 +1,4 @@
-//! From a list file to a snapshot: reads, resolves, and carries over what is live.
+//! From a list file or a table to a snapshot: reads, resolves, and carries over what is live.
 //!
 //! Control plane only, at start and for `ds_reload`. Files are read and names resolved through what
 //! the program lends ([`Files`], [`Resolve`]).
@@ -7,13 +7,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use ahash::AHashMap;
+use sluice_base::SocketId;
 use sluice_engine::files::Files;
 use sluice_engine::module::Resolve;
+use sluice_engine::sockets::Sockets;
 use sluice_sip::uri::{Scheme, Uri};
 
 use super::list::{self, Row};
 use super::sets::{Destination, Sets};
 use super::state::{Live, State};
+use super::table::{self, Columns, TableSource};
+use crate::db_text::api as db_text;
 
 /// Where the sets come from.
 pub struct ListFile {
@@ -21,6 +25,10 @@ pub struct ListFile {
     pub path: String,
     /// Reads it.
     pub files: Arc<dyn Files>,
+    /// The table that is read in place of the file.
+    pub table: Option<TableSource>,
+    /// Our sockets, of which a row may name one.
+    pub sockets: Sockets,
     /// Resolves the names in it.
     pub resolve: Resolve,
 }
@@ -32,11 +40,13 @@ impl ListFile {
     /// # Errors
     /// Why the file cannot be read, or its first malformed line.
     pub fn load(&self, old: Option<&Sets>, warnings: &mut Vec<String>) -> Result<Sets, String> {
-        let path = &self.path;
-        let bytes = self.files.read(path).map_err(|error| format!("{path}: {error}"))?;
-        let rows = list::parse(&bytes, path, warnings)?;
+        let (place, rows) = match &self.table {
+            Some(table) => (table.place(), table.rows(warnings)?),
+            None => (self.path.clone(), self.rows(warnings)?),
+        };
         let mut loading = Loading {
-            path,
+            path: &place,
+            sockets: &self.sockets,
             resolve: &self.resolve,
             old: old.map(by_identity).unwrap_or_default(),
             live: AHashMap::new(),
@@ -45,6 +55,17 @@ impl ListFile {
         };
         let rows = rows.into_iter().map(|row| (row.set, loading.destination(row))).collect();
         Ok(Sets::new(rows, old.map_or(1, |old| old.generation + 1)))
+    }
+
+    /// The rows of the file: of a list, or of a table's text.
+    fn rows(&self, warnings: &mut Vec<String>) -> Result<Vec<Row>, String> {
+        let path = &self.path;
+        let bytes = self.files.read(path).map_err(|error| format!("{path}: {error}"))?;
+        if !db_text::is_table(&bytes) {
+            return list::parse(&bytes, path, warnings);
+        }
+        let rows = db_text::rows(&bytes, path, warnings)?;
+        table::read(&rows, path, &Columns::default(), true, warnings)
     }
 }
 
@@ -59,6 +80,7 @@ fn by_identity(sets: &Sets) -> AHashMap<Identity, &Destination> {
 /// One load under way.
 struct Loading<'a> {
     path: &'a str,
+    sockets: &'a Sockets,
     resolve: &'a Resolve,
     old: AHashMap<Identity, &'a Destination>,
     /// Live parts of the destinations made so far: equal lines share one.
@@ -96,6 +118,8 @@ impl Loading<'_> {
             Some(old) if old.trouble.is_none() || trouble.is_some() => Arc::clone(&old.live),
             _ => Arc::new(Live::new(first)),
         });
+        let live = Arc::clone(live);
+        let socket = row.socket.as_deref().and_then(|text| self.socket(&row, text));
         let ip = addresses.first().filter(|_| parts.udp);
         Destination {
             bare_uri: parts.bare_uri.into(),
@@ -106,9 +130,19 @@ impl Loading<'_> {
             addresses: addresses.into(),
             port: parts.port,
             trouble,
-            live: Arc::clone(live),
+            socket,
+            live,
             uri: row.uri.into(),
         }
+    }
+
+    /// spec 3.1: a socket that is not ours is told, and the row used without.
+    fn socket(&mut self, row: &Row, text: &str) -> Option<SocketId> {
+        let socket = self.sockets.named(text);
+        if socket.is_none() {
+            self.warn(row, &format!("socket `{text}` is not one of ours; it goes without"));
+        }
+        socket
     }
 
     fn warn(&mut self, row: &Row, what: &str) {
@@ -181,6 +215,8 @@ mod tests {
         ListFile {
             path: "d.list".into(),
             files: files(Some(text)),
+            table: None,
+            sockets: Sockets::default(),
             resolve: Arc::new(move |name| match known {
                 true => Ok(vec![IpAddr::from([10, 0, 0, 9]), IpAddr::from([10, 0, 0, 8])]),
                 false => Err(format!("{name}: no such name")),

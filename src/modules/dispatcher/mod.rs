@@ -30,6 +30,7 @@ mod params;
 pub mod select;
 pub mod sets;
 pub mod state;
+pub mod table;
 mod target;
 
 use load::ListFile;
@@ -74,13 +75,21 @@ struct Worker {
 fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
     let params = Params::read(setup)?;
     let (path, at) = params.list_file.clone();
-    let file =
-        ListFile { path, files: Arc::clone(&setup.files), resolve: Arc::clone(&setup.resolve) };
+    let file = ListFile {
+        path,
+        table: params::table(setup)?,
+        files: Arc::clone(&setup.files),
+        sockets: setup.sockets.clone(),
+        resolve: Arc::clone(&setup.resolve),
+    };
+    let at = setup.param("db_url").map_or(at, |(_, at)| Some(at));
     let sets = file.load(None, setup.warnings).map_err(|text| SetupError {
         at,
         text: match at {
-            Some(_) => text,
-            None => format!("{text} (the default of modparam list_file)"),
+            None if file.table.is_none() => {
+                format!("{text} (the default of modparam list_file)")
+            }
+            _ => text,
         },
     })?;
     Ok(Arc::new(Dispatcher {

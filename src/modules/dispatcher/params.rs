@@ -8,6 +8,7 @@ use sluice_script::source::Location;
 
 use super::failover::Avps;
 use super::flags::{self, Flags};
+use super::table::{Columns, TableSource};
 
 /// What the parameters of a script amount to.
 #[derive(Debug)]
@@ -75,6 +76,44 @@ impl Params {
     }
 }
 
+/// The table that destinations come from: `db_url`, or the database of all modules where no list
+/// file is named.
+///
+/// # Errors
+/// Why there is no such database.
+pub fn table(setup: &mut Setup<'_>) -> Result<Option<TableSource>, SetupError> {
+    let own = text(setup, "db_url");
+    let (url, at) = match own {
+        Some((url, at)) => (url, Some(at)),
+        None => match setup.settings.db_default_url.clone() {
+            Some(url) if setup.param("list_file").is_none() => (url, None),
+            _ => return Ok(None),
+        },
+    };
+    let source = setup.databases.open(&url).map_err(|text| SetupError { at, text })?;
+    let mut columns = Columns::default();
+    for (name, column) in [
+        ("setid_col", &mut columns.set),
+        ("destination_col", &mut columns.destination),
+        ("socket_col", &mut columns.socket),
+        ("state_col", &mut columns.state),
+        ("weight_col", &mut columns.weight),
+        ("priority_col", &mut columns.priority),
+        ("attrs_col", &mut columns.attrs),
+    ] {
+        if let Some(given) = setup.text(name) {
+            *column = given.to_owned();
+        }
+    }
+    Ok(Some(TableSource {
+        source,
+        table: setup.text("table_name").unwrap_or("dispatcher").into(),
+        columns,
+        versions: setup.settings.db_version_table.clone(),
+        keeps_states: setup.int("persistent_state", 1) != 0,
+    }))
+}
+
 fn text(setup: &Setup<'_>, name: &str) -> Option<(String, Location)> {
     let at = setup.param(name)?.1;
     Some((setup.text(name)?.trim().to_owned(), at))
@@ -139,22 +178,24 @@ pub static PARAMS: &[ParamEntry] = &[
     ignored("options_reply_codes", TEXT, NO_PROBING, "Replies to probes that are good"),
     ignored("ds_probing_sock", TEXT, NO_PROBING, "Socket of probes"),
     ignored("ds_probing_list", EITHER, NO_PROBING, "Sets to be probed"),
-    ignored("sock_avp", TEXT, "a list file names no sockets", "AVP of the sockets"),
-    ignored("persistent_state", INT, "a list file is never written back", "Keep states"),
+    ignored("sock_avp", TEXT, "sockets are found with their destinations", "AVP of the sockets"),
+    honoured("persistent_state", INT, "0 = all begin active, whatever the table says; default 1"),
     ignored("pvar_algo_pattern", TEXT, NO_SORTING, "Variable that algorithm 9 sorts by"),
     ignored("algo_route", TEXT, NO_SORTING, "Route that algorithm 10 sorts by"),
-    ignored("table_name", TEXT, NO_TABLE, "Table of destinations"),
-    ignored("setid_col", TEXT, NO_TABLE, "Column of the set's number"),
-    ignored("destination_col", TEXT, NO_TABLE, "Column of the URI"),
-    ignored("socket_col", TEXT, NO_TABLE, "Column of the sending socket"),
-    ignored("state_col", TEXT, NO_TABLE, "Column of the first state"),
-    ignored("flags_col", TEXT, NO_TABLE, "Column of the flags, older name"),
-    ignored("weight_col", TEXT, NO_TABLE, "Column of the weight"),
-    ignored("priority_col", TEXT, NO_TABLE, "Column of the priority"),
-    ignored("attrs_col", TEXT, NO_TABLE, "Column of the attributes"),
-    ignored("description_col", TEXT, NO_TABLE, "Column of the description"),
-    ignored("probe_mode_col", TEXT, NO_TABLE, "Column of the probing mode"),
-    later("db_url", TEXT, "Database of destinations"),
+    honoured("db_url", TEXT, "Database of destinations, in place of the list file; no default"),
+    honoured("table_name", TEXT, "Table of destinations; default dispatcher"),
+    honoured("setid_col", TEXT, "Column of the set's number; default setid"),
+    honoured("destination_col", TEXT, "Column of the URI; default destination"),
+    honoured("socket_col", TEXT, "Column of the sending socket; default socket"),
+    ParamEntry {
+        aliases: &["flags_col"],
+        ..honoured("state_col", TEXT, "Column of the first state; default state, or flags")
+    },
+    honoured("weight_col", TEXT, "Column of the weight; default weight"),
+    honoured("priority_col", TEXT, "Column of the priority; default priority"),
+    honoured("attrs_col", TEXT, "Column of the attributes; default attrs"),
+    ignored("description_col", TEXT, "nothing reads it yet", "Column of the description"),
+    ignored("probe_mode_col", TEXT, NO_PROBING, "Column of the probing mode"),
     later("partition", TEXT, "A further group of sets"),
     later("ds_define_blacklist", TEXT, "A blacklist of a set's addresses"),
     later("fetch_freeswitch_stats", INT, "Weights from FreeSWITCH"),
@@ -170,7 +211,6 @@ const EITHER: SettingKind = SettingKind::Either;
 
 const NO_PROBING: &str = "only probing reads it, which comes later";
 const NO_SORTING: &str = "only algorithms 9 and 10 read it, which come later and are refused";
-const NO_TABLE: &str = "only a database's table has it, and db_url comes later";
 
 const fn entry(
     name: &'static str,

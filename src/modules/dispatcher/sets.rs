@@ -7,6 +7,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use sluice_base::SocketId;
+
 use super::cursor::Cursor;
 use super::maglev::Table;
 use super::state::Live;
@@ -55,6 +57,8 @@ pub struct Destination {
     pub port: u16,
     /// Where datagrams for it go; `None` when unresolved or not reached by UDP.
     pub target: Option<SocketAddr>,
+    /// The socket that it is sent to by.
+    pub socket: Option<SocketId>,
     /// Why it cannot be reached.
     pub trouble: Option<String>,
     /// What changes.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sluice_engine::files::InMemory;
+use sluice_engine::sockets::Sockets;
 use sluice_modules::dispatcher::list;
 use sluice_modules::dispatcher::load::ListFile;
 use sluice_modules::dispatcher::select::{Pick, choose};
@@ -46,6 +47,8 @@ fn file(bytes: &[u8]) -> ListFile {
     ListFile {
         path: "list".to_owned(),
         files: Arc::new(files),
+        table: None,
+        sockets: Sockets::default(),
         resolve: Arc::new(|name| match name.len() % 3 {
             0 => Err("no such name".to_owned()),
             1 => Ok(vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()]),
