@@ -7,7 +7,7 @@ use crate::context::{Ctx, Kept};
 use crate::record::Record;
 use crate::run::{AvpKey, RunState};
 use crate::tm::replies::Failed;
-use crate::tm::transaction::{Branch, KeptKey, KeptRecord, ScriptState, Transaction};
+use crate::tm::transaction::{Branch, BranchScript, KeptKey, KeptRecord, ScriptState, Transaction};
 use crate::value::{Source, Text, Value};
 
 /// Gives the transaction the AVPs and flags of the run as they are now.
@@ -45,6 +45,59 @@ pub fn freeze(ctx: &mut Ctx<'_>, key: Key) {
         transaction.script.record = record;
         transaction.script.patches = ctx.run.patches.clone();
         transaction.script.max_forwards = ctx.run.max_forwards;
+    }
+}
+
+/// What a script knows of the branch that is about to be sent; `None`: nothing.
+pub(crate) fn of_branch(ctx: &mut Ctx<'_>) -> Option<Box<BranchScript>> {
+    let avps = std::mem::take(&mut ctx.run.branch_avps);
+    let set = &ctx.run.set;
+    let (path, q, mut attributes) = (set.path(), set.q(), set.own_attributes());
+    if avps.is_empty() && path.is_none() && q.is_none() && attributes.next().is_none() {
+        return None;
+    }
+    let attributes = set.own_attributes();
+    let attributes = attributes.map(|(name, value)| (ctx.bytes(name).into(), kept(ctx, value)));
+    let attributes = attributes.collect();
+    let path = path.map(|path| ctx.bytes(path).into());
+    Some(Box::new(BranchScript { path, q, avps, attributes }))
+}
+
+/// A run that belongs to a transaction is put aside: other runs of it shall see what it has set.
+pub(crate) fn put_aside(ctx: &mut Ctx<'_>) {
+    if let Some(key) = shared_with(ctx) {
+        save(ctx, key);
+    }
+}
+
+/// It goes on, with what others have set meanwhile.
+pub(crate) fn go_on(ctx: &mut Ctx<'_>) {
+    let Some(key) = shared_with(ctx) else { return };
+    if let Some(transaction) = ctx.local.tm.get(key) {
+        ctx.run.avps.clear();
+        ctx.run.restore(&transaction.script);
+    }
+}
+
+/// The transaction whose AVPs the run has (spec 2.3).
+fn shared_with(ctx: &Ctx<'_>) -> Option<Key> {
+    let of_reply = ctx.run.branch.filter(|_| ctx.shared.settings.onreply_avp_mode);
+    ctx.run.transaction.or(of_reply.map(|branch| branch.key))
+}
+
+impl Ctx<'_> {
+    /// A value that outlives the run.
+    pub fn kept(&self, value: Value) -> Kept {
+        kept(self, value)
+    }
+
+    /// A value that has outlived its run.
+    pub fn of_kept(&mut self, value: &Kept) -> Value {
+        match value {
+            Kept::Null => Value::Null,
+            Kept::Int(number) => Value::Int(*number),
+            Kept::Text(text) => Value::Text(self.keep(text)),
+        }
     }
 }
 

@@ -122,6 +122,12 @@ impl DestinationSet {
         self.path
     }
 
+    /// The attributes of the Request-URI's branch.
+    pub(crate) fn own_attributes(&self) -> impl Iterator<Item = (Text, Value)> {
+        let own = self.attributes.iter().filter(|(owner, ..)| *owner == self.own_id);
+        own.map(|(_, name, value)| (*name, *value))
+    }
+
     fn new_id(&mut self) -> u16 {
         self.last_id += 1;
         self.last_id

@@ -148,6 +148,7 @@ pub fn send(ctx: &mut Ctx<'_>, key: Key, to: Remote) -> bool {
     branch.destination = ctx.run.destination.map(|uri| ctx.bytes(uri).into());
     branch.flags = ctx.run.branch_flags;
     branch.on_reply = ctx.run.branch_on_reply;
+    branch.script = carry::of_branch(ctx);
     let (mut scene, tm) = scene(ctx);
     tm.add_branch(&mut scene, key, branch);
     ctx.run.answered = true;

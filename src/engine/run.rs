@@ -11,7 +11,7 @@ use sluice_sip::patch::Mark;
 use sluice_sip::{Index, Patches};
 
 use crate::blacklist::Marks;
-use crate::context::Shared;
+use crate::context::{Kept, Shared};
 use crate::dset::DestinationSet;
 use crate::fault::Fault;
 use crate::lock::Lock;
@@ -19,7 +19,7 @@ use crate::module::Subject;
 use crate::own::Origin;
 use crate::record::Record;
 use crate::tm::cookie::BranchId;
-use crate::tm::transaction::{Armed, Waits};
+use crate::tm::transaction::{Armed, KeptKey, Waits};
 use crate::value::{Text, Value};
 use crate::vars::Vars;
 use crate::vm::Machine;
@@ -230,6 +230,8 @@ pub struct RunState {
     pub armed: Armed,
     /// The reply route that the branch route has armed for its branch.
     pub branch_on_reply: Option<RouteId>,
+    /// The `$bavp()` that the branch route has set for its branch.
+    pub branch_avps: Vec<(KeptKey, Kept)>,
     /// The timers that the script wants for the transaction, before there is one.
     pub waits: Waits,
     /// Header lines that say why this CANCEL was sent, for those that we send.
@@ -292,6 +294,7 @@ impl RunState {
             relaying: None,
             armed: Armed::default(),
             branch_on_reply: None,
+            branch_avps: Vec::new(),
             waits: Waits::default(),
             cancel_reason: None,
             winner: None,
@@ -342,6 +345,7 @@ impl RunState {
         self.relaying = None;
         self.armed = Armed::default();
         self.branch_on_reply = None;
+        self.branch_avps.clear();
         self.waits = Waits::default();
         self.cancel_reason = None;
         self.winner = None;

@@ -11,7 +11,7 @@ pub static KNOWN: &[KnownModule] = &[
     // --- the core
     later("core", CORE_FUNCTIONS, &["proxy_protocol"]),
     // --- transactions and dialogs; of tm what is not built yet
-    later("tm", TM, TM_VARIABLES),
+    later("tm", TM, &[]),
     later("dialog", DIALOG, DIALOG_VARIABLES),
     later("uac", UAC, &[]),
     later("uac_auth", &["uac_auth"], &[]),
@@ -76,7 +76,7 @@ pub static KNOWN: &[KnownModule] = &[
     later("stir_shaken", &["stir_shaken_auth", "stir_shaken_verify"], &["identity"]),
     later("identity", &["authservice", "verifier"], &[]),
     // --- script tools
-    later("avpops", AVPOPS, &["bavp"]),
+    later("avpops", AVPOPS, &[]),
     later("sqlops", &["sql_query", "sql_select", "sql_update", "sql_avp_load"], &[]),
     later("sql_cacher", &[], &["sql_cached_value"]),
     later("regex", &["pcre_match", "pcre_match_group"], &[]),
@@ -237,14 +237,6 @@ const RARE_DATABASE: &str = "no configuration seen uses this database";
 const CORE_FUNCTIONS: Names =
     &["script_trace", "sr_check_status", "subscribe_event", "socket_belongs_to_bond"];
 const TM: Names = &["t_write_unix", "t_write_req", "t_anycast_replicate", "t_reply_by_callid"];
-const TM_VARIABLES: Names = &[
-    "tm.branch.uri",
-    "tm.branch.duri",
-    "tm.branch.q",
-    "tm.branch.path",
-    "tm.branch.flag",
-    "tm.branch.attr",
-];
 const DIALOG: Names = &[
     "create_dialog",
     "match_dialog",

@@ -29,7 +29,7 @@ fn loading_is_a_warning_and_using_an_error() {
         assert_eq!(errors, 0, "{module}");
         assert!(others > 0, "{module} is loaded in silence");
     }
-    for call in ["save(\"location\");", "xlog(\"$tm.branch.uri\");", "if (match_dialog()) exit;"] {
+    for call in ["save(\"location\");", "xlog(\"$DLG_status\");", "if (match_dialog()) exit;"] {
         let modules = ["registrar", "tm", "dialog"].map(|name| format!("loadmodule \"{name}\"\n"));
         let compiled = compiled(&format!("{}route {{ {call} }}", modules.concat()));
         assert_eq!(compiled.errors, 1, "{call}");

@@ -59,20 +59,33 @@ fn our_own_reply_is_the_last_in_a_request_route() {
 }
 
 #[test]
-fn flags_that_change_after_the_transaction_began_are_flushed() {
-    let seen = |flush: &str| {
-        let mut world = with(&format!(
-            "route {{ $var(none) = t_flush_flags(); t_newtran(); setflag(F); {flush}\n\
-            $du = \"sip:10.0.0.1:5071\"; t_on_reply(\"r\"); t_relay(); usleep(50000); }}\n\
-            onreply_route[r] {{ $var(set) = isflagset(F);\n\
-            append_hf(\"X: $var(set) $var(none)\\r\\n\"); }}"
-        ));
-        let out = request(&world.receive(CALLER, invite()), CALLEE, "INVITE");
-        header(&world.receive(CALLEE, reply(&out, "180 Ringing")), "X")
-    };
-    // The request route is not over when the reply comes.
-    assert_eq!(seen("").as_deref(), Some("-1 -1"));
-    assert_eq!(seen("t_flush_flags();").as_deref(), Some("1 -1"));
+fn flags_that_change_after_the_transaction_began_are_its_flags() {
+    let mut world = with(
+        "route { $var(none) = t_flush_flags(); t_newtran(); setflag(F);\n\
+        $var(flushed) = t_flush_flags(); $du = \"sip:10.0.0.1:5071\"; t_on_reply(\"r\");\n\
+        t_relay(); usleep(50000); setflag(G); usleep(50000); setflag(H); }\n\
+        onreply_route[r] { append_hf(\"X: $mf $var(none) $var(flushed)\\r\\n\"); }",
+    );
+    let out = request(&world.receive(CALLER, invite()), CALLEE, "INVITE");
+    // The request route waits: what it has set until now counts.
+    let up = world.receive(CALLEE, reply(&out, "180 Ringing"));
+    assert_eq!(header(&up, "X").as_deref(), Some("F -1 1"));
+    world.pass(60);
+    let up = world.receive(CALLEE, reply(&out, "180 Ringing"));
+    assert_eq!(header(&up, "X").as_deref(), Some("G F -1 1"));
+}
+
+#[test]
+fn runs_of_one_transaction_share_its_avps() {
+    let mut world = with(
+        "route { $avp(a) = \"request\"; $ru = \"sip:b@10.0.0.1:5071\"; t_on_failure(\"f\");\n\
+        t_relay(); $avp(late) = 1; usleep(2000000);\n\
+        append_to_reply(\"X: $avp(a) $avp(late)\\r\\n\"); t_reply(480, \"Done\"); }\n\
+        failure_route[f] { $avp(a) := \"failed \" + $avp(late); usleep(5000000); }",
+    );
+    let out = request(&world.receive(CALLER, invite()), CALLEE, "INVITE");
+    world.receive(CALLEE, reply(&out, "404 Nobody"));
+    assert_eq!(header(&world.pass(2_100), "X").as_deref(), Some("failed 1 1"));
 }
 
 #[test]

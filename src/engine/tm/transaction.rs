@@ -248,6 +248,21 @@ pub struct Branch {
     pub reason: Reason,
     /// For the ACK to its refusal, once there was one.
     pub refused: Option<Box<Refused>>,
+    /// What else a script knows of it; nothing of most.
+    pub script: Option<Box<BranchScript>>,
+}
+
+/// What a script knows of a branch besides where it went.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct BranchScript {
+    /// Its Path, which became Route (RFC 3327).
+    pub path: Option<Box<[u8]>>,
+    /// q times 1000.
+    pub q: Option<u16>,
+    /// `$bavp()`, newest last.
+    pub avps: Vec<(KeptKey, Kept)>,
+    /// Its attributes.
+    pub attributes: Vec<(Box<[u8]>, Kept)>,
 }
 
 impl Branch {
@@ -272,6 +287,7 @@ impl Branch {
             reply: Box::default(),
             reason: Reason::Caller,
             refused: None,
+            script: None,
         }
     }
 }

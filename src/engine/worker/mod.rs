@@ -27,6 +27,7 @@ use sluice_sip::{Message, Reason, StartLine};
 pub use frames::Frames;
 pub use links::{Links, mesh};
 
+use crate::carry;
 use crate::context::{Ctx, Local, Shared};
 use crate::counter::{self, Counter};
 use crate::job::Mail;
@@ -368,6 +369,7 @@ impl Worker {
             finish(&mut ctx);
         }
         if outcome != Outcome::Done {
+            carry::put_aside(&mut ctx);
             run.edition = older;
         }
         outcome

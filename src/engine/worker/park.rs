@@ -12,6 +12,7 @@ use sluice_base::slab::Key;
 use sluice_sip::Message;
 
 use super::{Worker, finish, second};
+use crate::carry;
 use crate::context::{Ctx, Shared};
 use crate::counter::Counter;
 use crate::job::{Answer, Request};
@@ -176,6 +177,9 @@ impl Worker {
             uac::resolved(&mut ctx, answer);
             return Outcome::Done;
         }
+        if answer.is_some() {
+            carry::go_on(&mut ctx);
+        }
         let outcome = match answer {
             Some(answer) => vm::resume(machine, &mut ctx, &self.registry, states, answer),
             None => vm::begin(machine, &mut ctx, &self.registry, states),
@@ -191,6 +195,9 @@ impl Worker {
                 Origin::Failure(_) => relay::settle(&mut ctx),
                 Origin::Own(_) => {}
             }
+        }
+        if outcome != Outcome::Done {
+            carry::put_aside(&mut ctx);
         }
         outcome
     }

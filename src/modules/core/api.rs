@@ -2,10 +2,22 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use sluice_engine::{Ctx, Text, TimeZone};
+use sluice_engine::module::Subject;
+use sluice_engine::{Ctx, Text, TimeZone, Value};
 
 use super::calendar::Civil;
 use super::uri::Pieces;
+use super::variables::{bit_of, listed};
+
+/// The bit of the flag that a variable names in parentheses.
+pub fn flag_bit(subject: Subject) -> Option<u32> {
+    bit_of(subject)
+}
+
+/// The names of flags with something between, the highest slot first.
+pub fn flag_names(ctx: &mut Ctx<'_>, flags: u32, between: &[u8]) -> Value {
+    listed(ctx, flags, between)
+}
 
 /// Appends a `Date` line (RFC 3261 20.17) with its line end.
 pub fn date_line(seconds: u64, out: &mut Vec<u8>) {

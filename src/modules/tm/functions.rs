@@ -8,7 +8,7 @@ use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 use sluice_script::ir::{RouteId, RouteKind};
 use sluice_sip::Method;
 
-use super::{api, cancel, flags, inject, relay, replicate, replied, status, uac};
+use super::{api, branches, cancel, flags, inject, relay, replicate, replied, status, uac};
 use crate::sl::api::REPLY;
 use crate::table::{function, optional, param};
 
@@ -138,6 +138,13 @@ pub(super) static FUNCTIONS: &[Function] = &[
         inject::no_more(ctx)
     }),
     function(
+        "t_get_branch_idx_by_attr",
+        "Finds a branch by an attribute, its value if one is given, from an offset on.",
+        BY_ATTRIBUTE,
+        BRANCHES,
+        |ctx, _, args| branches::find_by_attribute(ctx, args),
+    ),
+    function(
         "t_add_hdrs",
         "Header lines for all requests of the transaction: branches, their ACKs and CANCELs.",
         LINES,
@@ -181,6 +188,14 @@ const ARMING: Routes = Routes::of(&[
 const STATUS: Routes =
     Routes::of(&[RouteKind::Request, RouteKind::Branch, RouteKind::Failure, RouteKind::Reply]);
 const FLUSHING: Routes = Routes::of(&[RouteKind::Request, RouteKind::Branch]);
+const BRANCHES: Routes = Routes::of(&[RouteKind::Branch, RouteKind::Failure, RouteKind::Reply]);
+const BY_ATTRIBUTE: &[ParamDef] = &[
+    param("attribute", ParamKind::Text),
+    optional("text", ParamKind::Text),
+    optional("number", ParamKind::Int),
+    optional("result", ParamKind::Output),
+    optional("offset", ParamKind::Int),
+];
 const LINES: &[ParamDef] = &[param("lines", ParamKind::Text)];
 const BODY: &[ParamDef] = &[
     param("code", ParamKind::Int),

@@ -2,6 +2,8 @@
 //! names, parameters and return codes.
 
 pub mod api;
+mod bavp;
+mod branch_variables;
 mod branches;
 mod cancel;
 mod flags;
@@ -33,7 +35,7 @@ pub static MODULE: Module = Module {
     includes: &[],
     params: params::PARAMS,
     functions: functions::FUNCTIONS,
-    variables: variables::VARIABLES,
+    variables: &variables::ALL,
     transformations: &[],
     statistics: &[],
     commands: mi::COMMANDS,

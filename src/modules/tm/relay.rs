@@ -70,6 +70,7 @@ pub(super) fn begin(ctx: &mut Ctx<'_>) -> Flow {
     let Some(branch) = branch else { return finish(ctx) };
     ctx.put_branch(0, branch);
     ctx.run.branch_on_reply = None;
+    ctx.run.branch_avps.clear();
     match transaction(ctx).map_or(ctx.run.armed.branch, |t| t.armed.branch) {
         Some(route) => Flow::Enter(route, seen),
         None => aim(ctx),

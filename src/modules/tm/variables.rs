@@ -2,14 +2,17 @@
 
 use sluice_engine::Value;
 use sluice_engine::module::Variable;
-use sluice_script::ir::Index;
 
 use super::functions::transaction;
-use super::{branches, status, timers};
-use crate::table::{variable, writable};
+use super::{bavp, branch_variables, branches, status, timers};
+use crate::table::{concat, total, variable, writable};
+
+const LISTS: &[&[Variable]] = &[OF_TRANSACTION, branch_variables::LIST, bavp::LIST];
 
 /// The table.
-pub(super) static VARIABLES: &[Variable] = &[
+pub(super) static ALL: [Variable; total(LISTS)] = concat(LISTS);
+
+const OF_TRANSACTION: &[Variable] = &[
     variable(
         "T_reply_code",
         &[],
@@ -28,11 +31,7 @@ pub(super) static VARIABLES: &[Variable] = &[
             "T_branch_last_reply_code",
             &[],
             "The status received last by the branch, or by that of the index; NULL: none yet.",
-            |ctx, _, subject| match subject.index {
-                Index::None => branches::last_code(ctx, None),
-                Index::At(number) => branches::last_code(ctx, Some(number)),
-                _ => Value::Null,
-            },
+            |ctx, _, subject| branches::last_code(ctx, subject.index),
         )
     },
     writable(

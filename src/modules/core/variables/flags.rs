@@ -61,7 +61,7 @@ fn number(ctx: &Ctx<'_>, index: Index) -> Option<usize> {
 }
 
 /// The bit of the flag in parentheses.
-pub(super) fn bit_of(subject: Subject) -> Option<u32> {
+pub(crate) fn bit_of(subject: Subject) -> Option<u32> {
     match subject.name {
         Name::Slot(slot) => bit(i64::from(slot)),
         Name::Text(_) | Name::None => None,
@@ -97,7 +97,7 @@ fn names(ctx: &mut Ctx<'_>, flags: u32) -> Value {
 }
 
 /// Names with something between, the highest slot first.
-pub(super) fn listed(ctx: &mut Ctx<'_>, flags: u32, between: &[u8]) -> Value {
+pub(crate) fn listed(ctx: &mut Ctx<'_>, flags: u32, between: &[u8]) -> Value {
     let shared = ctx.shared;
     let whole = ctx.keep(b"");
     for slot in (0..u32::BITS).rev().filter(|slot| flags & (1 << slot) != 0) {

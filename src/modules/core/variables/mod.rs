@@ -20,6 +20,7 @@ use sluice_engine::{Ctx, Value};
 
 use crate::table::{concat, total};
 
+pub(super) use flags::{bit_of, listed};
 pub(super) use packet::find_socket;
 
 const LISTS: &[&[Variable]] = &[
