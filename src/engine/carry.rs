@@ -6,6 +6,7 @@ use sluice_base::slab::Key;
 use crate::context::{Ctx, Kept};
 use crate::record::Record;
 use crate::run::{AvpKey, RunState};
+use crate::tm::further::Changes;
 use crate::tm::replies::Failed;
 use crate::tm::transaction::{Branch, BranchScript, KeptKey, KeptRecord, ScriptState, Transaction};
 use crate::value::{Source, Text, Value};
@@ -31,8 +32,32 @@ pub fn freeze(ctx: &mut Ctx<'_>, key: Key) {
     if ctx.local.tm.get(key).is_none_or(|transaction| transaction.armed.failure.is_none()) {
         return;
     }
+    let record = kept_record(ctx);
+    if let Some(transaction) = ctx.local.tm.get_mut(key) {
+        transaction.script.record = record;
+        transaction.script.patches = ctx.run.patches.clone();
+        transaction.script.max_forwards = ctx.run.max_forwards;
+    }
+}
+
+/// What the script has changed for the branch that it sends now.
+pub(crate) fn changes(ctx: &Ctx<'_>) -> Changes {
     let own = |text: Text| -> Box<[u8]> { ctx.bytes(text).into() };
-    let record = ctx.run.record.map(|record| {
+    let run = &*ctx.run;
+    Changes {
+        patches: run.patches.clone(),
+        max_forwards: run.max_forwards,
+        record: kept_record(ctx),
+        path: run.set.path().map(own),
+        advertised: run.advertised.map(|(host, port)| (host.map(own), port)),
+        local_rport: run.local_rport,
+        socket: run.send_socket,
+    }
+}
+
+fn kept_record(ctx: &Ctx<'_>) -> Option<Box<KeptRecord>> {
+    let own = |text: Text| -> Box<[u8]> { ctx.bytes(text).into() };
+    ctx.run.record.map(|record| {
         Box::new(KeptRecord {
             preset: record.preset.map(|(first, second)| (own(first), second.map(own))),
             user: record.user.map(own),
@@ -40,12 +65,7 @@ pub fn freeze(ctx: &mut Ctx<'_>, key: Key) {
             text: record.text.map(own),
             double: record.double,
         })
-    });
-    if let Some(transaction) = ctx.local.tm.get_mut(key) {
-        transaction.script.record = record;
-        transaction.script.patches = ctx.run.patches.clone();
-        transaction.script.max_forwards = ctx.run.max_forwards;
-    }
+    })
 }
 
 /// What a script knows of the branch that is about to be sent; `None`: nothing.
@@ -135,19 +155,47 @@ impl RunState {
         self.patches.clone_from(&transaction.script.patches);
         self.max_forwards = transaction.script.max_forwards;
         self.force_rport = transaction.force_rport;
-        if let Some(kept) = &transaction.script.record {
-            self.record = Some(Record {
-                preset: kept.preset.as_ref().map(|(first, second)| {
-                    (self.put(first), second.as_ref().map(|second| self.put(second)))
-                }),
-                user: kept.user.as_ref().map(|user| self.put(user)),
-                from_tag: kept.from_tag,
-                text: kept.text.as_ref().map(|text| self.put(text)),
-                double: kept.double,
-            });
-        }
+        self.record = transaction.script.record.as_deref().map(|kept| self.put_record(kept));
         if let Some(branch) = transaction.branches.get(usize::from(failed.winner)) {
             self.take_branch(branch);
+        }
+    }
+
+    /// Stands where a branch was sent, to send it elsewhere.
+    pub(crate) fn begin_further(
+        &mut self,
+        transaction: &Transaction,
+        failed: Failed,
+        changes: &Changes,
+    ) {
+        self.transaction = Some(failed.key);
+        self.force_rport = transaction.force_rport;
+        self.patches.clone_from(&changes.patches);
+        self.max_forwards = changes.max_forwards;
+        self.record = changes.record.as_deref().map(|kept| self.put_record(kept));
+        let path = changes.path.as_ref().map(|path| self.put(path));
+        self.set.put_path(path);
+        self.advertised = changes
+            .advertised
+            .as_ref()
+            .map(|(host, port)| (host.as_ref().map(|host| self.put(host)), *port));
+        self.local_rport = changes.local_rport;
+        self.send_socket = changes.socket;
+        if let Some(branch) = transaction.branches.get(usize::from(failed.winner)) {
+            self.take_branch(branch);
+            self.branch_on_reply = branch.on_reply;
+        }
+    }
+
+    fn put_record(&mut self, kept: &KeptRecord) -> Record {
+        Record {
+            preset: kept.preset.as_ref().map(|(first, second)| {
+                (self.put(first), second.as_ref().map(|second| self.put(second)))
+            }),
+            user: kept.user.as_ref().map(|user| self.put(user)),
+            from_tag: kept.from_tag,
+            text: kept.text.as_ref().map(|text| self.put(text)),
+            double: kept.double,
         }
     }
 

@@ -54,13 +54,19 @@ pub enum Counter {
     BadUris,
     /// Headers that a script needed and that could not be read.
     BadHeaders,
+    /// Names of next hops that were known.
+    NamesKnown,
+    /// Names of next hops that a run waited for.
+    NamesAsked,
+    /// Branches that went on to the next address of their name.
+    NextTargets,
     /// Messages dropped because handling them panicked: a defect of ours.
     Panics,
 }
 
 impl Counter {
     /// All, by number.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::Received,
         Self::Handled,
         Self::Requests,
@@ -84,6 +90,9 @@ impl Counter {
         Self::WaitsExpired,
         Self::BadUris,
         Self::BadHeaders,
+        Self::NamesKnown,
+        Self::NamesAsked,
+        Self::NextTargets,
         Self::Panics,
     ];
 
@@ -119,6 +128,9 @@ impl Counter {
             Self::WaitsExpired => "waits_expired",
             Self::BadUris => "bad_uris",
             Self::BadHeaders => "bad_headers",
+            Self::NamesKnown => "names_known",
+            Self::NamesAsked => "names_asked",
+            Self::NextTargets => "next_targets",
             Self::Panics => "panics",
         }
     }

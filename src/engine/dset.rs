@@ -76,6 +76,11 @@ impl DestinationSet {
         self.extra.clear();
     }
 
+    /// Sets the Path of the Request-URI's branch.
+    pub(crate) fn put_path(&mut self, path: Option<Text>) {
+        (self.path, self.touched) = (path, true);
+    }
+
     /// The branches but the Request-URI's.
     pub fn extra(&self) -> &[Branch] {
         &self.extra

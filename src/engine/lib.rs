@@ -14,6 +14,7 @@ pub mod db;
 pub mod digits;
 pub mod dset;
 mod endpoint;
+pub mod failover;
 pub mod fault;
 pub mod files;
 pub mod forward;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use sluice_sip::uri::{Scheme, Uri, literal_addr};
 
 use crate::context::Ctx;
+use crate::counter::Counter;
 use crate::job::{Answer, Job};
 use crate::module::Wait;
 use crate::sockets::{Proto, Remote};
@@ -86,7 +87,10 @@ impl Ctx<'_> {
 
     /// Where a place is, as far as that is known.
     pub fn locate(&mut self, place: Place) -> Way {
-        match self.shared.names.look(&place, self.now.mono_ms()) {
+        let found = self.shared.names.look(&place, self.now.mono_ms());
+        let later = found == Found::Later;
+        self.local.add(if later { Counter::NamesAsked } else { Counter::NamesKnown }, 1);
+        match found {
             Found::Now(located) => Way::Known(self.order(&located)),
             Found::Nowhere => Way::Known(Vec::new()),
             Found::Later => Way::Later(Wait::Job(Job::Locate(place))),
@@ -101,11 +105,16 @@ impl Ctx<'_> {
         }
     }
 
-    /// The order for this call (RFC 3263 4.3), those that failed lately behind the others.
+    /// The order for this call (RFC 3263 4.3): without what a blacklist forbids, and those that
+    /// failed lately behind the others.
     fn order(&mut self, located: &Located) -> Vec<Remote> {
         let mut order = Vec::new();
         located.draw(|| self.local.random(), &mut order);
         order.retain(|to| self.shared.sockets.reach(*to));
+        if !order.is_empty() {
+            order.retain(|to| !self.is_filtered(*to));
+            self.run.blacklists.hit |= order.is_empty();
+        }
         self.shared.names.failed.order(&mut order, self.now.mono_ms());
         order
     }

@@ -15,6 +15,7 @@ use crate::run::Replica;
 use crate::sockets::Remote;
 use crate::tm::cookie::BranchId;
 use crate::tm::downstream::Reason;
+use crate::tm::further::Further;
 use crate::tm::identity::Identity;
 use crate::tm::transaction::{Armed, Branch, Transaction};
 use crate::tm::upstream::Text;
@@ -136,6 +137,20 @@ pub fn answer(ctx: &mut Ctx<'_>, key: Key, status: u16, phrase: &[u8]) {
 /// when no socket of ours reaches the address, there are too many branches, or the call has ended
 /// while the script waited.
 pub fn send(ctx: &mut Ctx<'_>, key: Key, to: Remote) -> bool {
+    add(ctx, key, to, |_| ())
+}
+
+/// As [`send`], to one of a name's addresses.
+pub(crate) fn send_named(
+    ctx: &mut Ctx<'_>,
+    key: Key,
+    to: Remote,
+    further: Option<Box<Further>>,
+) -> bool {
+    add(ctx, key, to, |branch| (branch.named, branch.further) = (true, further))
+}
+
+fn add(ctx: &mut Ctx<'_>, key: Key, to: Remote, mark: impl FnOnce(&mut Branch)) -> bool {
     if !ctx.local.tm.get(key).is_some_and(Transaction::is_open) {
         return false;
     }
@@ -149,6 +164,7 @@ pub fn send(ctx: &mut Ctx<'_>, key: Key, to: Remote) -> bool {
     branch.flags = ctx.run.branch_flags;
     branch.on_reply = ctx.run.branch_on_reply;
     branch.script = carry::of_branch(ctx);
+    mark(&mut branch);
     let (mut scene, tm) = scene(ctx);
     tm.add_branch(&mut scene, key, branch);
     ctx.run.answered = true;

@@ -73,6 +73,8 @@ pub struct Relaying {
     pub sent: usize,
     /// It adds to the branches that there are.
     pub injects: bool,
+    /// All addresses of a name may be tried.
+    pub all_targets: bool,
     /// The Request-URI's own, put back in the end.
     pub main: crate::dset::Branch,
     /// The transaction was there before.

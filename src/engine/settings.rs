@@ -39,6 +39,8 @@ pub struct Settings {
     pub reply_to_via: bool,
     /// Key of the To-tags of stateless replies; a new one for each process.
     pub tag_key: u64,
+    /// A branch that failed goes on to the next address of its name.
+    pub dns_failover: bool,
     /// How long an address that failed is avoided, milliseconds; 0 is never.
     pub failed_address_ms: u64,
     /// The database of modules that name none.
@@ -136,6 +138,7 @@ impl Settings {
             ("db_version_table", Setting::Text(name)) => self.db_version_table.clone_from(name),
             ("sip_warning", Setting::Int(n)) => self.sip_warning = *n != 0,
             ("reply_to_via", Setting::Int(n)) => self.reply_to_via = *n != 0,
+            ("disable_dns_failover", Setting::Int(n)) => self.dns_failover = *n == 0,
             ("disable_dns_blacklist", Setting::Int(1)) => self.failed_address_ms = 0,
             ("dns_blacklist_time", Setting::Int(s)) if self.failed_address_ms != 0 => {
                 self.failed_address_ms = u64::try_from(*s).unwrap_or(0).saturating_mul(1_000);
@@ -166,6 +169,7 @@ impl Default for Settings {
             sip_warning: false,
             reply_to_via: false,
             tag_key: ahash::RandomState::new().hash_one(0u8),
+            dns_failover: true,
             failed_address_ms: 30_000,
             times: Times::default(),
             disable_6xx_block: false,

@@ -39,8 +39,6 @@ impl Failure {
 pub struct Mark {
     /// Why it is avoided.
     pub failure: Failure,
-    /// How often it failed in a row.
-    pub times: u32,
     /// When one call tries it again, monotonic milliseconds.
     pub again_ms: u64,
 }
@@ -80,18 +78,20 @@ impl Failed {
         }
     }
 
-    /// An address has failed.
+    /// An address has failed; one that is avoided already is so no longer for that.
     pub fn note(&self, hop: Remote, failure: Failure, now_ms: u64) {
         if self.hold_ms == 0 {
             return;
         }
-        let again_ms = now_ms + self.hold_ms;
+        let fresh = Mark { failure, again_ms: now_ms + self.hold_ms };
         let mut marks = self.lock();
         if let Some(mark) = marks.get_mut(&hop) {
-            (mark.failure, mark.again_ms) = (failure, again_ms);
-            mark.times = mark.times.saturating_add(1);
+            // Calls that were on their way already tell nothing new.
+            if now_ms >= mark.again_ms {
+                *mark = fresh;
+            }
         } else if marks.len() < limits::FAILED_ADDRESSES {
-            marks.insert(hop, Mark { failure, times: 1, again_ms });
+            marks.insert(hop, fresh);
             self.count.store(marks.len(), Ordering::Relaxed);
         }
     }

@@ -182,6 +182,7 @@ impl Tm {
         if self.is_held(key, number) {
             return self.cancel_held(key);
         }
+        self.forget_further(key, number);
         let effects = self.happen(scene, key, number, Side::Request, Event::Cancel);
         if effects.is_some_and(|effects| effects.has(Effects::CANCEL)) {
             self.begin_cancel(scene, key, number, reason);

@@ -11,6 +11,7 @@
 //! | `transaction.rs`, `times.rs` | what is remembered, and for how long |
 //! | `store.rs`, `remnant.rs` | where it lies, and what is left of it in the end |
 //! | `downstream.rs`, `hop.rs` | branches: sending, ACK, CANCEL |
+//! | `further.rs` | the further addresses of a name |
 //! | `replies.rs`, `priority.rs`, `upstream.rs` | from replies to the one that goes up |
 //! | `held.rs` | waiting for more branches |
 //! | `ticks.rs` | timers |
@@ -23,6 +24,7 @@ mod coverage;
 pub mod downstream;
 mod editions;
 pub mod effects;
+pub mod further;
 mod held;
 mod hop;
 pub mod identity;

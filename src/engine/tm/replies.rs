@@ -70,6 +70,9 @@ impl Tm {
             return None;
         }
         let whole = message.bytes.get(..usize::from(message.body().end))?;
+        if self.all.get(key)?.branches.get(usize::from(number))?.received == 0 {
+            self.note_life(scene, key, number);
+        }
         let branch = self.all.get_mut(key)?.branches.get_mut(usize::from(number))?;
         branch.status = branch.status.max(status);
         branch.received = status;
@@ -104,6 +107,7 @@ impl Tm {
         key: Key,
         number: u8,
     ) -> Option<Failed> {
+        self.note_failure(scene, key, number);
         let transaction = self.all.get_mut(key)?;
         let status = transaction.branches.get(usize::from(number))?.status;
         let blocks = !scene.shared.settings.disable_6xx_block;

@@ -33,6 +33,7 @@ impl Tm {
             }
             Purpose::Resend(number) => {
                 self.happen(scene, key, number, Side::Request, Event::Resend);
+                self.note_silence(scene, key, number);
                 None
             }
             Purpose::Expire(number) if self.is_held(key, number) => {

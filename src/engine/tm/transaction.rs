@@ -6,6 +6,7 @@ use sluice_sip::{Method, Patches};
 
 use super::client::{self, Kind};
 use super::downstream::Reason;
+use super::further::Further;
 use super::identity::Identity;
 use super::local::Asker;
 use super::remnant::Refused;
@@ -248,6 +249,10 @@ pub struct Branch {
     pub reason: Reason,
     /// For the ACK to its refusal, once there was one.
     pub refused: Option<Box<Refused>>,
+    /// Its address is one of a name's.
+    pub named: bool,
+    /// The other addresses, while there are any.
+    pub further: Option<Box<Further>>,
     /// What else a script knows of it; nothing of most.
     pub script: Option<Box<BranchScript>>,
 }
@@ -287,6 +292,8 @@ impl Branch {
             reply: Box::default(),
             reason: Reason::Caller,
             refused: None,
+            named: false,
+            further: None,
             script: None,
         }
     }

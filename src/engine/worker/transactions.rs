@@ -5,13 +5,16 @@ use std::sync::Arc;
 use sluice_base::Now;
 use sluice_base::slab::Key;
 use sluice_script::ir::RouteKind;
+use sluice_sip::Message;
 
 use super::Worker;
-use crate::context::{Local, Shared};
+use crate::context::{Ctx, Local, Shared};
+use crate::failover;
 use crate::limits;
 use crate::own::Origin;
 use crate::run::Run;
 use crate::tm::Scene;
+use crate::tm::further::Further;
 use crate::tm::replies::Failed;
 use crate::vm::Outcome;
 
@@ -49,7 +52,7 @@ impl Worker {
     pub(super) fn take_failed(&mut self, now: Now) {
         for _ in 0..limits::TICKS {
             let Some(failed) = self.local.tm.take_failed() else { return };
-            if !self.begin_failure_route(now, failed) {
+            if !self.try_next_target(now, failed) && !self.begin_failure_route(now, failed) {
                 self.send_up(now, failed);
             }
         }
@@ -61,6 +64,53 @@ impl Worker {
         let Some(key) = key else { return };
         let edition = edition.unwrap_or(self.editions.value());
         self.local.tm.keep_edition(key, edition);
+    }
+
+    /// spec 8.5: before the failure route, the next address of a name.
+    fn try_next_target(&mut self, now: Now, failed: Failed) -> bool {
+        let tm = &mut self.local.tm;
+        let Some(further) = tm.take_further(failed) else { return false };
+        let edition = tm.edition(failed.key).unwrap_or(self.editions.value());
+        let edition = Arc::clone(edition);
+        let Some(transaction) = tm.get(failed.key) else { return false };
+        let mut run = self.spare.pop().unwrap_or_default();
+        run.kept.clear();
+        run.kept.extend_from_slice(&transaction.request);
+        run.state.reset(RouteKind::Branch);
+        run.packet = transaction.packet;
+        run.state.begin_further(transaction, failed, &further.changes);
+        let sent = match run.index.scan(&run.kept) {
+            Ok(()) => self.send_next(now, &mut run, &edition, failed, further),
+            Err(_) => false,
+        };
+        self.spare.push(run);
+        sent
+    }
+
+    fn send_next(
+        &mut self,
+        now: Now,
+        run: &mut Run,
+        shared: &Shared,
+        failed: Failed,
+        further: Box<Further>,
+    ) -> bool {
+        let message = Message { bytes: &run.kept, index: &run.index };
+        let Some(via) = message.top_via_known() else { return false };
+        let mut ctx = Ctx {
+            message,
+            via: &via,
+            packet: run.packet,
+            run: &mut run.state,
+            local: &mut self.local,
+            shared,
+            now,
+        };
+        let sent = failover::send_next(&mut ctx, failed.key, further);
+        if sent {
+            ctx.local.tm.replace(failed);
+        }
+        sent
     }
 
     /// spec 8.5: the route is disarmed before it runs.

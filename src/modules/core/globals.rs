@@ -115,7 +115,7 @@ pub(super) static ALL: &[ParamEntry] = &[
         Text,
         name_server,
     ),
-    off("disable_dns_failover", &[], "No further targets after a failure.", Bool, FAILOVER),
+    on("disable_dns_failover", &[], "Only one address of a name is tried; 0.", Bool),
     on("disable_dns_blacklist", &[], "Failed addresses are not remembered; 0.", Bool),
     checked(
         "dns_blacklist_time",
@@ -220,7 +220,6 @@ const EPOLL: Status = Ignored("each worker waits by epoll");
 const VIA_DNS: Status =
     Ignored("received= is added whenever the Via's host is not the source address");
 const NO_REVERSE: Status = Ignored("addresses are not looked up; name them with alias");
-const FAILOVER: Status = Ignored("the first address is used");
 const NO_DATABASE: Status = Ignored("no module asks a database yet");
 
 const fn on(

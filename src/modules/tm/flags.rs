@@ -12,6 +12,8 @@ pub(super) struct Flags(u32);
 impl Flags {
     /// A failure is left to the script, not answered.
     pub(super) const NO_AUTO_477: Self = Self(2);
+    /// Of a name only one address is tried.
+    pub(super) const NO_DNS_FAILOVER: Self = Self(4);
     /// The Reason of the caller's CANCEL goes on.
     pub(super) const PASS_REASON: Self = Self(8);
     /// `Request-Disposition: no-cancel` is obeyed (RFC 3841 9.1).

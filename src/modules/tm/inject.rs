@@ -2,7 +2,7 @@
 
 use sluice_engine::{Ctx, Flow, Value, relay as engine};
 
-use super::relay;
+use super::relay::{self, Manner};
 
 /// What came before is cancelled.
 const CANCEL: i64 = 1;
@@ -51,7 +51,7 @@ pub(super) fn start(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
     if flags & LAST != 0 {
         engine::release(ctx, key);
     }
-    let flow = relay::fork(ctx, key, true, true);
+    let flow = relay::fork(ctx, key, Manner { opened: true, injects: true, all_targets: true });
     engine::end_sending(ctx, key);
     flow
 }

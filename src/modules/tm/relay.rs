@@ -8,7 +8,7 @@ use sluice_engine::job::Answer;
 use sluice_engine::next_hop::{NextHop, Way};
 use sluice_engine::run::Relaying;
 use sluice_engine::sockets::Remote;
-use sluice_engine::{Ctx, Flow, Value, carry, forward, relay};
+use sluice_engine::{Ctx, Flow, Value, carry, failover, forward, relay};
 use sluice_sip::Method;
 
 use super::cancel;
@@ -46,17 +46,30 @@ pub(super) fn start(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
         cancel::obey_disposition(ctx, key);
     }
     carry::freeze(ctx, key);
-    fork(ctx, key, opened, false)
+    let all_targets = !flags.has(Flags::NO_DNS_FAILOVER);
+    fork(ctx, key, Manner { opened, injects: false, all_targets })
+}
+
+/// How the destinations are sent to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner {
+    /// The transaction was there before.
+    pub opened: bool,
+    /// They add to the branches that there are.
+    pub injects: bool,
+    /// All addresses of a name may be tried.
+    pub all_targets: bool,
 }
 
 /// Begins to send to the destination set.
-pub(super) fn fork(ctx: &mut Ctx<'_>, key: Key, opened: bool, injects: bool) -> Flow {
+pub(super) fn fork(ctx: &mut Ctx<'_>, key: Key, manner: Manner) -> Flow {
     let Some(main) = ctx.branch(0) else { return Flow::Code(-1) };
     let (mark, record) = (ctx.run.patches.mark(), ctx.run.record);
     relay::begin_sending(ctx, key);
-    let replica = None;
+    let Manner { opened, injects, all_targets } = manner;
+    let (at, sent, replica) = (0, 0, None);
     ctx.run.relaying =
-        Some(Relaying { at: 0, sent: 0, injects, main, opened, mark, record, replica });
+        Some(Relaying { at, sent, injects, all_targets, main, opened, mark, record, replica });
     begin(ctx)
 }
 
@@ -87,7 +100,7 @@ fn aim(ctx: &mut Ctx<'_>) -> Flow {
     match NextHop::of_request(ctx) {
         Some(NextHop::Addr(to)) => send(ctx, to),
         Some(NextHop::Name(place)) => match ctx.locate(place) {
-            Way::Known(ways) => send_first(ctx, &ways),
+            Way::Known(ways) => send_named(ctx, &ways),
             Way::Later(wait) => Flow::Suspend(wait, located),
         },
         None => next(ctx, false),
@@ -96,14 +109,12 @@ fn aim(ctx: &mut Ctx<'_>) -> Flow {
 
 fn located(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], answer: &Answer) -> Flow {
     let ways = ctx.ways(answer);
-    send_first(ctx, &ways)
+    send_named(ctx, &ways)
 }
 
-fn send_first(ctx: &mut Ctx<'_>, ways: &[Remote]) -> Flow {
-    match ways.first() {
-        Some(to) => send(ctx, *to),
-        None => next(ctx, false),
-    }
+fn send_named(ctx: &mut Ctx<'_>, ways: &[Remote]) -> Flow {
+    let all = ctx.run.relaying.is_some_and(|relaying| relaying.all_targets);
+    send_by(ctx, |ctx, key| failover::send(ctx, key, ways, all))
 }
 
 fn send(ctx: &mut Ctx<'_>, to: Remote) -> Flow {
@@ -111,13 +122,17 @@ fn send(ctx: &mut Ctx<'_>, to: Remote) -> Flow {
         ctx.run.blacklists.hit = true;
         return next(ctx, false);
     }
+    send_by(ctx, |ctx, key| relay::send(ctx, key, to))
+}
+
+fn send_by(ctx: &mut Ctx<'_>, send: impl FnOnce(&mut Ctx<'_>, Key) -> bool) -> Flow {
     let Some(relaying) = ctx.run.relaying else { return Flow::Code(-1) };
     let key = match relaying.replica {
         Some(replica) => relay::copy(ctx, replica),
         None => ctx.run.transaction,
     };
     let Some(key) = key else { return next(ctx, false) };
-    let sent = relay::send(ctx, key, to);
+    let sent = send(ctx, key);
     if sent && relaying.injects {
         relay::awaited(ctx, key);
     }

@@ -29,6 +29,7 @@ pub(super) fn start(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
         at: 0,
         sent: 0,
         injects: false,
+        all_targets: false,
         main,
         opened: true,
         mark,
