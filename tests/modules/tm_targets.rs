@@ -226,3 +226,19 @@ fn a_name_that_is_asked_for_has_all_its_addresses_too() {
     assert_eq!(chosen(&world.receive(CALLER, call(1))), THIRD);
     assert_eq!((asked, world.count(Counter::NamesKnown)), (1, 1));
 }
+
+#[test]
+fn an_address_on_a_blacklist_is_left_out() {
+    let list = |rules: &str| format!("dst_blacklist = gw:{{{rules}}}\n");
+    let first = "( udp , 10.0.0.1 , 0 , \"\" )";
+    let others = "( udp , 10.0.0.2/255.255.255.254 , 0 , \"\" )";
+    let use_it = "route { use_blacklist(\"gw\");";
+    let of = |rules: &str| {
+        let world = with(&format!("{}{}", list(rules), routes("").replace("route {", use_it)));
+        know(&world, &["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+        world
+    };
+    assert_eq!(chosen(&of(first).receive(CALLER, invite())), SECOND);
+    let sent = of(&format!("{first}, {others}")).receive(CALLER, invite());
+    assert_eq!(to(&sent, CALLER)[1].first_line(), "SIP/2.0 473 Filtered destination (473/TM)");
+}
