@@ -48,7 +48,6 @@ pub(crate) fn changes(ctx: &Ctx<'_>) -> Changes {
         patches: run.patches.clone(),
         max_forwards: run.max_forwards,
         record: kept_record(ctx),
-        path: run.set.path().map(own),
         advertised: run.advertised.map(|(host, port)| (host.map(own), port)),
         local_rport: run.local_rport,
         socket: run.send_socket,
@@ -173,8 +172,6 @@ impl RunState {
         self.patches.clone_from(&changes.patches);
         self.max_forwards = changes.max_forwards;
         self.record = changes.record.as_deref().map(|kept| self.put_record(kept));
-        let path = changes.path.as_ref().map(|path| self.put(path));
-        self.set.put_path(path);
         self.advertised = changes
             .advertised
             .as_ref()
@@ -184,6 +181,9 @@ impl RunState {
         if let Some(branch) = transaction.branches.get(usize::from(failed.winner)) {
             self.take_branch(branch);
             self.branch_on_reply = branch.on_reply;
+            let path = branch.script.as_ref().and_then(|script| script.path.as_deref());
+            let path = path.map(|path| self.put(path));
+            self.set.put_path(path);
         }
     }
 

@@ -192,7 +192,8 @@ fn a_cancelled_call_goes_nowhere_else() {
 fn the_changes_of_the_branch_and_the_other_sockets_via_go_along() {
     let modules = ["tm", "sipmsgops", "rr"].map(|module| format!("loadmodule \"{module}\"\n"));
     let routes = "modparam(\"tm\", \"fr_timeout\", 4)\nroute { t_on_branch(\"b\");\n\
-        record_route(); $ru = \"sip:b@gw.example:5070\"; t_relay(); }\n\
+        record_route(); $ru = \"sip:b@gw.example:5070\";\n\
+        $msg.branch.path = \"<sip:edge;lr>\"; t_relay(); }\n\
         branch_route[b] { append_hf(\"X-Branch: yes\\r\\n\"); add_local_rport(); }\n";
     let listen = ["127.0.0.1:5060", "[::1]:5060"].map(|addr| addr.parse().unwrap()).to_vec();
     let plan = Plan { listen, ..Plan::default() };
@@ -204,6 +205,7 @@ fn the_changes_of_the_branch_and_the_other_sockets_via_go_along() {
     assert!(second.contains("\r\nVia: SIP/2.0/UDP [::1];branch="), "{second}");
     assert!(second.lines().any(|line| line.starts_with("Via: ") && line.ends_with(";rport")));
     assert!(second.contains("\r\nX-Branch: yes\r\n"), "{second}");
+    assert!(second.contains("\r\nRoute: <sip:edge;lr>\r\n"), "{second}");
     assert!(second.contains("\r\nRecord-Route: <sip:[::1];"), "{second}");
 }
 

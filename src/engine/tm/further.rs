@@ -29,8 +29,6 @@ pub struct Changes {
     pub max_forwards: Option<u32>,
     /// What is to be recorded as Record-Route.
     pub record: Option<Box<KeptRecord>>,
-    /// The Path of the destination.
-    pub path: Option<Box<[u8]>>,
     /// Host and port of our Via, when the script says others than the socket's.
     pub advertised: Option<(Option<Box<[u8]>>, Option<u16>)>,
     /// `add_local_rport()` was called.
@@ -54,13 +52,17 @@ impl Tm {
         if branch.is_lost() { branch.further.take() } else { None }
     }
 
-    /// Another branch has taken the place of one that failed.
+    /// The last branch has taken the place of one that failed.
     pub(crate) fn replace(&mut self, failed: Failed) {
-        let transaction = self.all.get_mut(failed.key);
-        let branch = transaction.and_then(|t| t.branches.get_mut(usize::from(failed.winner)));
-        if let Some(branch) = branch {
+        let Some(transaction) = self.all.get_mut(failed.key) else { return };
+        let branch = transaction.branches.get_mut(usize::from(failed.winner));
+        let script = branch.and_then(|branch| {
             // It never wins.
             (branch.status, branch.reply) = (0, Box::default());
+            branch.script.take()
+        });
+        if let Some(next) = transaction.branches.last_mut() {
+            next.script = script;
         }
     }
 
