@@ -85,6 +85,19 @@ fn a_cancel_goes_on_when_the_callee_has_been_heard() {
     );
 }
 
+/// A CANCEL that nobody answers ends with its transaction, and so do its timers.
+#[test]
+fn a_cancel_without_an_answer_leaves_no_timer() {
+    let mut world = world();
+    let sent = world.receive(CALLER, invite());
+    world.receive(CALLER, cancel());
+    world.receive(CALLEE, reply(&sent[1], "180 Ringing"));
+    world.receive(CALLEE, reply(&sent[1], "487 Request Terminated"));
+    world.receive(CALLER, message("ACK sip:b@x SIP/2.0", "ACK", ""));
+    world.pass(6_000);
+    assert_eq!((world.workers[0].transactions(), world.workers[0].next_due_ms()), (0, None));
+}
+
 #[test]
 fn a_failure_route_tries_the_next_destination() {
     let mut world = with(

@@ -50,6 +50,8 @@ pub struct Report {
 /// A moment by which every run is over, in milliseconds: the calls begin within a minute, and
 /// none takes longer than two.
 const END_MS: u64 = 600_000;
+/// So often something may be due within one millisecond.
+const MOMENTS: u32 = 1_000;
 /// Reloads and flips come so often, in milliseconds, while calls begin.
 const CHANGE_MS: u64 = 7_000;
 /// The last of them.
@@ -155,13 +157,18 @@ impl World {
     }
 
     fn turn_until_silence(&mut self) {
+        let mut moments = 0;
         loop {
             let next = self.queue.peek().map(|event| event.at_ms);
             let Some(at) = [next, self.sluice.next_due_ms()].into_iter().flatten().min() else {
                 return;
             };
+            moments = if at > self.now_ms { 0 } else { moments + 1 };
             self.now_ms = self.now_ms.max(at);
-            if self.now_ms > END_MS {
+            if moments > MOMENTS {
+                self.violate(Invariant::Ends, format!("time stands still, {at} ms is due"));
+            }
+            if self.now_ms > END_MS || moments > MOMENTS {
                 return;
             }
             self.moment();

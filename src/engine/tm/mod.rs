@@ -256,15 +256,12 @@ impl Tm {
         let edition = match self.all.remove(key) {
             Some(Place::Open(transaction)) => {
                 self.room += transaction.request.len();
-                let branches = transaction.branches.iter();
-                for client in branches.flat_map(|branch| [Some(branch.request), branch.cancel]) {
-                    client.inspect(|client| self.hush([client.resend, client.expire]));
-                }
-                self.hush([transaction.over, transaction.repeat]);
+                hush_branches(&mut self.wheel, &transaction);
+                hush(&mut self.wheel, [transaction.over, transaction.repeat]);
                 transaction.edition
             }
             Some(Place::Ended(remnant)) => {
-                self.hush([remnant.over, remnant.repeat]);
+                hush(&mut self.wheel, [remnant.over, remnant.repeat]);
                 remnant.edition()
             }
             None => return,
@@ -273,11 +270,19 @@ impl Tm {
             self.editions.release(edition);
         }
     }
+}
 
-    fn hush(&mut self, timers: [Option<TimerId>; 2]) {
-        for timer in timers.into_iter().flatten() {
-            self.wheel.cancel(timer);
-        }
+/// Cancels the timers of all branches: the CANCEL of one that has ended may still wait.
+fn hush_branches(wheel: &mut Wheel, transaction: &Transaction) {
+    let branches = transaction.branches.iter();
+    for client in branches.flat_map(|branch| [Some(branch.request), branch.cancel]).flatten() {
+        hush(wheel, [client.resend, client.expire]);
+    }
+}
+
+fn hush(wheel: &mut Wheel, timers: [Option<TimerId>; 2]) {
+    for timer in timers.into_iter().flatten() {
+        wheel.cancel(timer);
     }
 }
 

@@ -18,7 +18,7 @@ use super::identity::Identity;
 use super::machine::find;
 use super::server;
 use super::transaction::{Branch, ScriptState, Transaction};
-use super::{Scene, Tm, hop};
+use super::{Scene, Tm, hop, hush_branches};
 
 /// See the file's head.
 #[derive(Debug)]
@@ -196,6 +196,7 @@ impl Tm {
             if !transaction.has_ended() {
                 continue;
             }
+            hush_branches(&mut self.wheel, transaction);
             self.room += transaction.request.len();
             let with_avps = scene.shared.settings.onreply_avp_mode;
             let mut edition = None;
