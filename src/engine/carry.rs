@@ -205,7 +205,7 @@ impl RunState {
         self.branch_flags = branch.flags;
     }
 
-    fn put(&mut self, bytes: &[u8]) -> Text {
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> Text {
         let start = self.arena.len() as u32;
         self.arena.extend_from_slice(bytes);
         Text { source: Source::Arena, start, len: bytes.len() as u32 }

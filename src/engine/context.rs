@@ -17,9 +17,11 @@ use sluice_sip::via::{Known, Via};
 use crate::blacklist::Blacklists;
 use crate::counter::Counter;
 use crate::digits::Digits;
+use crate::events::Events;
 use crate::module::{Name, StatisticsBase, Subject};
 use crate::output::Output;
 use crate::post::Post;
+use crate::reports::Reports;
 use crate::run::{Packet, Run, RunState};
 use crate::settings::{Levels, Settings};
 use crate::sockets::Sockets;
@@ -55,6 +57,10 @@ pub struct Shared {
     pub names: Arc<Names>,
     /// Where requests are not sent to; the same for all editions.
     pub blacklists: Arc<Blacklists>,
+    /// Who is told of events; the same for all editions.
+    pub events: Arc<Events>,
+    /// Statuses of the parts of the program; the same for all editions.
+    pub reports: Arc<Reports>,
 }
 
 /// The worker's own things that a run may touch.

@@ -72,6 +72,12 @@ pub const BLACKLISTS: usize = 32;
 /// Rules of a blacklist that scripts add to: each request passes all of them.
 pub const BLACKLIST_RULES: usize = 1_024;
 
+/// Subscriptions to events: scripts make one for each of their event routes.
+pub const SUBSCRIPTIONS: usize = 1_024;
+
+/// Lines that are kept of what a part of the program reports.
+pub const REPORT_LINES: usize = 200;
+
 /// Extra destinations of one request: with the Request-URI's the 12 of OpenSIPS (spec 8.8).
 pub const BRANCHES: usize = 11;
 

@@ -18,6 +18,7 @@ use crate::files::Files;
 use crate::job::{Answer, Job};
 use crate::lock::Lock;
 use crate::post::Post;
+use crate::reports::Reports;
 use crate::settings::Settings;
 use crate::sockets::Sockets;
 use crate::uses::Uses;
@@ -323,6 +324,8 @@ pub struct Setup<'a> {
     pub statistics: StatisticsBase,
     /// Letters to the workers that own calls, for management commands.
     pub post: &'a Arc<Post>,
+    /// Where the module says whether it is ready, by its name.
+    pub reports: &'a Arc<Reports>,
     /// The files that the user names (the program provides them; modules open none). Shared state
     /// may keep them for its management commands, never for a worker.
     pub files: Arc<dyn Files>,

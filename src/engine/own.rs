@@ -12,8 +12,9 @@ use sluice_base::Now;
 use sluice_script::Script;
 use sluice_script::ir::{RouteId, RouteKind};
 
-use crate::context::{Ctx, Local};
+use crate::context::{Ctx, Kept, Local};
 use crate::counter::Counter;
+use crate::events::Raised;
 use crate::limits;
 use crate::run::{Run, RunState};
 use crate::tm::replies::Failed;
@@ -94,6 +95,24 @@ impl Run {
     }
 }
 
+impl Run {
+    /// A run of an event route for an event of the control plane.
+    pub(crate) fn of_event(script: &Script, route: RouteId, raised: &Raised, at: Now) -> Box<Self> {
+        let mut run = Self::of_route(script, route, Busy::default(), at);
+        for (name, value) in &raised.params {
+            let name = (!name.is_empty()).then(|| run.state.put(name.as_bytes()));
+            run.state.names.push(name);
+            let value = match value {
+                Kept::Null => Value::Null,
+                Kept::Int(number) => Value::Int(*number),
+                Kept::Text(text) => Value::Text(run.state.put(text)),
+            };
+            run.state.params.push(value);
+        }
+        run
+    }
+}
+
 impl Local {
     /// Queues a run; false, and counted, when too many wait already.
     pub(crate) fn start(&mut self, run: Box<Run>) -> bool {
@@ -108,6 +127,14 @@ impl Local {
 }
 
 impl Ctx<'_> {
+    /// Has the routes of an event run with these parameters, each with its name or NULL; false when
+    /// too many runs wait to begin.
+    pub fn raise(&mut self, event: &[u8], params: &[(Value, Value)]) -> bool {
+        let shared = self.shared;
+        let routes = shared.events.routes(event, &shared.script, self.now.mono_ms());
+        routes.into_iter().all(|route| self.start_event(route, params))
+    }
+
     /// Has an event_route run with these parameters, each with its name or NULL; false when too
     /// many runs wait to begin.
     pub fn start_event(&mut self, route: RouteId, params: &[(Value, Value)]) -> bool {

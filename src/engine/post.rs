@@ -1,4 +1,5 @@
-//! Letters to the worker that owns a call: a request that shall be made there, or cancelled.
+//! Letters to the worker that owns a call: a request that shall be made there, or cancelled; and to
+//! worker 0: an event of the control plane.
 //!
 //! Who has no call of its own at hand - a management command, a run that makes a request of another
 //! call - writes to the owner. Takes letters from any thread; the owner reads them in its turn.
@@ -9,6 +10,7 @@ use sluice_base::WorkerId;
 use sluice_base::inbox::Inbox;
 use sluice_base::wake::{Sender, Wake};
 
+use crate::events::Raised;
 use crate::limits;
 use crate::owners::Owners;
 use crate::tm::local::{Cancel, Draft};
@@ -19,13 +21,17 @@ pub enum Letter {
     Request(Box<Draft>),
     /// A request to be cancelled.
     Cancel(Cancel),
+    /// An event of the control plane.
+    Event(Raised),
 }
 
 impl Letter {
-    fn call_id(&self) -> &[u8] {
+    /// Whom it is for; what is not about a call belongs to worker 0.
+    fn owner(&self, owners: &Owners) -> WorkerId {
         match self {
-            Self::Request(draft) => &draft.call_id,
-            Self::Cancel(cancel) => &cancel.call_id,
+            Self::Request(draft) => owners.of(&draft.call_id),
+            Self::Cancel(cancel) => owners.of(&cancel.call_id),
+            Self::Event(_) => WorkerId(0),
         }
     }
 }
@@ -93,7 +99,7 @@ impl Post {
     /// Writes to the owner of the letter's Call-ID; the owner when it sleeps and must be woken.
     pub(crate) fn put(&self, from: Sender, letter: Letter) -> Result<Option<WorkerId>, Refused> {
         let office = self.office.get().ok_or(Refused::Closed)?;
-        let owner = office.owners.of(letter.call_id());
+        let owner = letter.owner(&office.owners);
         let inbox = office.inboxes.get(usize::from(owner.0)).ok_or(Refused::Closed)?;
         let asleep = inbox.put(from, letter).map_err(|_| Refused::Full)?;
         Ok(asleep.then_some(owner))

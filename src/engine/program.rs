@@ -17,6 +17,7 @@ use crate::blacklist::Blacklists;
 use crate::context::Shared;
 use crate::counter;
 use crate::db::Databases;
+use crate::events::Events;
 use crate::files::Files;
 use crate::forward;
 use crate::limits;
@@ -24,12 +25,16 @@ use crate::module::{Resolve, Setup, SetupError, SharedState, StatisticsBase};
 use crate::owners::Owners;
 use crate::post::Post;
 use crate::registry::Registry;
+use crate::reports::{INITIALIZING, MAIN, RUNNING, Reports};
 use crate::settings::{Levels, Settings};
 use crate::sockets::Sockets;
 use crate::targets::Names;
 use crate::uses::Uses;
 use crate::vm;
 use crate::worker::{Parts, Worker, mesh};
+
+/// The group of the program's own status.
+const CORE: &str = "core";
 
 /// What the outside lends to modules.
 #[derive(Clone)]
@@ -83,6 +88,9 @@ impl Program {
         let mut states: Vec<Option<Arc<dyn SharedState>>> = vec![None; registry.modules().len()];
         let mut errors = Vec::new();
         let post = Arc::<Post>::default();
+        let (events, reports) = (Arc::<Events>::default(), Arc::<Reports>::default());
+        reports.set(CORE, MAIN, INITIALIZING, "initializing");
+        reports.log(CORE, MAIN, "initializing");
         let mut databases = Databases::default();
         for at in registry.running(&script.modules) {
             let module = registry.modules()[at];
@@ -94,6 +102,7 @@ impl Program {
                 module: module.name,
                 statistics: statistics[at],
                 post: &post,
+                reports: &reports,
                 files: Arc::clone(&environment.files),
                 databases: &mut databases,
                 resolve: Arc::clone(&environment.resolve),
@@ -109,11 +118,16 @@ impl Program {
             return Err(errors);
         }
         adopt(&states, &script, &registry);
+        events.adopt(&script);
+        reports.set(CORE, MAIN, RUNNING, "running");
+        reports.log(CORE, MAIN, "initialization completed, ready now");
         let error_route = script.route(RouteKind::Error, b"");
         let editions = Snapshot::new(Shared {
             error_route,
             blacklists: Arc::new(Blacklists::of(&script)),
-            watched: error_route.is_some() || takes_locks(&script, &registry),
+            watched: is_watched(&script, &registry),
+            events,
+            reports,
             constants: vm::fold(&mut script, &registry),
             script: Arc::new(script),
             variables: registry.variable_names_by_id(),
@@ -144,10 +158,11 @@ impl Program {
         let running = self.shared();
         let mut script = make(&running.script)?;
         adopt(&self.states, &script, &self.registry);
+        running.events.adopt(&script);
         let error_route = script.route(RouteKind::Error, b"");
         let edition = Shared {
             error_route,
-            watched: error_route.is_some() || takes_locks(&script, &self.registry),
+            watched: is_watched(&script, &self.registry),
             settings: running.settings.of_edition(&script, &self.registry),
             constants: vm::fold(&mut script, &self.registry),
             script: Arc::new(script),
@@ -167,7 +182,9 @@ impl Program {
 
     /// Tells modules the moment. To be called about once a second, on the control plane.
     pub fn tick(&self, now: Now) {
-        self.shared().blacklists.tick(now);
+        let shared = self.shared();
+        shared.blacklists.tick(now);
+        shared.events.tick(now);
         self.states.iter().flatten().for_each(|state| state.tick(now));
     }
 
@@ -226,6 +243,13 @@ impl Program {
         };
         links.into_iter().zip(inboxes).enumerate().map(make).collect()
     }
+}
+
+/// Whether runs of a script are looked after between two instructions: for error_route{}, for
+/// script locks that they may hold, for script_trace().
+fn is_watched(script: &Script, registry: &Registry) -> bool {
+    let traces = registry.function_id("script_trace").is_some_and(|id| script.calls(id));
+    traces || script.route(RouteKind::Error, b"").is_some() || takes_locks(script, registry)
 }
 
 /// Whether runs of a script may hold script locks.

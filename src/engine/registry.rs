@@ -223,6 +223,9 @@ impl Catalog for Registry {
         self.renamed.iter().find(|entry| entry.what == what && entry.old == name).copied()
     }
 
+    fn raises(&self, event: &str) -> bool {
+        crate::events::OWN.contains(&event)
+    }
     fn transport(&self, name: &str) -> Found<()> {
         match name {
             "udp" => Found::Yes(()),

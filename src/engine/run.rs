@@ -22,7 +22,7 @@ use crate::tm::cookie::BranchId;
 use crate::tm::transaction::{Armed, KeptKey, Waits};
 use crate::value::{Text, Value};
 use crate::vars::Vars;
-use crate::vm::Machine;
+use crate::vm::{Machine, Trace};
 
 /// Where the run's message came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -177,6 +177,8 @@ pub struct RunState {
     pub advertised: Option<(Option<Text>, Option<u16>)>,
     /// Local replies of this message go to the Via's address.
     pub reply_to_via: bool,
+    /// What each step is logged with, when the script wants it.
+    pub trace: Option<Trace>,
     /// The blacklists that the script has turned on and off.
     pub blacklists: Marks,
     /// What is to be recorded as Record-Route.
@@ -268,6 +270,7 @@ impl RunState {
             local_rport: false,
             advertised: None,
             reply_to_via: false,
+            trace: None,
             blacklists: Marks::default(),
             record: None,
             record_params: None,
@@ -321,6 +324,7 @@ impl RunState {
         self.local_rport = false;
         self.advertised = None;
         self.reply_to_via = false;
+        self.trace = None;
         self.blacklists = Marks::default();
         self.record = None;
         self.record_params = None;

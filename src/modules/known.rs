@@ -9,7 +9,7 @@ type Names = &'static [&'static str];
 /// All of them, by what they are about.
 pub static KNOWN: &[KnownModule] = &[
     // --- the core
-    later("core", CORE_FUNCTIONS, &["proxy_protocol"]),
+    later("core", CORE_FUNCTIONS, &[]),
     // --- transactions and dialogs; of tm what is not built yet
     later("tm", TM, &[]),
     later("dialog", DIALOG, DIALOG_VARIABLES),
@@ -234,8 +234,7 @@ const HARDWARE: &str = "it serves one kind of hardware";
 const RARE_DATABASE: &str = "no configuration seen uses this database";
 
 /// Those of the core that need transactions or forking are listed here, too.
-const CORE_FUNCTIONS: Names =
-    &["script_trace", "sr_check_status", "subscribe_event", "socket_belongs_to_bond"];
+const CORE_FUNCTIONS: Names = &["socket_belongs_to_bond"];
 const TM: Names = &["t_write_unix", "t_write_req", "t_anycast_replicate", "t_reply_by_callid"];
 const DIALOG: Names = &[
     "create_dialog",

@@ -263,6 +263,8 @@ pub trait Catalog {
     fn impossible_port(&self, text: &[u8]) -> Option<(usize, usize)>;
     /// What an old name is called now.
     fn renamed(&self, what: Named, name: &str) -> Option<Renamed>;
+    /// Whether the program itself raises an event of this name.
+    fn raises(&self, event: &str) -> bool;
     /// A transport by its lower-case name: `udp`.
     fn transport(&self, name: &str) -> Found<()>;
     /// All function names, for did-you-mean.

@@ -155,3 +155,83 @@ fn blacklists_are_shown_asked_and_changed() {
         assert_eq!(refusal(&management, command, words).0, code, "{command} {words:?}");
     }
 }
+
+const HEARING: &str = "loadmodule \"sl.so\"\nloadmodule \"cfgutils.so\"\n\
+    route { sl_send_reply(200, \"$shv(heard)\"); }\n\
+    event_route[E_ASKED] { $shv(heard) = $param(1) + $param(who); }\n\
+    event_route[E_OTHER] { $shv(other) = 1; }\n";
+
+#[test]
+fn events_are_listed_subscribed_and_raised() {
+    let gateway = Live::start(HEARING, 2);
+    let management = gateway.management();
+    let names = run(&management, "evi:list", &[]);
+    let names: Vec<&str> =
+        names["Events"].as_array().unwrap().iter().map(|e| e["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["E_ASKED", "E_CORE_SR_STATUS_CHANGED", "E_DISPATCHER_STATUS", "E_OTHER"]);
+    assert_eq!(run(&management, "events_list", &[])["Events"][0]["id"], 0);
+    let own = json!({ "socket": "route:E_ASKED", "expire": "never" });
+    let event = &run(&management, "subscribers_list", &["E_ASKED"])["Event"];
+    assert_eq!(event["subscribers"], json!([own]));
+    assert_eq!(
+        run(&management, "event_subscribe", &["E_ASKED", "route:E_OTHER", "600"]),
+        json!("OK")
+    );
+    let other = run(&management, "evi:subscribers", &["E_ASKED", "route:E_OTHER"]);
+    assert_eq!(other["Event"]["Subscriber"]["expire"], 600);
+    assert!((598..=600).contains(&other["Event"]["Subscriber"]["ttl"].as_u64().unwrap()));
+    assert_eq!(run(&management, "subscribers_list", &[])["Events"].as_array().unwrap().len(), 2);
+    let caller = Agent::new();
+    let heard = |wanted: &str| {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            caller.send(gateway.address, Request::default().text(caller.address()));
+            if first_line(&caller.receive()) == wanted {
+                return;
+            }
+            assert!(Instant::now() < end, "{wanted}");
+        }
+    };
+    assert_eq!(run(&management, "raise_event", &["E_ASKED", "word"]), json!("OK"));
+    heard("SIP/2.0 200 word");
+    run(&management, "evi:raise", &["E_ASKED", "{\"who\": \"me\"}"]);
+    heard("SIP/2.0 200 meme");
+    for (command, words, code) in [
+        ("event_subscribe", &["E_ASKED", "udp:127.0.0.1:9"][..], 500),
+        ("event_subscribe", &["E_ASKED", "route:E_NONE"], 500),
+        ("event_subscribe", &["E_ASKED", "route:E_OTHER", "soon"], 400),
+        ("subscribers_list", &["E_NONE"], 404),
+        ("subscribers_list", &["E_OTHER", "route:E_ASKED"], 404),
+        ("raise_event", &["E_ASKED", "{\"who\""], 400),
+    ] {
+        assert_eq!(refusal(&management, command, words).0, code, "{command} {words:?}");
+    }
+}
+
+#[test]
+fn statuses_and_reports() {
+    let gateway = Live::start(ANSWERING, 1);
+    let management = gateway.management();
+    let ready = json!({ "Readiness": true, "Status": 1, "Details": "running" });
+    assert_eq!(run(&management, "sr_get_status", &["core"]), ready);
+    assert_eq!(run(&management, "status_report:get", &["core", "all"])["Details"], "aggregated");
+    let listed = run(&management, "sr_list_status", &[]);
+    assert_eq!(
+        (&listed[0]["Name"], &listed[0]["Identifiers"][0]["Status"]),
+        (&json!("core"), &json!(1))
+    );
+    assert_eq!(
+        run(&management, "sr_list_identifiers", &["core"]),
+        json!({ "Group": "core", "Identifiers": ["main"] })
+    );
+    let reports = run(&management, "sr_list_reports", &["core", "main"]);
+    let lines = &reports["Identifiers"][0]["Reports"];
+    assert_eq!(lines[1]["Log"], "initialization completed, ready now");
+    assert!(lines[1]["Timestamp"].as_u64().unwrap() > 1_700_000_000);
+    assert_eq!(
+        refusal(&management, "sr_get_status", &["none"]),
+        (404, "Group not found".to_owned())
+    );
+    assert_eq!(refusal(&management, "sr_get_status", &["core", "x"]).1, "Identifier not found");
+    assert_eq!(refusal(&management, "sr_list_status", &["none"]).0, 404);
+}

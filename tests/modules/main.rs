@@ -16,6 +16,7 @@ mod dispatcher_selection;
 mod dispatcher_table;
 mod edition;
 mod errors;
+mod insight;
 mod known;
 mod language;
 mod locks;

@@ -264,6 +264,9 @@ impl Catalog for World {
         Some(Renamed { what, old, new, since: "3.0" })
     }
 
+    fn raises(&self, event: &str) -> bool {
+        event == "E_DISPATCHER_STATUS"
+    }
     fn transport(&self, name: &str) -> Found<()> {
         match name {
             "udp" => Found::Yes(()),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sluice_engine::module::CommandError;
 
 use super::threads::{Thread, threads};
-use super::{Answer, Management, blacklists, refuse, unix_seconds};
+use super::{Answer, Management, blacklists, events, refuse, reports, unix_seconds};
 
 /// A command of the core; shown by `which`, `help` and `sluice doc core`.
 #[derive(Debug)]
@@ -102,6 +102,63 @@ pub static CORE: &[CoreCommand] = &[
         "Takes a rule away from a blacklist that may change.",
         &["name", "rule"],
         blacklists::remove,
+    ),
+    in_group(
+        "evi",
+        "subscribe",
+        "event_subscribe",
+        "Has event_route NAME run for an event, too, by `route:NAME`; for an hour.",
+        &["event", "socket", "expire?"],
+        events::subscribe,
+    ),
+    in_group("evi", "list", "events_list", "The events that there are.", &[], events::list),
+    in_group(
+        "evi",
+        "subscribers",
+        "subscribers_list",
+        "The routes that are run for events.",
+        &["event?", "socket?"],
+        events::subscribers,
+    ),
+    in_group(
+        "evi",
+        "raise",
+        "raise_event",
+        "Raises an event, with parameters as words or as a JSON object.",
+        &["event", "params*"],
+        events::raise,
+    ),
+    in_group(
+        "status_report",
+        "get",
+        "sr_get_status",
+        "Whether a part of the program is ready.",
+        &["group", "identifier?"],
+        reports::get,
+    ),
+    in_group(
+        "status_report",
+        "status",
+        "sr_list_status",
+        "Whether each part of the program is ready.",
+        &["group?"],
+        reports::statuses,
+    ),
+    in_group(
+        "status_report",
+        "reports",
+        "sr_list_reports",
+        "What the parts of the program report lately.",
+        &["group?", "identifier?"],
+        reports::reports,
+    ),
+    in_group(
+        "status_report",
+        "identifiers",
+        "sr_list_identifiers",
+        "The parts of the program that have a status.",
+        &["group?"],
+        reports::identifiers,
     ),
     CoreCommand {
         group: "statistics",

@@ -7,11 +7,13 @@
 mod blacklists;
 mod command;
 mod core;
+mod events;
 pub mod fifo;
 pub mod frames;
 pub mod jsonrpc;
 mod load;
 mod reply;
+mod reports;
 mod server;
 mod statistics;
 pub mod text;
@@ -24,8 +26,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use sluice_base::counters::CellsReader;
 use sluice_engine::blacklist::Blacklists;
+use sluice_engine::events::Events;
 use sluice_engine::module::CommandError;
+use sluice_engine::post::Post;
 use sluice_engine::program::Program;
+use sluice_engine::reports::Reports;
 
 use command::Run;
 pub use command::{Known, Params};
@@ -88,6 +93,9 @@ pub struct Management {
     host: Box<dyn Host>,
     statistics: Statistics,
     blacklists: Arc<Blacklists>,
+    events: Arc<Events>,
+    reports: Arc<Reports>,
+    post: Arc<Post>,
     begun: (Instant, u64),
 }
 
@@ -108,8 +116,20 @@ impl Management {
             }));
         }
         let statistics = Statistics::new(program, workers);
-        let blacklists = Arc::clone(&program.shared().blacklists);
-        Self { commands, host, statistics, blacklists, begun: (Instant::now(), unix_seconds()) }
+        let shared = program.shared();
+        let blacklists = Arc::clone(&shared.blacklists);
+        let (events, reports) = (Arc::clone(&shared.events), Arc::clone(&shared.reports));
+        let post = Arc::clone(program.post());
+        Self {
+            commands,
+            host,
+            statistics,
+            blacklists,
+            events,
+            reports,
+            post,
+            begun: (Instant::now(), unix_seconds()),
+        }
     }
 
     /// Every command, the core's first.

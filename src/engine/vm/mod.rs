@@ -11,6 +11,7 @@ mod constant;
 mod detach;
 mod eval;
 mod other;
+mod trace;
 mod watch;
 
 use std::any::Any;
@@ -29,6 +30,7 @@ use crate::value::{Source, Text, Value};
 
 pub use constant::fold;
 pub use detach::begin;
+pub use trace::Trace;
 
 /// The states of all modules of one worker, by number of module.
 pub type States = Vec<Box<dyn Any + Send>>;

@@ -1,5 +1,6 @@
-//! Runs that are looked after between two instructions: for scripts with an error_route{}, and for
-//! those whose runs hold what must be given back at their end. All others do without.
+//! Runs that are looked after between two instructions: for scripts with an error_route{} or a
+//! script_trace(), and for those whose runs hold what must be given back at their end. All others
+//! do without.
 //!
 //! error_route{} interrupts the script where an error of the message has shown, as if it were
 //! called there; afterwards the script goes on with the code and the test result that it had. What
@@ -7,7 +8,7 @@
 
 use sluice_script::ir::{Op, RouteId, RouteKind};
 
-use super::{Machine, Outcome, States, Step};
+use super::{Machine, Outcome, States, Step, trace};
 use crate::context::Ctx;
 use crate::limits;
 use crate::registry::Registry;
@@ -41,6 +42,9 @@ pub(super) fn run(
             Some(op) => {
                 ctx.run.at = machine.pc;
                 machine.pc += 1;
+                if ctx.run.trace.is_some() {
+                    trace::line(ctx, registry, states, *op);
+                }
                 super::step(machine, ctx, registry, states, *op)
             }
             None => Step::End,

@@ -6,8 +6,10 @@ use sluice_base::Now;
 
 use super::Worker;
 use crate::context::Local;
+use crate::events::Raised;
 use crate::limits;
 use crate::post::Letter;
+use crate::run::Run;
 use crate::tm::Scene;
 use crate::tm::local::{Cancel, Draft, Report};
 use crate::tm::upstream::Text;
@@ -22,6 +24,7 @@ impl Worker {
             match letter {
                 Letter::Request(draft) => self.make(now, *draft),
                 Letter::Cancel(cancel) => self.cancel(now, cancel),
+                Letter::Event(raised) => self.raise(now, &raised),
             }
             taken += 1;
             if taken == limits::BATCH {
@@ -35,6 +38,15 @@ impl Worker {
         let edition = Arc::clone(self.editions.value());
         if let Some(run) = uac::begin(&mut self.local, &edition, draft, now) {
             self.begin(now, run);
+        }
+    }
+
+    /// An event of the control plane runs its routes.
+    fn raise(&mut self, now: Now, raised: &Raised) {
+        let edition = self.editions.value();
+        let script = &edition.script;
+        for route in edition.events.routes(raised.name.as_bytes(), script, now.mono_ms()) {
+            self.local.start(Run::of_event(script, route, raised, now));
         }
     }
 

@@ -13,7 +13,7 @@ use super::select::{self, Pick};
 use super::sets::Set;
 use super::state::State;
 use super::target::Target;
-use super::{Worker, limits, lookup};
+use super::{Worker, limits, lookup, report};
 
 /// The table.
 pub static FUNCTIONS: &[Function] = &[
@@ -198,10 +198,9 @@ fn mark_destination(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> F
         return Flow::Fail("dispatcher: nothing to mark, select with flag f first");
     };
     let uri = ctx.to_text(uri);
-    let set = worker.sets.get().get(set);
-    let Some(destination) = set.and_then(|set| set.find(ctx.bytes(uri))) else {
-        return Flow::FALSE;
-    };
+    let found = worker.sets.get().get(set).and_then(|set| set.find(ctx.bytes(uri)));
+    let Some(destination) = found else { return Flow::FALSE };
+    let before = destination.live.is_active();
     let letter = match args.first() {
         None | Some(Value::Omitted) => State::INACTIVE.letter(),
         Some(state) => state.int().and_then(|n| u8::try_from(n).ok()).unwrap_or_default(),
@@ -211,6 +210,10 @@ fn mark_destination(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> F
         b'i' => destination.live.set(State::INACTIVE),
         b'p' => destination.live.fail(params.threshold),
         _ => return Flow::Fail("dispatcher: a state is one of the letters a, i, p"),
+    }
+    let active = destination.live.is_active();
+    if active != before {
+        report::changed(ctx, set, &destination.uri, active);
     }
     Flow::TRUE
 }

@@ -103,10 +103,16 @@ fn set_state(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {
     };
     check_partition(partition)?;
     let Ok(group) = group.parse() else { return refuse(500, "bad group value") };
-    let sets = dispatcher(state)?.sets.load();
+    let dispatcher = dispatcher(state)?;
+    let sets = dispatcher.sets.load();
     let found = sets.get(group).and_then(|set| set.find(address.as_bytes()));
     let Some(destination) = found else { return refuse(404, "destination not found") };
+    let before = destination.live.is_active();
     destination.live.set(wanted);
+    let active = destination.live.is_active();
+    if active != before {
+        dispatcher.desk.changed(group, &destination.uri, active);
+    }
     Ok(json!("OK"))
 }
 
@@ -124,9 +130,13 @@ fn reload(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {
     match dispatcher.file.load(old.as_deref(), &mut warnings) {
         Ok(sets) => {
             drop(old);
+            dispatcher.desk.loaded(&sets, warnings.len());
             dispatcher.sets.publish(sets);
             if warnings.is_empty() { Ok(json!("OK")) } else { Ok(json!({ "warnings": warnings })) }
         }
-        Err(why) => refuse(500, format!("{why}; the old sets stay")),
+        Err(why) => {
+            dispatcher.desk.refused(&why);
+            refuse(500, format!("{why}; the old sets stay"))
+        }
     }
 }

@@ -27,6 +27,7 @@ mod lookup;
 pub mod maglev;
 mod mi;
 mod params;
+mod report;
 pub mod select;
 pub mod sets;
 pub mod state;
@@ -35,6 +36,7 @@ mod target;
 
 use load::ListFile;
 use params::Params;
+use report::Desk;
 use sets::Sets;
 
 /// The definition table.
@@ -57,6 +59,7 @@ pub static MODULE: Module = Module {
 pub struct Dispatcher {
     params: Params,
     file: ListFile,
+    desk: Desk,
     sets: Snapshot<Sets>,
     /// Whether a selection fills the failover AVPs: some edition so far may read them.
     fills_avps: AtomicBool,
@@ -92,9 +95,12 @@ fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
             _ => text,
         },
     })?;
+    let desk = Desk { reports: Arc::clone(setup.reports), post: Arc::clone(setup.post) };
+    desk.loaded(&sets, setup.warnings.len());
     Ok(Arc::new(Dispatcher {
         params,
         file,
+        desk,
         sets: Snapshot::new(sets),
         fills_avps: AtomicBool::new(false),
     }))

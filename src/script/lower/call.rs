@@ -52,6 +52,9 @@ impl Lowering<'_> {
         if call.name.text == "raise_event" {
             self.usage.raise(call.args.first().and_then(Option::as_ref));
         }
+        if call.name.text == "subscribe_event" {
+            self.usage.subscribe(call.args.get(1).and_then(Option::as_ref));
+        }
         // 1.x: forward(uri:host, uri:port) is what forward() does.
         let is_uri = |arg: &Option<Expression>| match arg.as_ref().map(|arg| &arg.kind) {
             Some(ExpressionKind::Operand(OperandKind::Word(word))) => word.starts_with("uri:"),

@@ -91,7 +91,7 @@ pub(crate) fn lower(
     }
     let Lowering { walk, usage, emitter, sink, .. } = lowering;
     walk.check(&emitter.script.routes, sink);
-    usage.check(&emitter.script, sink);
+    usage.check(&emitter.script, world.catalog, sink);
     emitter.script
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 
+use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, Sink};
 use crate::ir::{RouteId, RouteKind, Script, Setting};
 use crate::parse::STRAY;
@@ -49,6 +50,17 @@ impl Usage {
         }
     }
 
+    /// `subscribe_event()` is called: the route behind `route:` runs for that event, too.
+    pub fn subscribe(&mut self, socket: Option<&Expression>) {
+        match socket.map(|socket| &socket.kind) {
+            Some(ExpressionKind::Operand(OperandKind::Text(text))) if !text.contains(&b'$') => {
+                let route = text.strip_prefix(b"route:").unwrap_or_default();
+                self.raised.insert(route.to_vec());
+            }
+            _ => self.raises_any = true,
+        }
+    }
+
     /// `$var(name)` is named, for reading or writing.
     pub fn name(&mut self, variable: &Variable, sub: &str) {
         let known = self.read.iter().rev().take(RECENT).any(|(name, ..)| name == sub);
@@ -70,13 +82,13 @@ impl Usage {
     }
 
     /// Reports, when there is no error.
-    pub fn check(&self, script: &Script, sink: &mut Sink) {
+    pub fn check(&self, script: &Script, catalog: &dyn Catalog, sink: &mut Sink) {
         if sink.errors() > 0 {
             return;
         }
         self.routes(script, sink);
         if !self.raises_any {
-            self.events(script, sink);
+            self.events(script, catalog, sink);
         }
         if !self.sets_any {
             self.variables(script, sink);
@@ -120,13 +132,13 @@ impl Usage {
         }
     }
 
-    fn events(&self, script: &Script, sink: &mut Sink) {
+    fn events(&self, script: &Script, catalog: &dyn Catalog, sink: &mut Sink) {
         for route in script.routes.iter().filter(|route| route.kind == RouteKind::Event) {
-            if !self.raised.contains(route.name.as_bytes()) {
-                let message = format!("nothing raises {}: its route never runs", route.name);
+            if !self.raised.contains(route.name.as_bytes()) && !catalog.raises(&route.name) {
+                let message = format!("nothing here raises {}", route.name);
                 sink.report(
                     Diagnostic::warning("event-never-raised", route.at, message)
-                        .hint("this release has no events but those of raise_event()"),
+                        .hint("raise_event() does, and management by evi:raise"),
                 );
             }
         }

@@ -32,6 +32,7 @@ use sluice_engine::context::Shared;
 use sluice_engine::counter::Counter;
 use sluice_engine::program::Program;
 use sluice_engine::registry::Registry;
+use sluice_engine::reports::{MAIN, TERMINATING};
 use sluice_engine::sockets::{Proto, Sockets};
 use sluice_net::Clock;
 use sluice_net::driver::Driver;
@@ -207,6 +208,7 @@ impl Gateway {
 
     /// Ends the workers after their current turn, then the control plane.
     pub fn stop(self) {
+        self.program.shared().reports.set("core", MAIN, TERMINATING, "terminating");
         self.stop.store(true, Ordering::Release);
         for wake in &self.wakers {
             wake();

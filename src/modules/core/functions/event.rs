@@ -1,4 +1,4 @@
-//! `raise_event`: has an event_route run (spec 1.9). Nobody outside can subscribe yet.
+//! Events of scripts: raising one, and having another route run for one (spec 1.9).
 
 use sluice_engine::module::{Function, Name};
 use sluice_engine::run::AvpKey;
@@ -14,20 +14,32 @@ const EVENT: &[ParamDef] = &[
     optional("values", ParamKind::Variable),
 ];
 
-pub(super) const LIST: &[Function] = &[function(
-    "raise_event",
-    "Has the event_route of that name run, with the values of an AVP and their names in another.",
-    EVENT,
-    Routes::ANY,
-    |ctx, _, args| raise(ctx, args),
-)];
+const SUBSCRIPTION: &[ParamDef] = &[
+    param("event", ParamKind::Text),
+    param("socket", ParamKind::Text),
+    optional("seconds", ParamKind::Int),
+];
+
+pub(super) const LIST: &[Function] = &[
+    function(
+        "raise_event",
+        "Has the event_route of that name run; values are in an AVP, their names in another.",
+        EVENT,
+        Routes::ANY,
+        |ctx, _, args| raise(ctx, args),
+    ),
+    function(
+        "subscribe_event",
+        "Has event_route NAME run for an event, too, by `route:NAME`; for ever without seconds.",
+        SUBSCRIPTION,
+        Routes::of(&[RouteKind::Startup, RouteKind::Timer]),
+        |ctx, _, args| subscribe(ctx, args),
+    ),
+];
 
 fn raise(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
     let [event, first, second] = args else { return Flow::FALSE };
     let Some(event) = event.text() else { return Flow::FALSE };
-    let Some(route) = ctx.shared.script.route(RouteKind::Event, ctx.bytes(event)) else {
-        return Flow::TRUE;
-    };
     // One AVP has the values; of two, the first has their names.
     let (names, values) = if second.is_null() { (second, first) } else { (first, second) };
     let (Some(names), Some(values)) = (all(ctx, *names), all(ctx, *values)) else {
@@ -38,10 +50,25 @@ fn raise(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
     }
     let names = names.into_iter().chain(std::iter::repeat(Value::Null));
     let params: Vec<(Value, Value)> = names.zip(values).collect();
-    if ctx.start_event(route, &params) {
+    let event = ctx.bytes(event).to_vec();
+    if ctx.raise(&event, &params) {
         Flow::TRUE
     } else {
         Flow::Fail("too many events wait for their route")
+    }
+}
+
+fn subscribe(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
+    let text = |at: usize| {
+        let text = args.get(at).and_then(|arg| arg.text())?;
+        std::str::from_utf8(ctx.bytes(text)).ok()
+    };
+    let (Some(event), Some(socket)) = (text(0), text(1)) else { return Flow::FALSE };
+    let seconds = args.get(2).and_then(|seconds| seconds.int());
+    let seconds = seconds.and_then(|seconds| seconds.try_into().ok()).unwrap_or_default();
+    match ctx.shared.events.subscribe(event, socket, seconds, ctx.now.mono_ms()) {
+        Ok(()) => Flow::TRUE,
+        Err(why) => Flow::Fail(why),
     }
 }
 

@@ -10,6 +10,7 @@ mod forward;
 pub(super) mod log;
 mod message;
 mod socket;
+mod trace;
 mod uri;
 
 use sluice_engine::module::Function;
@@ -25,6 +26,7 @@ const LISTS: &[&[Function]] = &[
     branch::LIST,
     blacklist::LIST,
     event::LIST,
+    trace::LIST,
     avp::LIST,
     message::LIST,
 ];

@@ -71,6 +71,15 @@ pub(super) const LIST: &[Variable] = &[
     variable("mi", &[], "Number of the message within its worker.", |ctx, _, _| {
         Value::Number(i64::from(ctx.packet.id))
     }),
+    Variable {
+        sub: SubKind::Word(proxy_field),
+        ..variable(
+            "proxy_protocol",
+            &[],
+            "What a balancer in front says of the connection: NULL, no socket accepts it.",
+            |_, _, _| Value::Null,
+        )
+    },
 ];
 
 fn socket(ctx: &mut Ctx<'_>, id: Option<SocketId>, subject: Subject) -> Value {
@@ -138,4 +147,11 @@ fn address(ctx: &mut Ctx<'_>, addr: IpAddr) -> Value {
 fn number(ctx: &mut Ctx<'_>, port: u16) -> Value {
     let port = i64::from(port);
     Value::Both(ctx.keep(Digits::of(port).as_bytes()), port)
+}
+
+/// The fields of `$proxy_protocol`.
+fn proxy_field(name: &str) -> Result<u32, String> {
+    const FIELDS: [&str; 5] = ["src_ip", "src_port", "dst_ip", "dst_port", "af"];
+    let field = FIELDS.iter().position(|field| *field == name);
+    field.map(|field| field as u32).ok_or_else(|| format!("one of {}", FIELDS.join(", ")))
 }
