@@ -10,12 +10,12 @@ use crate::live::Live;
 use crate::sip::{Agent, Request, first_line};
 use crate::support::PATIENCE;
 
-fn run(management: &Management, command: &str, words: &[&str]) -> Value {
+pub fn run(management: &Management, command: &str, words: &[&str]) -> Value {
     let answer = management.run(command, &Params::words(words));
     answer.unwrap_or_else(|error| panic!("{command} {words:?}: {error}"))
 }
 
-fn refusal(management: &Management, command: &str, words: &[&str]) -> (i32, String) {
+pub fn refusal(management: &Management, command: &str, words: &[&str]) -> (i32, String) {
     let error = management.run(command, &Params::words(words)).unwrap_err();
     (error.code, error.text)
 }

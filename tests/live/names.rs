@@ -5,7 +5,8 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Instant;
 
 use crate::live::Live;
-use crate::sip::{Agent, Request, first_line, headers};
+use crate::manage::{refusal, run};
+use crate::sip::{Agent, Request, first_line, first_of, headers, reply};
 use crate::unbound::{Unbound, ZONE};
 
 const FORWARDING: &str = "loadmodule \"sl.so\"\nroute {\n\
@@ -152,4 +153,47 @@ fn answer(query: &[u8], ip: [u8; 4]) -> Vec<u8> {
     out.extend([0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
     out.extend(ip);
     out
+}
+
+/// Relays with transactions; nothing is heard for a second: given up.
+const RELAYING: &str = "loadmodule \"tm.so\"\nmodparam(\"tm\", \"fr_timeout\", 2)\n\
+    route { t_relay(); }\n";
+
+#[test]
+fn of_three_addresses_the_dead_one_is_tried_by_one_call() {
+    let alive = [Agent::on([127, 0, 0, 2].into()), Agent::on([127, 0, 0, 3].into())];
+    // It is there, and never answers.
+    let dead = Agent::new();
+    let mut ports: Vec<u16> = vec![dead.address().port()];
+    ports.extend(alive.iter().map(|agent| agent.address().port()));
+    let records: String =
+        ports.iter().enumerate().fold(String::new(), |mut records, (at, port)| {
+            let ip = at + 1;
+            let _ = writeln!(records, "_sip._udp.gw SRV {at} 1 {port} h{ip}\nh{ip} A 127.0.0.{ip}");
+            records
+        });
+    let server = Unbound::serve(&records);
+    let scene = Scene::of(&format!("dns_server = \"{}\"\n{RELAYING}", server.address));
+    let call = |call_id: &str| {
+        scene.send(&format!("gw.{ZONE}"), call_id);
+        let (at, request, from) = first_of(&alive);
+        alive[at].send(from, reply(&request, "200 OK"));
+        assert_eq!(first_line(&scene.caller.receive()), "SIP/2.0 200 OK", "{call_id}");
+        at
+    };
+    assert_eq!(call("first"), 0, "the next one by priority");
+    let tried = std::iter::from_fn(|| dead.try_receive()).count();
+    assert!(tried > 1, "it was asked again before it was given up");
+    for number in 0..100 {
+        assert_eq!(call(&format!("call-{number}")), 0);
+    }
+    assert!(dead.try_receive().is_none(), "no other call tried it");
+    let listed = run(&scene.live.management(), "targets_list", &["full"]);
+    let failed = &listed["Failed"][0];
+    assert_eq!(failed["Target"], format!("udp:{}", dead.address()));
+    assert_eq!(failed["Reason"], "no answer");
+    assert!((20..=30).contains(&failed["Again"].as_u64().unwrap()), "{failed}");
+    assert_eq!(listed["Names"][0]["Name"], format!("gw.{ZONE}"));
+    assert_eq!(listed["Names"][0]["Targets"].as_array().map(Vec::len), Some(3));
+    assert_eq!(refusal(&scene.live.management(), "targets:list", &["all"]).0, 400);
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sluice_engine::module::CommandError;
 
 use super::threads::{Thread, threads};
-use super::{Answer, Management, blacklists, events, refuse, reports, unix_seconds};
+use super::{Answer, Management, blacklists, events, refuse, reports, targets, unix_seconds};
 
 /// A command of the core; shown by `which`, `help` and `sluice doc core`.
 #[derive(Debug)]
@@ -159,6 +159,14 @@ pub static CORE: &[CoreCommand] = &[
         "The parts of the program that have a status.",
         &["group?"],
         reports::identifiers,
+    ),
+    in_group(
+        "targets",
+        "list",
+        "targets_list",
+        "Addresses that failed and are avoided; with `full` also the names that are known.",
+        &["full?"],
+        targets::list,
     ),
     CoreCommand {
         group: "statistics",

@@ -16,6 +16,7 @@ mod reply;
 mod reports;
 mod server;
 mod statistics;
+mod targets;
 pub mod text;
 mod threads;
 
@@ -31,6 +32,7 @@ use sluice_engine::module::CommandError;
 use sluice_engine::post::Post;
 use sluice_engine::program::Program;
 use sluice_engine::reports::Reports;
+use sluice_engine::targets::Names;
 
 use command::Run;
 pub use command::{Known, Params};
@@ -96,6 +98,7 @@ pub struct Management {
     events: Arc<Events>,
     reports: Arc<Reports>,
     post: Arc<Post>,
+    names: Arc<Names>,
     begun: (Instant, u64),
 }
 
@@ -119,6 +122,7 @@ impl Management {
         let shared = program.shared();
         let blacklists = Arc::clone(&shared.blacklists);
         let (events, reports) = (Arc::clone(&shared.events), Arc::clone(&shared.reports));
+        let names = Arc::clone(&shared.names);
         let post = Arc::clone(program.post());
         Self {
             commands,
@@ -128,6 +132,7 @@ impl Management {
             events,
             reports,
             post,
+            names,
             begun: (Instant::now(), unix_seconds()),
         }
     }

@@ -5,6 +5,7 @@
 //! An answer in use is asked for anew before it ends (see [`Names::due`]), so that a name in use
 //! parks nobody.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ahash::{AHashMap, RandomState};
@@ -61,6 +62,8 @@ pub struct Kept {
 pub struct Names {
     hasher: RandomState,
     shards: [Mutex<AHashMap<Place, Kept>>; SHARDS],
+    /// Monotonic milliseconds, for management, which has no clock.
+    now_ms: AtomicU64,
     /// Addresses that did not answer.
     pub failed: Failed,
 }
@@ -71,6 +74,7 @@ impl Names {
         Self {
             hasher: RandomState::new(),
             shards: std::array::from_fn(|_| Mutex::default()),
+            now_ms: AtomicU64::new(0),
             failed: Failed::new(failed_ms),
         }
     }
@@ -125,6 +129,7 @@ impl Names {
     /// The places in use that are to be asked for anew now; each is given once. What is over is
     /// forgotten.
     pub fn due(&self, now_ms: u64) -> Vec<Place> {
+        self.now_ms.store(now_ms, Ordering::Relaxed);
         let mut due = Vec::new();
         for shard in &self.shards {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -138,6 +143,11 @@ impl Names {
             }
         }
         due
+    }
+
+    /// When [`Names::due`] was asked last, in monotonic milliseconds.
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms.load(Ordering::Relaxed)
     }
 
     /// All that is kept, for management.
