@@ -2,6 +2,7 @@
 //! snapshot. Everything it may do to the world goes through here.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use crate::blacklist::Blacklists;
 use crate::counter::Counter;
 use crate::digits::Digits;
 use crate::events::Events;
-use crate::module::{Name, StatisticsBase, Subject};
+use crate::module::{LooseRoute, Name, SharedState, StatisticsBase, Subject};
 use crate::output::Output;
 use crate::post::Post;
 use crate::reports::Reports;
@@ -61,6 +62,18 @@ pub struct Shared {
     pub events: Arc<Events>,
     /// Statuses of the parts of the program; the same for all editions.
     pub reports: Arc<Reports>,
+    /// Who is told when a request has followed a Route of ours.
+    pub followed: Followed,
+}
+
+/// Hooks of the running modules, each with its module's state.
+#[derive(Clone)]
+pub struct Followed(pub(crate) Arc<[(LooseRoute, Arc<dyn SharedState>)]>);
+
+impl fmt::Debug for Followed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Followed").field(&self.0.len()).finish()
+    }
 }
 
 /// The worker's own things that a run may touch.
@@ -303,6 +316,13 @@ impl Ctx<'_> {
         let made = self.run.referred.iter().find(|(other, _)| *other == id);
         let fixed = Subject { name, index: reference.index };
         Some((reference.variable, made.map_or(fixed, |(_, subject)| *subject)))
+    }
+
+    /// Tells the modules that the request has followed a Route of ours.
+    pub fn tell_followed(&mut self) {
+        for (hook, state) in &*self.shared.followed.0 {
+            hook(self, &**state);
+        }
     }
 
     /// Logs a script's mistake with its line.

@@ -25,6 +25,7 @@ pub mod limits;
 pub mod lock;
 pub mod module;
 pub mod next_hop;
+pub mod originals;
 pub mod output;
 pub mod own;
 pub mod owners;

@@ -268,14 +268,19 @@ pub enum Seen {
 pub struct Hooks {
     /// A request, before the script.
     pub request_in: Option<Hook>,
+    /// A request that has followed a Route of ours, which was taken away.
+    pub loose_route: Option<LooseRoute>,
 }
 
 /// A hook that looks at a message.
 pub type Hook = fn(&mut Ctx<'_>, &mut dyn Any) -> Seen;
 
+/// A hook that may change a request of a dialog.
+pub type LooseRoute = fn(&mut Ctx<'_>, &dyn SharedState);
+
 impl Hooks {
     /// No hook.
-    pub const NONE: Self = Self { request_in: None };
+    pub const NONE: Self = Self { request_in: None, loose_route: None };
 }
 
 /// The definition table of a module.

@@ -14,7 +14,7 @@ use sluice_script::Script;
 use sluice_script::ir::RouteKind;
 
 use crate::blacklist::Blacklists;
-use crate::context::Shared;
+use crate::context::{Followed, Shared};
 use crate::counter;
 use crate::db::Databases;
 use crate::events::Events;
@@ -137,6 +137,7 @@ impl Program {
             names: Arc::new(Names::new(settings.failed_address_ms)),
             settings,
             zone: environment.zone.clone(),
+            followed: followed(&registry, &states),
         });
         let reloading = Mutex::new(());
         Ok(Self { editions, reloading, registry, states, statistics, cells, post })
@@ -250,6 +251,14 @@ impl Program {
 fn is_watched(script: &Script, registry: &Registry) -> bool {
     let traces = registry.function_id("script_trace").is_some_and(|id| script.calls(id));
     traces || script.route(RouteKind::Error, b"").is_some() || takes_locks(script, registry)
+}
+
+/// The hooks of running modules for requests that followed a Route of ours.
+fn followed(registry: &Registry, states: &[Option<Arc<dyn SharedState>>]) -> Followed {
+    let hooks = registry.modules().iter().map(|module| module.hooks.loose_route);
+    let both = hooks.zip(states);
+    let running = both.filter_map(|(hook, state)| Some((hook?, Arc::clone(state.as_ref()?))));
+    Followed(running.collect())
 }
 
 /// Whether runs of a script may hold script locks.

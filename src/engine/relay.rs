@@ -10,6 +10,7 @@ use sluice_sip::{Method, Patches, Place};
 use crate::carry;
 use crate::context::{Ctx, Local};
 use crate::forward;
+use crate::originals;
 use crate::reply;
 use crate::run::Replica;
 use crate::sockets::Remote;
@@ -154,6 +155,7 @@ fn add(ctx: &mut Ctx<'_>, key: Key, to: Remote, mark: impl FnOnce(&mut Branch)) 
     if !ctx.local.tm.get(key).is_some_and(Transaction::is_open) {
         return false;
     }
+    originals::keep(ctx, key);
     let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
     let Some(socket) = ctx.shared.sockets.towards(to, preferred) else { return false };
     let Some(branch) = ctx.local.tm.next_branch(key) else { return false };
@@ -258,6 +260,7 @@ pub(crate) fn reply(ctx: &mut Ctx<'_>, id: BranchId) {
     // The reply to a request of ours stays whole: it goes nowhere.
     if !ctx.local.tm.get(id.key).is_some_and(Transaction::is_own) {
         remove_top_via(&ctx.message, &mut ctx.run.patches);
+        originals::restore(ctx, id);
     }
     forward::put_status(ctx, false);
     forward::put_length(ctx);

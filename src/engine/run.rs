@@ -16,6 +16,7 @@ use crate::dset::DestinationSet;
 use crate::fault::Fault;
 use crate::lock::Lock;
 use crate::module::Subject;
+use crate::originals::Replaced;
 use crate::own::Origin;
 use crate::record::Record;
 use crate::tm::cookie::BranchId;
@@ -189,6 +190,8 @@ pub struct RunState {
     pub own_route: Option<Text>,
     /// Changes of the message.
     pub patches: Patches,
+    /// Which of the caller's own headers are replaced, so that replies get them back.
+    pub replaced: Replaced,
     /// What Max-Forwards becomes; written when the request is sent, so that it may change again.
     pub max_forwards: Option<u32>,
     /// Status and reason that the reply is sent on with, when the script has changed them.
@@ -276,6 +279,7 @@ impl RunState {
             record_params: None,
             own_route: None,
             patches: Patches::default(),
+            replaced: Replaced::NONE,
             max_forwards: None,
             reply_status: None,
             reply_lines: Vec::with_capacity(256),
@@ -330,6 +334,7 @@ impl RunState {
         self.record_params = None;
         self.own_route = None;
         self.patches.clear();
+        self.replaced = Replaced::NONE;
         self.max_forwards = None;
         self.reply_status = None;
         self.reply_lines.clear();

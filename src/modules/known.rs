@@ -13,8 +13,6 @@ pub static KNOWN: &[KnownModule] = &[
     // --- transactions and dialogs; of tm what is not built yet
     later("tm", TM, &[]),
     later("dialog", DIALOG, DIALOG_VARIABLES),
-    later("uac", UAC, &[]),
-    later("uac_auth", &["uac_auth"], &[]),
     later("uac_redirect", &["set_deny_filter", "set_accept_filter", "get_redirects"], &[]),
     later("uac_registrant", &[], &[]),
     later("path", &["add_path", "add_path_received"], &[]),
@@ -274,14 +272,6 @@ const DIALOG_VARIABLES: Names = &[
     "dlg_val",
     "DLG_json",
     "DLG_ctx_json",
-];
-const UAC: Names = &[
-    "uac_auth",
-    "uac_replace_from",
-    "uac_restore_from",
-    "uac_replace_to",
-    "uac_restore_to",
-    "uac_inc_cseq",
 ];
 const REGISTRAR: Names = &[
     "save",

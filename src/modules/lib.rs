@@ -12,12 +12,14 @@ pub mod cfgutils;
 pub mod core;
 pub mod db_text;
 mod db_version;
+mod digest;
 pub mod dispatcher;
 mod known;
 pub mod limits;
 pub mod mathops;
 pub mod maxfwd;
 pub mod mi_fifo;
+mod names;
 pub mod options;
 pub mod proto_tcp;
 pub mod proto_udp;
@@ -31,6 +33,8 @@ mod subst;
 mod table;
 pub mod textops;
 pub mod tm;
+pub mod uac;
+pub mod uac_auth;
 pub mod uri;
 pub mod versions;
 
@@ -46,6 +50,8 @@ pub static MODULES: &[&Module] = &[
     &signaling::MODULE,
     &tm::MODULE,
     &rr::MODULE,
+    &uac_auth::MODULE,
+    &uac::MODULE,
     &maxfwd::MODULE,
     &sipmsgops::MODULE,
     &textops::MODULE,

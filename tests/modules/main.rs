@@ -40,5 +40,7 @@ mod tm_targets;
 mod tm_waiting;
 mod tm_world;
 mod turn;
+mod uac;
+mod uac_auth;
 mod uri;
 mod world;

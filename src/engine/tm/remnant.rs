@@ -96,12 +96,14 @@ impl Seen {
         let script = &mut transaction.script;
         let nothing = script.flags == 0
             && (script.avps.is_empty() || !with_avps)
+            && script.originals.is_none()
             && branches.iter().all(|branch| *branch == (0, None));
         if nothing {
             return None;
         }
         let (avps, flags) = (std::mem::take(&mut script.avps), script.flags);
-        let script = Box::new(ScriptState { avps, flags, ..ScriptState::default() });
+        let originals = script.originals.take();
+        let script = Box::new(ScriptState { avps, flags, originals, ..ScriptState::default() });
         Some(Box::new(Self { edition: transaction.edition.take(), script, branches }))
     }
 }

@@ -16,6 +16,7 @@ use super::times::Times;
 use sluice_script::ir::RouteId;
 
 use crate::context::Kept;
+use crate::originals::Originals;
 use crate::run::Packet;
 
 /// See the file's head.
@@ -104,6 +105,8 @@ pub struct ScriptState {
     pub reason: Box<[u8]>,
     /// How many branches are still waited for, where one is held for them; 0: any number.
     pub awaited: u8,
+    /// What its replies get back of the caller's.
+    pub originals: Option<Box<Originals>>,
     /// Its own timers.
     pub waits: Waits,
     /// A 2xx leaves the other branches alone (RFC 3841 9.1).

@@ -9,6 +9,7 @@ use sluice_script::source::Location;
 use super::failover::Avps;
 use super::flags::{self, Flags};
 use super::table::{Columns, TableSource};
+use crate::names;
 
 /// What the parameters of a script amount to.
 #[derive(Debug)]
@@ -126,9 +127,7 @@ fn avp_or(setup: &mut Setup<'_>, param: &str, default: &str) -> Result<u32, Setu
 /// The slot of an AVP parameter: `$avp(name)`, `$(avp(name))`, or the bare name of 1.x.
 fn avp(setup: &mut Setup<'_>, param: &str) -> Result<Option<u32>, SetupError> {
     let Some((value, at)) = text(setup, param) else { return Ok(None) };
-    let bare = !value.is_empty() && !value.contains(['$', '(', ')', ' ']);
-    let name = if bare { Some(value.as_str()) } else { inner(&value, "avp") };
-    match name {
+    match names::avp(&value) {
         Some(name) => Ok(Some(setup.script.avps.intern(name))),
         None => Err(SetupError {
             at: Some(at),
@@ -138,18 +137,10 @@ fn avp(setup: &mut Setup<'_>, param: &str) -> Result<Option<u32>, SetupError> {
 }
 
 fn variable(script: &mut Script, text: &str) -> Option<Variable> {
-    match inner(text, "avp") {
+    match names::inner(text, "avp") {
         Some(name) => Some(Variable::Avp(script.avps.intern(name))),
-        None => inner(text, "var").map(|name| Variable::Var(script.vars.intern(name))),
+        None => names::inner(text, "var").map(|name| Variable::Var(script.vars.intern(name))),
     }
-}
-
-/// `name` of `$class(name)` or `$(class(name))`.
-fn inner<'a>(text: &'a str, class: &str) -> Option<&'a str> {
-    let text = text.strip_prefix('$')?;
-    let text = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')).unwrap_or(text);
-    let name = text.strip_prefix(class)?.strip_prefix('(')?.strip_suffix(')')?;
-    (!name.is_empty() && !name.contains(['(', ')', '$'])).then_some(name)
 }
 
 /// The table.

@@ -8,7 +8,7 @@ use sluice_sip::uri::Uri;
 use sluice_sip::{Kind, Place, params};
 
 use super::routes::{Entry, entries, remove};
-use super::{DOWNSTREAM, Options, UPSTREAM, is_ours};
+use super::{DOWNSTREAM, Options, UPSTREAM, api, is_ours};
 
 pub(super) fn route(ctx: &mut Ctx<'_>, options: Options) -> Flow {
     let message = ctx.message;
@@ -24,7 +24,11 @@ pub(super) fn route(ctx: &mut Ctx<'_>, options: Options) -> Flow {
     if !preloaded && to_us {
         return after_strict(ctx, &routes);
     }
-    after_loose(ctx, &routes, options, preloaded)
+    let flow = after_loose(ctx, &routes, options, preloaded);
+    if ctx.run.own_route.is_some() {
+        ctx.tell_followed();
+    }
+    flow
 }
 
 /// spec 9.1 step 3: a strict router put our URI into the Request-URI; what it was is the last
@@ -113,12 +117,7 @@ pub(super) fn check_param(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
 
 /// spec 9.1: without a tag in the Route it is downstream.
 pub(super) fn is_direction(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
-    let Some(own) = ctx.run.own_route else { return Flow::FALSE };
-    let begun = params::find(ctx.bytes(own), "ftag");
-    let from = ctx.message.from().and_then(|from| from.tag());
-    let found = match begun {
-        Some(tag) if Some(tag) != from => UPSTREAM,
-        _ => DOWNSTREAM,
-    };
+    let Some(upstream) = api::is_upstream(ctx) else { return Flow::FALSE };
+    let found = if upstream { UPSTREAM } else { DOWNSTREAM };
     Flow::of(args.first().and_then(|word| word.int()) == Some(found))
 }

@@ -1,5 +1,6 @@
 //! Module `rr`: Record-Route and loose routing (RFC 3261 16.4, 16.6; spec 9.1).
 
+pub mod api;
 mod loose;
 mod record;
 mod routes;

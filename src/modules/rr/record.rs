@@ -5,7 +5,7 @@ use sluice_engine::record::Record;
 use sluice_engine::{Ctx, Flow, Text, Value};
 use sluice_sip::Place;
 
-use super::{Options, text};
+use super::{Options, api, text};
 
 pub(super) fn own(ctx: &mut Ctx<'_>, options: Options, args: &[Value]) -> Flow {
     let more = text(args, 0);
@@ -42,18 +42,7 @@ fn record(
 /// `add_rr_param()`: kept until there is a record.
 pub(super) fn add(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
     let Some(more) = text(args, 0) else { return Flow::FALSE };
-    let before = match &ctx.run.record {
-        Some(record) => record.text,
-        None => ctx.run.record_params,
-    };
-    let joined = match before {
-        Some(before) => ctx.join([before, more].into_iter()).text(),
-        None => Some(more),
-    };
-    match &mut ctx.run.record {
-        Some(record) => record.text = joined,
-        None => ctx.run.record_params = joined,
-    }
+    api::add_param(ctx, more);
     Flow::TRUE
 }
 

@@ -31,7 +31,7 @@ pub static MODULE: Module = Module {
     transformations: &[],
     statistics: STATISTICS,
     commands: &[],
-    hooks: Hooks { request_in: Some(absorb_ack) },
+    hooks: Hooks { request_in: Some(absorb_ack), ..Hooks::NONE },
     start,
 };
 
