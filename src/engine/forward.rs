@@ -16,6 +16,7 @@ use sluice_sip::{Kind, Patches, Place, StartLine};
 use crate::connection::Connection;
 use crate::context::{Ctx, bytes_in};
 use crate::counter::Counter;
+use crate::loops;
 use crate::record;
 use crate::reply::one_line;
 use crate::sockets::{Listen, Proto, Remote};
@@ -36,10 +37,21 @@ pub fn request(ctx: &mut Ctx<'_>, to: Remote) -> bool {
     else {
         return false;
     };
-    let (at, branch) = (field.line.start, hex(branch(ctx)));
+    let at = field.line.start;
+    let (of_ack, own_hash);
+    let branch = match ctx.run.ack_branch {
+        Some(branch) => {
+            of_ack = branch;
+            of_ack.strip_prefix(COOKIE).unwrap_or_default()
+        }
+        None => {
+            own_hash = hex(branch(ctx));
+            &own_hash[..]
+        }
+    };
     let target = Target { socket, addr: to.addr };
     let connection = connection(ctx);
-    let own = OwnVia { head, branch: &branch, connection, rport: ctx.run.local_rport };
+    let own = OwnVia { head, branch, connection, rport: ctx.run.local_rport, mark: None };
     match hops(ctx) {
         Some(hops) => write_usual(ctx, target, at, own, hops),
         None => write_patched(ctx, target, at, own),
@@ -75,6 +87,8 @@ struct OwnVia<'a> {
     /// The connection that the request came by, for its replies.
     connection: Option<Connection>,
     rport: bool,
+    /// See [`crate::loops`].
+    mark: Option<[u8; 16]>,
 }
 
 impl OwnVia<'_> {
@@ -87,6 +101,9 @@ impl OwnVia<'_> {
         }
         if self.rport {
             out.extend_from_slice(b";rport");
+        }
+        if let Some(mark) = self.mark {
+            loops::write(mark, out);
         }
         out.extend_from_slice(b"\r\n");
     }
@@ -166,7 +183,8 @@ pub(crate) fn branch_patches(
     let head = advertised.as_deref().or(shared.via_heads.get(usize::from(socket.0)).map(|h| &**h));
     let branch = branch.strip_prefix(COOKIE)?;
     // The transaction knows by what connection its replies go.
-    let own = OwnVia { head: head?, branch, connection: None, rport: ctx.run.local_rport };
+    let mark = shared.settings.detect_loops.then(|| loops::mark(ctx));
+    let own = OwnVia { head: head?, branch, connection: None, rport: ctx.run.local_rport, mark };
     let mark = ctx.run.patches.mark();
     put_all(ctx, at, own, socket);
     let patches = ctx.run.patches.clone();

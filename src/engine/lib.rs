@@ -23,6 +23,7 @@ pub mod headers;
 pub mod job;
 pub mod limits;
 pub mod lock;
+pub mod loops;
 pub mod module;
 pub mod next_hop;
 pub mod originals;

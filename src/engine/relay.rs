@@ -80,7 +80,7 @@ pub fn open(ctx: &mut Ctx<'_>) -> Result<Key, Refused> {
         via: ctx.via,
         packet: ctx.packet,
         reply_to,
-        tag: reply::own_tag(ctx),
+        tag: reply::tag_of_transaction(ctx),
         force_rport: ctx.run.force_rport,
     };
     let key = ctx.local.tm.create(&received).ok_or(Refused::Full)?;
@@ -330,6 +330,29 @@ pub fn end_sending(ctx: &mut Ctx<'_>, key: Key) {
 /// One of the branches that were waited for has been sent.
 pub fn awaited(ctx: &mut Ctx<'_>, key: Key) {
     ctx.local.tm.awaited(key);
+}
+
+/// What an ACK that reaches the script ends (spec 8.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AckOf {
+    /// An INVITE that we have answered ourselves.
+    Own,
+    /// An INVITE whose 2xx we have passed on.
+    Passed,
+    /// Nothing that we know of.
+    Unknown,
+}
+
+/// Finds out what the run's ACK ends; one that goes on gets its Via branch from its INVITE's.
+pub fn ack_of(ctx: &mut Ctx<'_>) -> AckOf {
+    let Some(key) = ctx.local.tm.answered_invite(Identity::of(&ctx.message, ctx.via)) else {
+        return AckOf::Unknown;
+    };
+    if reply::has_tag_of_transaction(ctx) {
+        return AckOf::Own;
+    }
+    ctx.run.ack_branch = Some(ctx.local.tm.ack_branch(key));
+    AckOf::Passed
 }
 
 /// Whether there is a transaction that the run's CANCEL is for.

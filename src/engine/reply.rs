@@ -85,6 +85,19 @@ pub(crate) fn own_tag(ctx: &Ctx<'_>) -> [u8; 16] {
     hex(key.hash(ctx.message.call_id()))
 }
 
+/// Whether the request carries the To-tag that this process gave within a transaction.
+pub(crate) fn has_tag_of_transaction(ctx: &Ctx<'_>) -> bool {
+    let tag = ctx.message.to().and_then(|to| to.tag());
+    tag.is_some_and(|tag| tag == tag_of_transaction(ctx))
+}
+
+/// The To-tag of a call in replies of ours within a transaction: another one than without, since
+/// an ACK tells by it whom it is for.
+pub(crate) fn tag_of_transaction(ctx: &Ctx<'_>) -> [u8; 16] {
+    let key = OwnerSeed(ctx.shared.settings.tag_key.rotate_left(1));
+    hex(key.hash(ctx.message.call_id()))
+}
+
 /// spec 8.9: the source, by its own port only when `rport` says so.
 fn destination(ctx: &Ctx<'_>, via: &Via<'_>, marks: &ViaMarks) -> SocketAddr {
     if marks.has_rport() {

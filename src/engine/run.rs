@@ -19,7 +19,7 @@ use crate::module::Subject;
 use crate::originals::Replaced;
 use crate::own::Origin;
 use crate::record::Record;
-use crate::tm::cookie::BranchId;
+use crate::tm::cookie::{self, BranchId};
 use crate::tm::transaction::{Armed, KeptKey, Waits};
 use crate::value::{Text, Value};
 use crate::vars::Vars;
@@ -72,6 +72,8 @@ pub struct Relaying {
     pub at: usize,
     /// To how many it was sent.
     pub sent: usize,
+    /// The lowest code of those it was not sent to; 0: none.
+    pub worst: i32,
     /// It adds to the branches that there are.
     pub injects: bool,
     /// All addresses of a name may be tried.
@@ -239,6 +241,8 @@ pub struct RunState {
     pub branch_on_reply: Option<RouteId>,
     /// The `$bavp()` that the branch route has set for its branch.
     pub branch_avps: Vec<(KeptKey, Kept)>,
+    /// The branch parameter of this ACK to a 2xx, where its INVITE is known.
+    pub ack_branch: Option<[u8; cookie::LEN]>,
     /// The timers that the script wants for the transaction, before there is one.
     pub waits: Waits,
     /// Header lines that say why this CANCEL was sent, for those that we send.
@@ -304,6 +308,7 @@ impl RunState {
             armed: Armed::default(),
             branch_on_reply: None,
             branch_avps: Vec::new(),
+            ack_branch: None,
             waits: Waits::default(),
             cancel_reason: None,
             winner: None,
@@ -357,6 +362,7 @@ impl RunState {
         self.armed = Armed::default();
         self.branch_on_reply = None;
         self.branch_avps.clear();
+        self.ack_branch = None;
         self.waits = Waits::default();
         self.cancel_reason = None;
         self.winner = None;

@@ -55,6 +55,10 @@ pub struct Settings {
     pub onreply_avp_mode: bool,
     /// An INVITE is answered by 100 when its transaction begins; module tm sets it.
     pub auto_100: bool,
+    /// Our Vias are marked, so that loops are found; module tm sets it.
+    pub detect_loops: bool,
+    /// A Proxy-Require is refused; module tm sets it.
+    pub check_require: bool,
 }
 
 /// Thresholds that management may change while the program runs; all editions share them.
@@ -175,6 +179,8 @@ impl Default for Settings {
             disable_6xx_block: false,
             onreply_avp_mode: false,
             auto_100: true,
+            detect_loops: false,
+            check_require: false,
         }
     }
 }

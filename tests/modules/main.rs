@@ -35,6 +35,7 @@ mod tm;
 mod tm_branches;
 mod tm_copies;
 mod tm_own;
+mod tm_refusals;
 mod tm_replies;
 mod tm_targets;
 mod tm_waiting;

@@ -297,7 +297,7 @@ fn flags_and_a_destination_of_the_call_are_obeyed() {
     // Nowhere to go: answered by us, unless the script wants to know.
     let nowhere = |flags: &str| {
         let script = format!(
-            "route {{ $du = \"sip:10.0.0.1;transport=tcp\"; $var(code) = t_relay({flags});\n\
+            "route {{ $du = \"sip:10.0.0.1;transport=sctp\"; $var(code) = t_relay({flags});\n\
              if ($var(code) < 0) t_reply(404, \"code $var(code)\"); }}"
         );
         let sent = with(&script).receive(CALLER, invite());

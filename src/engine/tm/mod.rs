@@ -13,11 +13,13 @@
 //! | `downstream.rs`, `hop.rs` | branches: sending, ACK, CANCEL |
 //! | `further.rs` | the further addresses of a name |
 //! | `replies.rs`, `priority.rs`, `upstream.rs` | from replies to the one that goes up |
+//! | `acks.rs` | ACKs to 2xx |
 //! | `held.rs` | waiting for more branches |
 //! | `ticks.rs` | timers |
 //! | `local.rs` | requests of our own: no server side |
 //! | `coverage.rs` | which rows of the machines were taken, for tests |
 
+mod acks;
 pub mod client;
 pub mod cookie;
 mod coverage;

@@ -2,13 +2,14 @@
 
 use sluice_base::slab::Key;
 use sluice_engine::module::Function;
+use sluice_engine::relay::AckOf;
 use sluice_engine::tm::transaction::{Armed, Transaction};
 use sluice_engine::{Ctx, Flow, Value, relay as engine};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 use sluice_script::ir::{RouteId, RouteKind};
 use sluice_sip::Method;
 
-use super::{api, branches, cancel, flags, inject, relay, replicate, replied, status, uac};
+use super::{api, branches, cancel, checks, flags, inject, relay, replicate, replied, status, uac};
 use crate::sl::api::REPLY;
 use crate::table::{function, optional, param};
 
@@ -241,9 +242,11 @@ fn new_transaction(ctx: &mut Ctx<'_>) -> Flow {
         return Flow::Code(-10);
     }
     if ctx.message.method() == Method::Ack {
-        return Flow::TRUE;
+        // An ACK to a 2xx of ours ends here; any other goes on, without a transaction.
+        return if engine::ack_of(ctx) == AckOf::Own { Flow::STOP } else { Flow::TRUE };
     }
     match engine::open(ctx) {
+        Ok(key) if checks::refused(ctx, key) => Flow::STOP,
         Ok(_) => Flow::TRUE,
         Err(engine::Refused::NoSocket) => Flow::Code(-8),
         Err(engine::Refused::Full) => Flow::Fail("tm: too many transactions"),
@@ -253,6 +256,7 @@ fn new_transaction(ctx: &mut Ctx<'_>) -> Flow {
 fn check(ctx: &mut Ctx<'_>) -> Flow {
     match ctx.message.method() {
         Method::Cancel => Flow::of(engine::cancels(ctx)),
+        Method::Ack if engine::ack_of(ctx) != AckOf::Unknown => Flow::Code(-2),
         _ => Flow::of(ctx.run.transaction.is_some()),
     }
 }

@@ -6,6 +6,7 @@ mod bavp;
 mod branch_variables;
 mod branches;
 mod cancel;
+mod checks;
 mod flags;
 mod functions;
 mod headers;
@@ -18,6 +19,7 @@ mod replied;
 mod state;
 mod status;
 mod timers;
+mod trouble;
 mod uac;
 mod variables;
 

@@ -62,6 +62,11 @@ pub(super) static PARAMS: &[ParamEntry] = &[
         SettingKind::Int,
         Status::Ignored("it is given back at once"),
     ),
+    flag(
+        "detect_loops",
+        "Ours: 1 = a request that comes back unchanged is answered by 482; default 0.",
+    ),
+    flag("check_require", "Ours: 1 = a Proxy-Require is answered by 420; default 0."),
     flag("auto_100trying", "1 = an INVITE is answered by 100 at once; default 1."),
 ];
 
@@ -83,9 +88,11 @@ pub(super) fn read(setup: &mut Setup<'_>) {
     let given = |name, default| setup.int(name, default) != 0;
     let replies = (given("onreply_avp_mode", 0), given("disable_6xx_block", 0));
     let auto_100 = given("auto_100trying", 1);
+    let checks = (given("detect_loops", 0), given("check_require", 0));
     let settings = &mut *setup.settings;
     (settings.times, settings.auto_100) = (times, auto_100);
     (settings.onreply_avp_mode, settings.disable_6xx_block) = replies;
+    (settings.detect_loops, settings.check_require) = checks;
 }
 
 const fn seconds(

@@ -6,14 +6,18 @@ use std::any::Any;
 use sluice_base::slab::Key;
 use sluice_engine::job::Answer;
 use sluice_engine::next_hop::{NextHop, Way};
+use sluice_engine::relay::AckOf;
 use sluice_engine::run::Relaying;
 use sluice_engine::sockets::Remote;
+use sluice_engine::tm::transaction::Transaction;
 use sluice_engine::{Ctx, Flow, Value, carry, failover, forward, relay};
+use sluice_script::ir::RouteKind;
 use sluice_sip::Method;
+use sluice_sip::uri::Uri;
 
-use super::cancel;
 use super::flags::{self, Flags};
 use super::functions::transaction;
+use super::{cancel, checks, trouble};
 
 /// Begins.
 pub(super) fn start(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
@@ -40,7 +44,10 @@ pub(super) fn start(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
         Err(relay::Refused::Full) => return Flow::Fail("tm: too many transactions"),
     };
     if !relay::begin_round(ctx, key) {
-        return Flow::Code(-3);
+        return Flow::Code(trouble::NO_DESTINATION);
+    }
+    if ctx.run.kind == RouteKind::Request && checks::refused(ctx, key) {
+        return Flow::TRUE;
     }
     if flags.has(Flags::ALLOW_NO_CANCEL) {
         cancel::obey_disposition(ctx, key);
@@ -68,8 +75,18 @@ pub(super) fn fork(ctx: &mut Ctx<'_>, key: Key, manner: Manner) -> Flow {
     relay::begin_sending(ctx, key);
     let Manner { opened, injects, all_targets } = manner;
     let (at, sent, replica) = (0, 0, None);
-    ctx.run.relaying =
-        Some(Relaying { at, sent, injects, all_targets, main, opened, mark, record, replica });
+    ctx.run.relaying = Some(Relaying {
+        at,
+        sent,
+        worst: 0,
+        injects,
+        all_targets,
+        main,
+        opened,
+        mark,
+        record,
+        replica,
+    });
     begin(ctx)
 }
 
@@ -93,7 +110,7 @@ pub(super) fn begin(ctx: &mut Ctx<'_>) -> Flow {
 /// The branch route is over.
 fn seen(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], answer: &Answer) -> Flow {
     // spec 1.4: `drop` discards the branch.
-    if *answer == Answer::Returned(true) { next(ctx, false) } else { aim(ctx) }
+    if *answer == Answer::Returned(true) { next(ctx, trouble::NO_DESTINATION) } else { aim(ctx) }
 }
 
 fn aim(ctx: &mut Ctx<'_>) -> Flow {
@@ -103,8 +120,15 @@ fn aim(ctx: &mut Ctx<'_>) -> Flow {
             Way::Known(ways) => send_named(ctx, &ways),
             Way::Later(wait) => Flow::Suspend(wait, located),
         },
-        None => next(ctx, false),
+        None if has_good_uri(ctx) => next(ctx, trouble::UNRESOLVABLE),
+        None => next(ctx, trouble::BAD_URI),
     }
+}
+
+/// Whether where it goes can be read at all.
+fn has_good_uri(ctx: &Ctx<'_>) -> bool {
+    let uri = ctx.next_hop().and_then(|uri| Uri::parse(ctx.bytes(uri)));
+    uri.is_some_and(|uri| !uri.host.is_empty())
 }
 
 fn located(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], answer: &Answer) -> Flow {
@@ -113,14 +137,17 @@ fn located(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], answer: &Answer) -> 
 }
 
 fn send_named(ctx: &mut Ctx<'_>, ways: &[Remote]) -> Flow {
+    let filtered = std::mem::take(&mut ctx.run.blacklists.hit);
+    if ways.is_empty() {
+        return next(ctx, if filtered { trouble::FILTERED } else { trouble::UNRESOLVABLE });
+    }
     let all = ctx.run.relaying.is_some_and(|relaying| relaying.all_targets);
     send_by(ctx, |ctx, key| failover::send(ctx, key, ways, all))
 }
 
 fn send(ctx: &mut Ctx<'_>, to: Remote) -> Flow {
     if ctx.is_filtered(to) {
-        ctx.run.blacklists.hit = true;
-        return next(ctx, false);
+        return next(ctx, trouble::FILTERED);
     }
     send_by(ctx, |ctx, key| relay::send(ctx, key, to))
 }
@@ -131,18 +158,25 @@ fn send_by(ctx: &mut Ctx<'_>, send: impl FnOnce(&mut Ctx<'_>, Key) -> bool) -> F
         Some(replica) => relay::copy(ctx, replica),
         None => ctx.run.transaction,
     };
-    let Some(key) = key else { return next(ctx, false) };
-    let sent = send(ctx, key);
-    if sent && relaying.injects {
+    let Some(key) = key else { return next(ctx, trouble::SEND_FAILED) };
+    if !send(ctx, key) {
+        let open = ctx.local.tm.get(key).is_some_and(Transaction::is_open);
+        return next(ctx, if open { trouble::SEND_FAILED } else { trouble::NO_DESTINATION });
+    }
+    if relaying.injects {
         relay::awaited(ctx, key);
     }
-    next(ctx, sent)
+    next(ctx, SENT)
 }
 
-fn next(ctx: &mut Ctx<'_>, sent: bool) -> Flow {
+/// Instead of a code: it was sent.
+const SENT: i32 = 0;
+
+fn next(ctx: &mut Ctx<'_>, code: i32) -> Flow {
     if let Some(relaying) = &mut ctx.run.relaying {
         relaying.at += 1;
-        relaying.sent += usize::from(sent);
+        relaying.sent += usize::from(code == SENT);
+        relaying.worst = relaying.worst.min(code);
         // What the branch route has changed was for that branch only.
         ctx.run.patches.rewind(relaying.mark);
         relaying.mark = ctx.run.patches.mark();
@@ -161,33 +195,24 @@ fn finish(ctx: &mut Ctx<'_>) -> Flow {
     if let Some(key) = ctx.run.transaction.filter(|_| relaying.replica.is_none()) {
         relay::end_sending(ctx, key);
     }
-    let filtered = std::mem::take(&mut ctx.run.blacklists.hit);
     if relaying.sent > 0 {
         return Flow::TRUE;
     }
-    // spec 11: of several failures the lowest code.
-    let (code, status, phrase): (i32, u16, &[u8]) = if filtered {
-        (-5, 473, b"Filtered destination (473/TM)")
-    } else {
-        (-4, 476, b"Unresolvable destination (476/TM)")
-    };
-    match ctx.run.transaction {
-        Some(key) if !relaying.opened => {
-            relay::answer(ctx, key, status, phrase);
-            Flow::TRUE
-        }
-        _ => Flow::Code(code),
-    }
+    let key = ctx.run.transaction.filter(|_| !relaying.opened);
+    trouble::tell(ctx, key, relaying.worst)
 }
 
 fn relay_ack(ctx: &mut Ctx<'_>) -> Flow {
+    if relay::ack_of(ctx) == AckOf::Own {
+        return Flow::TRUE;
+    }
     match NextHop::of_request(ctx) {
         Some(NextHop::Addr(to)) => send_ack(ctx, to),
         Some(NextHop::Name(place)) => match ctx.locate(place) {
             Way::Known(ways) => forward_ack(ctx, &ways),
             Way::Later(wait) => Flow::Suspend(wait, ack_located),
         },
-        None => Flow::Code(-4),
+        None => Flow::Code(trouble::UNRESOLVABLE),
     }
 }
 
@@ -199,10 +224,14 @@ fn ack_located(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], answer: &Answer)
 fn forward_ack(ctx: &mut Ctx<'_>, ways: &[Remote]) -> Flow {
     match ways.first() {
         Some(to) => send_ack(ctx, *to),
-        None => Flow::Code(-4),
+        None => Flow::Code(trouble::UNRESOLVABLE),
     }
 }
 
 fn send_ack(ctx: &mut Ctx<'_>, to: Remote) -> Flow {
-    if ctx.is_filtered(to) { Flow::Code(-5) } else { Flow::of(forward::request(ctx, to)) }
+    match () {
+        () if ctx.is_filtered(to) => Flow::Code(trouble::FILTERED),
+        () if forward::request(ctx, to) => Flow::TRUE,
+        () => Flow::Code(trouble::SEND_FAILED),
+    }
 }

@@ -28,6 +28,7 @@ pub(super) fn start(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
     ctx.run.relaying = Some(Relaying {
         at: 0,
         sent: 0,
+        worst: 0,
         injects: false,
         all_targets: false,
         main,
