@@ -50,11 +50,7 @@ impl Secret {
     /// Reads one; `None` when it is not of this secret.
     pub fn read(&self, branch: &[u8]) -> Option<BranchId> {
         let digits = branch.strip_prefix(COOKIE).filter(|rest| rest.len() == 28)?;
-        let number = |at: std::ops::Range<usize>| {
-            let text = std::str::from_utf8(digits.get(at)?).ok()?;
-            let plain = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-            plain.then(|| u64::from_str_radix(text, 16).ok()).flatten()
-        };
+        let number = |at: std::ops::Range<usize>| digits.get(at).and_then(number);
         let id = BranchId {
             worker: WorkerId(number(0..2)? as u8),
             key: Key::from(number(2..18)?),
@@ -66,6 +62,20 @@ impl Secret {
     fn check(&self, id: BranchId) -> u32 {
         self.0.hash_one((u64::from(id.key), id.worker.0, id.branch)) as u32
     }
+}
+
+/// What lower-case hexadecimal digits, at most sixteen, stand for.
+fn number(digits: &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for digit in digits {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        number = number << 4 | u64::from(value);
+    }
+    Some(number)
 }
 
 #[cfg(test)]

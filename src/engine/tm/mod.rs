@@ -75,8 +75,9 @@ pub struct Tm {
     all: Store,
     table: Table,
     wheel: Wheel,
-    /// A request as it was sent, made again for its ACK or CANCEL.
+    /// A request as it was sent, made again for its ACK or CANCEL; or a reply of ours.
     sent: Vec<u8>,
+    /// The index of that request, or of a received one.
     sent_index: Index,
     /// Transactions that failed and nobody has looked at.
     failed: VecDeque<Failed>,

@@ -2,7 +2,7 @@
 
 use sluice_base::slab::Key;
 use sluice_sip::write::{Reply, ViaMarks};
-use sluice_sip::{Index, Message};
+use sluice_sip::Message;
 
 use super::effects::Effects;
 use super::machine::find;
@@ -94,13 +94,12 @@ impl Tm {
 
     /// Sends a reply of ours up.
     pub fn local(&mut self, scene: &mut Scene<'_>, key: Key, status: u16, text: Text<'_>) {
-        let Some(transaction) = self.all.get(key) else { return };
-        let mut index = Index::new();
+        let Self { all, sent_index: index, .. } = self;
+        let Some(transaction) = all.get(key) else { return };
         if index.scan(&transaction.request).is_err() {
             return;
         }
-        let mut written = Vec::new();
-        let message = Message { bytes: &transaction.request, index: &index };
+        let message = Message { bytes: &transaction.request, index };
         let Some((via, known)) = message.top_via_known() else { return };
         let peer = transaction.packet.peer;
         let reply = Reply {
@@ -112,8 +111,11 @@ impl Tm {
             server: b"",
             body: text.body,
         };
-        reply.write(&message, &mut written);
+        self.sent.clear();
+        reply.write(&message, &mut self.sent);
+        let written = std::mem::take(&mut self.sent);
         self.pass(scene, key, status, |out| out.extend_from_slice(&written));
+        self.sent = written;
         if let Some(transaction) = self.all.get_mut(key) {
             transaction.is_own_reply = true;
         }
