@@ -248,6 +248,18 @@ impl World {
         self.turn(worker, Batch::EMPTY)
     }
 
+    /// The transport says of a request that it has not arrived, to one worker; everything that
+    /// follows at once is returned.
+    pub fn lose(&mut self, worker: usize, request: &[u8]) -> Vec<Sent> {
+        let mut output = Output::default();
+        self.workers[worker].turn_lost(self.now, request, &mut output);
+        let mut sent = self.taken(output);
+        for other in 0..self.workers.len() {
+            sent.extend(self.take_turn(other));
+        }
+        sent
+    }
+
     /// Time passes, in steps of a millisecond; what is sent meanwhile is returned.
     pub fn pass(&mut self, millis: u64) -> Vec<Sent> {
         let mut sent = Vec::new();
@@ -303,6 +315,11 @@ impl World {
     fn turn(&mut self, worker: usize, batch: Batch<'_>) -> Vec<Sent> {
         let mut output = Output::default();
         self.workers[worker].turn(self.now, batch, &mut output);
+        self.taken(output)
+    }
+
+    /// What a turn has left: what was sent, while jobs wait for their answers.
+    fn taken(&mut self, mut output: Output) -> Vec<Sent> {
         self.jobs.append(&mut output.jobs);
         let bytes = &output.bytes;
         let sent = output.sends.iter().map(|send| Sent {

@@ -32,6 +32,8 @@ pub enum Counter {
     ParkRefused,
     /// Answers whose run is gone.
     StaleAnswers,
+    /// Requests of transactions that could not be sent or, as ICMP says, did not arrive.
+    RequestsLost,
     /// Runs of events and launch() that could not begin because too many waited to.
     StartRefused,
     /// Moments at which a timer_route did not run because its run before was not over.
@@ -66,7 +68,7 @@ pub enum Counter {
 
 impl Counter {
     /// All, by number.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Received,
         Self::Handled,
         Self::Requests,
@@ -79,6 +81,7 @@ impl Counter {
         Self::Parked,
         Self::ParkRefused,
         Self::StaleAnswers,
+        Self::RequestsLost,
         Self::StartRefused,
         Self::TimersSkipped,
         Self::RequestsForwarded,
@@ -117,6 +120,7 @@ impl Counter {
             Self::Parked => "parked",
             Self::ParkRefused => "park_refused",
             Self::StaleAnswers => "stale_answers",
+            Self::RequestsLost => "requests_lost",
             Self::StartRefused => "start_refused",
             Self::TimersSkipped => "timers_skipped",
             Self::RequestsForwarded => "requests_forwarded",

@@ -23,6 +23,8 @@ pub enum Letter {
     Cancel(Cancel),
     /// An event of the control plane.
     Event(Raised),
+    /// A request of this worker's that did not arrive, or its beginning.
+    Lost(WorkerId, Box<[u8]>),
 }
 
 impl Letter {
@@ -32,6 +34,7 @@ impl Letter {
             Self::Request(draft) => owners.of(&draft.call_id),
             Self::Cancel(cancel) => owners.of(&cancel.call_id),
             Self::Event(_) => WorkerId(0),
+            Self::Lost(sender, _) => *sender,
         }
     }
 }

@@ -31,23 +31,27 @@ pub(crate) fn put(ctx: &mut Ctx<'_>, socket: SocketId) {
         Some(first) => first.line.start,
         None => ctx.message.start_line().end,
     };
+    // Lent out, since what is written is read from the run.
+    let mut patches = std::mem::take(&mut ctx.run.patches);
+    patches.insert_with(at, Place::Before, |lines| push(ctx, &record, socket, lines));
+    ctx.run.patches = patches;
+}
+
+fn push(ctx: &Ctx<'_>, record: &Record, socket: SocketId, lines: &mut Vec<u8>) {
     let inbound = ctx.packet.socket;
-    let mut lines = Vec::with_capacity(128);
     match record.preset {
         Some((first, second)) => {
             for address in [Some(first), second].into_iter().flatten() {
-                let address = ctx.bytes(address).to_vec();
-                push_preset(ctx, &record, &address, &mut lines);
+                push_preset(ctx, record, ctx.bytes(address), lines);
             }
         }
         None if record.double && socket != inbound => {
             // The side that the request goes to is on top.
-            push_own(ctx, &record, socket, true, &mut lines);
-            push_own(ctx, &record, inbound, true, &mut lines);
+            push_own(ctx, record, socket, true, lines);
+            push_own(ctx, record, inbound, true, lines);
         }
-        None => push_own(ctx, &record, socket, false, &mut lines),
+        None => push_own(ctx, record, socket, false, lines),
     }
-    ctx.run.patches.insert(at, Place::Before, &lines);
 }
 
 fn push_own(ctx: &Ctx<'_>, record: &Record, socket: SocketId, double: bool, out: &mut Vec<u8>) {

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use sluice_base::SocketId;
+use sluice_sip::uri::literal_addr;
 
 /// A transport protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -182,6 +183,7 @@ impl Sockets {
 
     /// Whether host and port are us; port 0 is "any" (spec 1.3).
     pub fn is_myself(&self, host: &[u8], port: u16) -> bool {
+        let ip = literal_addr(host);
         let host = host.strip_prefix(b"[").and_then(|h| h.strip_suffix(b"]")).unwrap_or(host);
         let same = |name: &str| name.as_bytes().eq_ignore_ascii_case(host);
         let below = |name: &str| {
@@ -189,8 +191,6 @@ impl Sockets {
             let tail = at.and_then(|at| host.get(at..)).and_then(|tail| tail.strip_prefix(b"."));
             tail.is_some_and(|tail| name.as_bytes().eq_ignore_ascii_case(tail))
         };
-        let ip = || std::str::from_utf8(host).ok()?.parse::<std::net::IpAddr>().ok();
-        let ip = ip();
         self.listen.iter().any(|l| {
             let (advertised, advertised_port) = match &l.advertised {
                 Some((host, port)) => (Some(host.as_str()), port.unwrap_or(l.addr.port())),

@@ -23,8 +23,9 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use sluice_base::{Datagram, SocketId, Target};
 
 use crate::backlog::Backlog;
-use crate::limits::{BATCH, SOCKETS_MAX};
+use crate::limits::{BATCH, ERRORS, RETURNED, SOCKETS_MAX};
 use crate::stream::{Frames, Setup, Streams};
+use crate::udp::errors::Errors;
 use crate::udp::mmsg::{Receiver, SendFailure, Sent, Transmitter, is_asynchronous};
 use crate::udp::socket::kernel_drops;
 use crate::udp::train::Parcel;
@@ -48,6 +49,10 @@ pub struct Driver {
     run: Vec<Parcel>,
     counts: Counts,
     failure: Option<SendFailure>,
+    errors: Box<Errors>,
+    /// Ports whose error queue may hold something.
+    faulty: Vec<usize>,
+    lost: Lost,
     /// Connections, when there is a stream listener.
     streams: Option<Box<Streams>>,
 }
@@ -67,6 +72,8 @@ pub struct Counts {
     pub send_waited: u64,
     /// Datagrams dropped because too many waited already.
     pub send_dropped: u64,
+    /// Datagrams that have not arrived, as ICMP errors say.
+    pub unreachable: u64,
 }
 
 struct Port {
@@ -107,6 +114,9 @@ impl Driver {
             run: Vec::with_capacity(BATCH),
             counts: Counts::default(),
             failure: None,
+            errors: Box::new(Errors::new()),
+            faulty: Vec::new(),
+            lost: Lost::default(),
             streams: None,
         })
     }
@@ -135,7 +145,8 @@ impl Driver {
             let interest = Interest::READABLE | Interest::WRITABLE;
             self.poll.registry().reregister(&mut self.ports[at].io, Token(at), interest)?;
         }
-        let timeout = if self.readable.is_empty() { timeout } else { Some(Duration::ZERO) };
+        let waits = self.readable.is_empty() && self.lost.0.is_empty() && self.faulty.is_empty();
+        let timeout = if waits { timeout } else { Some(Duration::ZERO) };
         let patience = self.streams.as_ref().and_then(|streams| streams.patience());
         let timeout = [timeout, patience].into_iter().flatten().min();
         self.unserved = self.readable.len();
@@ -151,6 +162,9 @@ impl Driver {
                 }
                 continue;
             };
+            if event.is_error() && !self.faulty.contains(&at) {
+                self.faulty.push(at);
+            }
             if (event.is_readable() || event.is_error()) && !port.readable {
                 port.readable = true;
                 self.readable.push_back(at);
@@ -159,6 +173,7 @@ impl Driver {
             if event.is_writable() && !port.backlog.is_empty() {
                 let (bytes, batch) = port.backlog.batch();
                 let sent = self.transmitter.send_in_order(port.io.as_fd(), bytes, batch);
+                self.lost.keep_all(bytes, &sent.lost);
                 port.backlog.settle(sent.settled);
                 account(&mut self.counts, &mut self.failure, sent);
                 if port.backlog.is_empty() {
@@ -167,10 +182,41 @@ impl Driver {
                 }
             }
         }
+        if !self.faulty.is_empty() {
+            self.take_errors();
+        }
         if let Some(streams) = &mut self.streams {
             streams.after_poll();
         }
         Ok(())
+    }
+
+    /// Reads what sockets have told of an error know of it. A queue that is not empty then is read
+    /// further after the next poll.
+    #[cold]
+    fn take_errors(&mut self) {
+        let Self { faulty, ports, errors, lost, counts, .. } = self;
+        faulty.retain(|at| {
+            let Some(port) = ports.get(*at) else { return false };
+            for _ in 0..ERRORS {
+                match errors.take(port.io.as_fd()) {
+                    Ok(Some(quote)) => {
+                        counts.unreachable += 1;
+                        lost.keep(quote);
+                    }
+                    Ok(None) => {}
+                    Err(_) => return false,
+                }
+            }
+            true
+        });
+    }
+
+    /// A datagram that failed, or a message that no connection took: all of it, or its beginning
+    /// as an ICMP error quotes it.
+    pub fn take_lost(&mut self) -> Option<Box<[u8]>> {
+        let of_streams = || self.streams.as_mut().and_then(|streams| streams.take_returned());
+        self.lost.0.pop_front().or_else(of_streams)
     }
 
     /// The connections of this worker, if it has stream listeners.
@@ -270,6 +316,7 @@ impl Driver {
             }
         }
         self.run.clear();
+        self.lost.keep_all(bytes, &sent.lost);
         account(&mut self.counts, &mut self.failure, sent);
     }
 
@@ -288,6 +335,27 @@ impl Driver {
                 self.counts.send_failed += self.run.len() as u64;
                 self.run.clear();
             }
+        }
+    }
+}
+
+/// Datagrams that nobody has asked for yet, copied.
+#[derive(Default)]
+struct Lost(VecDeque<Box<[u8]>>);
+
+impl Lost {
+    /// Too many are forgotten: their senders hear nothing, as if nothing were known.
+    fn keep(&mut self, bytes: &[u8]) {
+        if self.0.len() < RETURNED {
+            self.0.push_back(bytes.into());
+        }
+    }
+
+    #[inline]
+    fn keep_all(&mut self, bytes: &[u8], ranges: &[Range<u32>]) {
+        for range in ranges {
+            let datagram = bytes.get(range.start as usize..range.end as usize);
+            self.keep(datagram.unwrap_or_default());
         }
     }
 }

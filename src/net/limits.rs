@@ -1,5 +1,13 @@
 //! The limits of sockets and drivers, each with its reason.
 
+/// Bytes of a datagram that are read from an ICMP error: hosts quote about 500 (RFC 1122 3.2.2,
+/// RFC 1812 4.3.2.3), IPv6 about 1,200 (RFC 4443 3.1).
+pub const QUOTE_BYTES: usize = 2 * 1024;
+
+/// Errors read from one socket before the next poll, so that a flood of them does not keep its
+/// worker.
+pub const ERRORS: usize = 256;
+
 /// Datagrams of one receive or send call: beyond 64 the cost per datagram no longer falls.
 pub const BATCH: usize = 64;
 

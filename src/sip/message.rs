@@ -5,7 +5,7 @@
 use sluice_base::Span;
 
 use crate::nameaddr::{NameAddr, items};
-use crate::text::{is_space, is_token, leading_digits, number, trim_start};
+use crate::text::{is_token, leading_digits, number, trim_start};
 use crate::via::{Known, Via};
 use crate::{Field, Index, Kind, Method, StartLine};
 
@@ -34,8 +34,18 @@ impl<'a> Message<'a> {
     pub fn method(&self) -> Method {
         match self.index.start {
             StartLine::Request { method, .. } => method,
-            StartLine::Reply { .. } => Method::of(self.text(self.method_token())),
+            StartLine::Reply { .. } => self.cseq_method(),
         }
+    }
+    /// The method of the CSeq, where it stands behind a number and a blank.
+    fn cseq_method(&self) -> Method {
+        let value = self.value(Kind::CSeq).unwrap_or_default();
+        let rest = value.get(leading_digits(value)..).unwrap_or_default();
+        let token = trim_start(rest);
+        if rest.len() == value.len() || rest.len() == token.len() {
+            return Method::Other;
+        }
+        Method::of(token)
     }
     /// The method's token; on a reply the CSeq's (empty when unreadable).
     pub fn method_token(&self) -> Span {
@@ -92,9 +102,10 @@ impl<'a> Message<'a> {
     /// CSeq number and method token.
     pub fn cseq(&self) -> Option<(u32, Span)> {
         let value = self.value(Kind::CSeq)?;
-        let (digits, rest) = value.split_at(value.iter().position(|byte| is_space(*byte))?);
+        let (digits, rest) = value.split_at(leading_digits(value));
         let method = trim_start(rest);
-        is_token(method).then_some((number(digits)?, self.span_of(method)))
+        let good = method.len() < rest.len() && is_token(method);
+        good.then_some((number(digits)?, self.span_of(method)))
     }
     /// The topmost Via value.
     pub fn top_via(&self) -> Option<Via<'a>> {

@@ -146,8 +146,26 @@ pub fn default_port(transport: &[u8]) -> u16 {
 pub fn literal_addr(host: &[u8]) -> Option<IpAddr> {
     match host {
         [b'[', inner @ .., b']'] => ipv6(inner).map(IpAddr::V6),
-        _ => std::str::from_utf8(host).ok()?.parse().ok(),
+        _ if host.contains(&b':') => std::str::from_utf8(host).ok()?.parse().ok(),
+        _ => ipv4(host).map(IpAddr::V4),
     }
+}
+
+/// Four numbers of at most three digits, none with a zero in front of another digit.
+fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
+    let (mut octets, mut at, mut digits) = ([0u8; 4], 0, 0);
+    for byte in text {
+        match byte {
+            b'0'..=b'9' if digits == 0 || octets.get(at).is_some_and(|octet| *octet > 0) => {
+                let octet = octets.get_mut(at)?;
+                *octet = octet.checked_mul(10)?.checked_add(byte - b'0')?;
+                digits += 1;
+            }
+            b'.' if digits > 0 => (at, digits) = (at + 1, 0),
+            _ => return None,
+        }
+    }
+    (at == 3 && digits > 0).then(|| octets.into())
 }
 
 /// An IPv6 address without brackets.
@@ -316,6 +334,30 @@ mod tests {
             ("sips:h:5070;transport=x", 5070),
         ] {
             assert_eq!(uri(text).port_or_default(), port, "{text}");
+        }
+    }
+
+    #[test]
+    fn ipv4_addresses_as_the_library_reads_them() {
+        let texts = [
+            "192.0.2.1",
+            "0.0.0.0",
+            "255.255.255.255",
+            "256.0.0.1",
+            "1.2.3",
+            "1.2.3.4.5",
+            "1.2.3.4.",
+            "01.2.3.4",
+            "1.00.3.4",
+            "1..3.4",
+            ".1.2.3.4",
+            "1.2.3.1000",
+            "",
+            "1.2.3.a",
+            "1.2.3.4 ",
+        ];
+        for text in texts {
+            assert_eq!(super::ipv4(text.as_bytes()), text.parse().ok(), "{text}");
         }
     }
 }

@@ -13,6 +13,7 @@ mod demo;
 mod dispatch;
 mod editions;
 mod engine;
+mod failover;
 mod includes;
 mod language;
 mod letters;

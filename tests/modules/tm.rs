@@ -408,3 +408,69 @@ fn a_call_that_has_ended_is_whole_for_a_run_that_waits() {
     assert_eq!(world.receive(CALLEE, reply(&sent[1], "200 OK")).len(), 1);
     assert_eq!(seen(&world.pass(1_001)), ["10.0.0.9:5099 INVITE sip:b@x SIP/2.0"]);
 }
+
+/// Relays to one destination, and to another one when that fails.
+const FAILOVER: &str = "route { $du = \"sip:10.0.0.1:5071\"; t_on_failure(\"next\"); t_relay(); }\n\
+    failure_route[next] {\n\
+    if (t_check_status(\"503\")) { $du = \"sip:10.0.0.2:5072\"; t_relay(); }\n}\n";
+
+#[test]
+fn a_request_that_does_not_arrive_goes_to_the_next_destination_at_once() {
+    let mut world = with(FAILOVER);
+    let first = world.receive(CALLER, invite())[1].clone();
+    // An ICMP error quotes the beginning only.
+    let quote = &first.bytes[..first.bytes.len() / 2];
+    let sent = world.lose(0, quote);
+    assert_eq!(seen(&sent), ["10.0.0.2:5072 INVITE sip:b@x SIP/2.0"]);
+    assert_eq!(world.count(Counter::RequestsLost), 1);
+    assert!(world.lose(0, quote).is_empty(), "once is enough");
+    // The first one is not sent again; the second one's answer goes up.
+    assert!(to(&world.pass(2_000), "10.0.0.1:5071").is_empty());
+    let up = world.receive("10.0.0.2:5072", reply(&sent[0], "200 OK"));
+    assert_eq!(seen(&up), ["10.9.9.1:5060 SIP/2.0 200 OK"]);
+}
+
+#[test]
+fn what_is_lost_without_another_destination_is_answered() {
+    let mut world = with(RELAYED);
+    let sent = world.receive(CALLER, invite());
+    // spec 8.5: a 503 is not our own.
+    assert_eq!(
+        seen(&world.lose(0, &sent[1].bytes)),
+        ["10.9.9.1:5060 SIP/2.0 500 Server Internal Error"]
+    );
+    assert!(to(&world.pass(1_000), "10.0.0.1:5071").is_empty());
+}
+
+#[test]
+fn a_destination_that_was_heard_is_there() {
+    let mut world = with(FAILOVER);
+    let first = world.receive(CALLER, invite())[1].clone();
+    world.receive(CALLEE, reply(&first, "180 Ringing"));
+    assert!(world.lose(0, &first.bytes).is_empty());
+    let up = world.receive(CALLEE, reply(&first, "200 OK"));
+    assert_eq!(seen(&up), ["10.9.9.1:5060 SIP/2.0 200 OK"]);
+}
+
+#[test]
+fn only_what_we_sent_can_be_lost() {
+    let mut world = with(FAILOVER);
+    let first = world.receive(CALLER, invite())[1].clone();
+    let forged = first.text().replace("branch=z9hG4bK00", "branch=z9hG4bK01");
+    let ack = first.text().replace("INVITE sip", "ACK sip");
+    for message in [invite(), forged, ack, reply(&first, "200 OK"), String::new()] {
+        assert!(world.lose(0, message.as_bytes()).is_empty(), "{message}");
+    }
+    assert_eq!(world.count(Counter::RequestsLost), 0);
+}
+
+#[test]
+fn another_workers_request_is_lost_there() {
+    let modules = ["tm", "sipmsgops", "sl"].map(|module| format!("loadmodule \"{module}\"\n"));
+    let script = format!("{}{FAILOVER}", modules.concat());
+    let mut world = Plan { workers: 3, ..Plan::default() }.run(&script);
+    let first = world.receive(CALLER, invite())[1].clone();
+    let owner: usize = first.text().split("branch=z9hG4bK").nth(1).unwrap()[..2].parse().unwrap();
+    let sent = world.lose((owner + 1) % 3, &first.bytes);
+    assert_eq!(seen(&sent), ["10.0.0.2:5072 INVITE sip:b@x SIP/2.0"]);
+}

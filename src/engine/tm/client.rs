@@ -66,6 +66,8 @@ pub enum Event {
     Failure,
     /// It is no longer wanted.
     Cancel,
+    /// It could not be sent, or an ICMP error says that it has not arrived.
+    SendFailed,
 }
 
 const INVITE: &[Transition<State, Event>] = &[
@@ -75,6 +77,8 @@ const INVITE: &[Transition<State, Event>] = &[
     at(State::Calling, Event::Success, State::Accepted, ANSWERED, "RFC 6026 8.4"),
     at(State::Calling, Event::Failure, State::Completed, REFUSED, "17.1.1.2"),
     at(State::Calling, Event::Cancel, State::Doomed, Effects::NONE, "9.1: nothing heard yet"),
+    at(State::Calling, Event::SendFailed, State::Abandoned, UNSENT, "17.1.4, 16.9"),
+    at(State::Doomed, Event::SendFailed, State::Abandoned, UNSENT, "17.1.4, 16.9"),
     at(State::Doomed, Event::Resend, State::Doomed, Effects::SEND, "9.1, 17.1.1.2 timer A"),
     at(State::Doomed, Event::Expire, State::Abandoned, Effects::TIME_OUT, "17.1.1.2 timer B"),
     at(State::Doomed, Event::Provisional, State::Cancelled, DOOM, "9.1: now it may be sent"),
@@ -99,6 +103,7 @@ const INVITE: &[Transition<State, Event>] = &[
 const OTHER: &[Transition<State, Event>] = &[
     at(State::Calling, Event::Resend, State::Calling, Effects::SEND, "RFC 3261 17.1.2.2 timer E"),
     at(State::Calling, Event::Expire, State::Completed, Effects::TIME_OUT, "17.1.2.2 timer F"),
+    at(State::Calling, Event::SendFailed, State::Completed, UNSENT, "17.1.4, 16.9"),
     at(State::Calling, Event::Provisional, State::Proceeding, SLOWER, "17.1.2.2"),
     at(State::Calling, Event::Success, State::Completed, ANSWERED, "17.1.2.2"),
     at(State::Calling, Event::Failure, State::Completed, ANSWERED, "17.1.2.2"),
@@ -116,6 +121,7 @@ const AGAIN: Effects = Effects::of(&[Effects::WAIT_AGAIN, Effects::PASS]);
 const SLOWER: Effects = Effects::of(&[Effects::SLOW, Effects::PASS]);
 const ANSWERED: Effects = Effects::of(&[Effects::HUSH, Effects::REST, Effects::PASS]);
 const REFUSED: Effects = Effects::of(&[Effects::HUSH, Effects::REST, Effects::ACK, Effects::PASS]);
+const UNSENT: Effects = Effects::of(&[Effects::HUSH, Effects::REST, Effects::LOST]);
 const CANCEL: Effects = Effects::of(&[Effects::CANCEL, Effects::WAIT_CANCEL]);
 const DOOM: Effects = Effects::of(&[Effects::HUSH, CANCEL, Effects::PASS]);
 const GIVE_UP: Effects = Effects::of(&[Effects::CANCEL, Effects::TIME_OUT]);

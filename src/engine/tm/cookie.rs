@@ -64,6 +64,12 @@ impl Secret {
     }
 }
 
+/// The worker that a branch parameter names; it may be forged.
+pub fn worker(branch: &[u8]) -> Option<WorkerId> {
+    let digits = branch.strip_prefix(COOKIE).filter(|rest| rest.len() == 28)?;
+    Some(WorkerId(number(digits.get(..2)?)? as u8))
+}
+
 /// What lower-case hexadecimal digits, at most sixteen, stand for.
 fn number(digits: &[u8]) -> Option<u64> {
     let mut number = 0;

@@ -29,6 +29,8 @@ impl Effects {
     pub const CANCEL: Self = Self(1 << 9);
     /// As if a 408 had come.
     pub const TIME_OUT: Self = Self(1 << 10);
+    /// As if a 503 had come.
+    pub const LOST: Self = Self(1 << 13);
     /// Server: the reply is sent again on time until its ACK comes (timer G, H).
     pub const REPEAT: Self = Self(1 << 11);
     /// Server: the end comes after `wt_timer`.

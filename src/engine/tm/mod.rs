@@ -15,7 +15,7 @@
 //! | `replies.rs`, `priority.rs`, `upstream.rs` | from replies to the one that goes up |
 //! | `acks.rs` | ACKs to 2xx |
 //! | `held.rs` | waiting for more branches |
-//! | `ticks.rs` | timers |
+//! | `ticks.rs`, `unsent.rs` | timers; what the transport could not deliver |
 //! | `local.rs` | requests of our own: no server side |
 //! | `coverage.rs` | which rows of the machines were taken, for tests |
 
@@ -41,6 +41,7 @@ mod table;
 mod ticks;
 pub mod times;
 pub mod transaction;
+pub mod unsent;
 pub mod upstream;
 
 use std::collections::VecDeque;

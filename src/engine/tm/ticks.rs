@@ -42,7 +42,11 @@ impl Tm {
             }
             Purpose::Expire(number) => {
                 let effects = self.happen(scene, key, number, Side::Request, Event::Expire)?;
-                self.give_up(scene, key, number, effects)
+                if effects.has(Effects::CANCEL) {
+                    self.begin_cancel(scene, key, number, Reason::NoAnswer);
+                }
+                // RFC 3261 16.8.
+                self.give_up(scene, key, number, 408)
             }
             Purpose::ResendCancel(number) => {
                 self.happen(scene, key, number, Side::Cancel, Event::Resend);
@@ -55,20 +59,17 @@ impl Tm {
         }
     }
 
-    /// A branch that was not answered in time.
+    /// A branch that was not answered in time, or not reached: as if a reply of this status had
+    /// come.
     pub(super) fn give_up(
         &mut self,
         scene: &mut Scene<'_>,
         key: Key,
         number: u8,
-        effects: Effects,
+        status: u16,
     ) -> Option<Failed> {
-        if effects.has(Effects::CANCEL) {
-            self.begin_cancel(scene, key, number, Reason::NoAnswer);
-        }
         let branch = self.all.get_mut(key)?.branches.get_mut(usize::from(number))?;
-        // RFC 3261 16.8: as if a 408 had come.
-        branch.status = 408;
+        branch.status = status;
         if let Some(timer) = branch.request.resend.take() {
             self.wheel.cancel(timer);
         }

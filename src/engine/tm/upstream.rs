@@ -1,8 +1,8 @@
 //! Replies to the one who asked: they are sent, kept, and sent again (RFC 3261 17.2, 16.7).
 
 use sluice_base::slab::Key;
-use sluice_sip::write::{Reply, ViaMarks};
 use sluice_sip::Message;
+use sluice_sip::write::{Reply, ViaMarks};
 
 use super::effects::Effects;
 use super::machine::find;

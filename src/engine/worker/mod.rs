@@ -7,6 +7,7 @@ mod entry;
 mod frames;
 mod letters;
 mod links;
+mod lost;
 mod park;
 mod steer;
 mod transactions;

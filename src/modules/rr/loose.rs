@@ -17,11 +17,11 @@ pub(super) fn route(ctx: &mut Ctx<'_>, options: Options) -> Flow {
         return Flow::FALSE;
     }
     let preloaded = message.to().and_then(|to| to.tag()).is_none();
-    let to_us = ctx.ruri().is_some_and(|ruri| {
+    let to_us = |ruri| {
         let uri = ctx.bytes(ruri);
         is_ours(ctx, uri) && Uri::parse(uri).is_none_or(|uri| uri.param("gr").is_none())
-    });
-    if !preloaded && to_us {
+    };
+    if !preloaded && ctx.ruri().is_some_and(to_us) {
         return after_strict(ctx, &routes);
     }
     let flow = after_loose(ctx, &routes, options, preloaded);

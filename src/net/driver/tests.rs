@@ -191,3 +191,33 @@ fn a_send_that_cannot_be_is_counted() {
     assert_eq!(driver.counts(), Counts { send_failed: 4, ..Counts::default() });
     assert_eq!(driver.kernel_drops().unwrap(), 0);
 }
+
+#[test]
+fn what_does_not_arrive_comes_back() {
+    for local in ["127.0.0.1:0", "[::1]:0"] {
+        let group = open_group(local.parse().unwrap(), 1, &UdpOptions::default()).unwrap();
+        let mut from = Driver::new(group.sockets).unwrap();
+        let closed = std::net::UdpSocket::bind(local).unwrap().local_addr().unwrap();
+        let texts = texts([100, 300]);
+        send(&mut from, 0, closed, &texts);
+        let mut lost = Vec::new();
+        while lost.len() < 2 {
+            from.poll(LONG).unwrap();
+            while from.receive().is_some() {}
+            lost.extend(std::iter::from_fn(|| from.take_lost()));
+        }
+        assert!(texts.iter().zip(&lost).all(|(text, lost)| text[..] == lost[..]), "{local}");
+        assert_eq!(from.counts().unreachable, 2);
+        from.poll(Some(Duration::ZERO)).unwrap();
+        assert_eq!(from.take_lost(), None);
+    }
+}
+
+#[test]
+fn what_the_system_refuses_to_send_comes_back() {
+    let (mut from, _) = driver(&["0.0.0.0:0"]);
+    // Broadcasts need an option that nobody has set.
+    send(&mut from, 0, "255.255.255.255:9".parse().unwrap(), &texts([50]));
+    assert_eq!(from.take_lost().as_deref(), Some(&texts([50])[0][..]));
+    assert_eq!((from.take_lost(), from.counts().send_failed), (None, 1));
+}

@@ -38,6 +38,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use libc::{cmsghdr, iovec, mmsghdr};
@@ -139,6 +140,8 @@ pub(crate) struct Sent {
     pub(crate) failed: usize,
     /// The last of these.
     pub(crate) failure: Option<SendFailure>,
+    /// Their bytes.
+    pub(crate) lost: Vec<Range<u32>>,
 }
 
 /// Sends batches.
@@ -317,6 +320,7 @@ impl Frames {
                 Err(_) if trains[at] > 1 => return true,
                 Err(error) => {
                     sent.failure = Some(SendFailure { to: part[datagram].0, error });
+                    sent.lost.push(part[datagram].1.clone());
                     at += 1;
                     datagram += 1;
                     sent.settled += 1;
@@ -419,7 +423,7 @@ mod tests {
         let (went, sent) = send(&[Ok(3), refused, refused, refused]);
         assert!(went.into_iter().eq((0..70).filter(|n| *n != 3)));
         assert_eq!((sent.settled, sent.failed), (70, 1));
-        assert_eq!(sent.failure.unwrap().to.port(), 4);
+        assert_eq!((sent.failure.unwrap().to.port(), sent.lost), (4, vec![3..4]));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! UDP: opening sockets, and receiving and sending in batches.
 
+pub(crate) mod errors;
 mod memory;
 pub(crate) mod mmsg;
 mod name;

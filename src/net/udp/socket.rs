@@ -7,6 +7,7 @@ use std::os::fd::AsRawFd;
 use mio::net::UdpSocket;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::errors;
 use crate::limits::{RECEIVE_BUFFER_BYTES, SEND_BUFFER_BYTES};
 
 /// How sockets are opened.
@@ -133,6 +134,7 @@ fn configure(socket: &Socket, addr: SocketAddr, options: &UdpOptions) -> io::Res
     if force_buffer(socket, libc::SO_SNDBUFFORCE, options.send_buffer).is_err() {
         socket.set_send_buffer_size(options.send_buffer)?;
     }
+    errors::keep(socket.as_raw_fd(), addr.is_ipv6())?;
     match options.tos {
         Some(tos) if addr.is_ipv4() => socket.set_tos_v4(tos.into()),
         Some(class) => socket.set_tclass_v6(class.into()),

@@ -85,6 +85,7 @@ impl Shell {
                 turned = true;
             }
             turned |= self.take_frames(&mut output, &mut answered);
+            turned |= self.take_lost(&mut output, &mut answered);
             if !turned {
                 let begin = self.clock.now();
                 let sleeping = self.worker.turn(begin, Batch::EMPTY, &mut output);
@@ -111,6 +112,17 @@ impl Shell {
             self.worker.count_streams(&counts);
         }
         turned
+    }
+
+    /// Gives back to the worker what could not be sent or has not arrived; whether there was any.
+    fn take_lost(&mut self, output: &mut Output, answered: &mut bool) -> bool {
+        for taken in 0..limits::BATCH {
+            let Some(datagram) = self.driver.take_lost() else { return taken > 0 };
+            let begin = self.clock.now();
+            let sleeping = self.worker.turn_lost(begin, &datagram, output);
+            *answered |= self.flush(begin, sleeping, output);
+        }
+        true
     }
 
     /// Waits for datagrams, mail or the next timer - not at all when something is there already.
