@@ -253,10 +253,9 @@ pub(crate) fn begin_reply(ctx: &mut Ctx<'_>) {
 /// A reply that belongs to a branch goes on, after the script has seen it.
 pub(crate) fn reply(ctx: &mut Ctx<'_>, id: BranchId) {
     settle_reply(ctx, id);
-    // spec 1.4: `drop` discards a provisional reply, a final one goes on.
-    if ctx.run.dropped && ctx.message.status().is_some_and(|status| status < 200) {
-        return;
-    }
+    // spec 1.4: `drop` discards a provisional reply, a final one goes on. The branch has been heard
+    // of all the same.
+    let dropped = ctx.run.dropped && ctx.message.status().is_some_and(|status| status < 200);
     // The reply to a request of ours stays whole: it goes nowhere.
     if !ctx.local.tm.get(id.key).is_some_and(Transaction::is_own) {
         remove_top_via(&ctx.message, &mut ctx.run.patches);
@@ -267,7 +266,7 @@ pub(crate) fn reply(ctx: &mut Ctx<'_>, id: BranchId) {
     let Ctx { message, run, local, shared, now, .. } = ctx;
     let Local { tm, output, .. } = &mut **local;
     let mut scene = Scene { now: *now, output, shared };
-    tm.reply(&mut scene, id, message, &run.patches);
+    tm.reply(&mut scene, id, message, (!dropped).then_some(&run.patches));
     local.stirred |= local.tm.has_failed();
 }
 

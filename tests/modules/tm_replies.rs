@@ -196,3 +196,31 @@ fn an_answer_leaves_the_others_alone_where_the_caller_wants_that() {
     assert_eq!(cancels("\"allow-no-cancel\"", ring_on), 0);
     assert_eq!(cancels("\"no-auto-477,allow-no-cancel\"", ring_on), 0);
 }
+
+/// RFC 3261 17.1.1.2: what has come ends the retransmissions, whatever the script does with it.
+#[test]
+fn a_provisional_reply_that_is_dropped_has_been_heard() {
+    let mut world = with(
+        "route { $ru = \"sip:b@10.0.0.1:5071\"; t_on_reply(\"r\"); t_relay(); }\n\
+        onreply_route[r] { if (t_check_status(\"183\")) drop; }\n",
+    );
+    let out = request(&world.receive(CALLER, invite()), CALLEE, "INVITE");
+    assert!(world.receive(CALLEE, reply(&out, "183 Progress")).is_empty());
+    assert!(world.pass(40_000).is_empty(), "neither sent again nor given up");
+}
+
+#[test]
+fn a_reply_that_waits_in_its_route_has_been_heard() {
+    let mut world = with(
+        "loadmodule \"cfgutils\"\n\
+        route { $ru = \"sip:b@10.0.0.1:5071\"; t_on_reply(\"r\"); t_relay(); }\n\
+        onreply_route[r] { sleep(10); }\n",
+    );
+    let out = request(&world.receive(CALLER, invite()), CALLEE, "INVITE");
+    assert!(world.receive(CALLEE, reply(&out, "183 Progress")).is_empty());
+    assert!(world.pass(9_900).is_empty(), "the INVITE is not sent again");
+    assert_eq!(world.pass(200)[0].first_line(), "SIP/2.0 183 Progress");
+    world.pass(20_000);
+    assert!(world.receive(CALLEE, reply(&out, "200 OK")).is_empty());
+    assert_eq!(world.pass(10_100)[0].first_line(), "SIP/2.0 200 OK");
+}

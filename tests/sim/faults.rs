@@ -3,12 +3,13 @@
 use crate::fault::Fault;
 use crate::invariant::Invariant;
 use crate::link::Weather;
+use crate::plan::draw;
 use crate::world::{Setting, run};
 
 /// The fault is found as a violation of this invariant.
 fn found(fault: Fault, weather: &str, invariant: Invariant) {
     let weather = Weather::named(weather).expect("known");
-    let report = run(Setting { seed: 3, weather, fault, calls: 60 });
+    let report = run(Setting { seed: 3, weather, fault, plans: draw(3, 62), loss: None });
     let all: Vec<_> = report.violations.iter().map(|violation| violation.invariant).collect();
     assert!(all.contains(&invariant), "{fault:?}: {:?}", report.violations.first());
 }

@@ -14,6 +14,7 @@ mod fault;
 mod faults;
 mod invariant;
 mod ladder;
+mod limits;
 mod link;
 mod message;
 mod pcap;

@@ -55,6 +55,8 @@ pub struct Plan {
     pub caller_steps: &'static [&'static str],
     /// The callee's.
     pub callee_steps: &'static [&'static str],
+    /// How long the script may take over a reply, in milliseconds.
+    pub grace_ms: u64,
     /// What the caller may hear in calm weather; empty: anything.
     pub expect: Vec<u16>,
 }
@@ -68,7 +70,7 @@ pub const FR_INV_MS: u64 = 20_000;
 pub const GATEWAYS: u8 = 8;
 
 /// All that a plan may be.
-const KINDS: [fn(&mut Random) -> Plan; 30] = [
+const KINDS: [fn(&mut Random) -> Plan; 31] = [
     answered,
     answered,
     refused,
@@ -98,16 +100,19 @@ const KINDS: [fn(&mut Random) -> Plan; 30] = [
     preloaded,
     named,
     held_up,
+    slow_replies,
     deserted,
 ];
 
-/// Draws the plan of a call: each kind in turn, in its particulars by chance.
-pub fn draw(random: &mut Random, call: u32) -> Plan {
-    let kind = KINDS[call as usize % KINDS.len()];
-    Plan { start_ms: random.within(0, 60_000), ..kind(random) }
+/// Draws the plans of so many calls: each kind in turn, in its particulars by chance.
+pub fn draw(seed: u64, calls: u32) -> Vec<Plan> {
+    let random = &mut Random::new(seed, 3);
+    let kinds = KINDS.iter().cycle().take(calls as usize);
+    kinds.map(|kind| Plan { start_ms: random.within(0, 60_000), ..kind(random) }).collect()
 }
 
-fn plan(kind: &'static str, uri: &str) -> Plan {
+/// A plan that says nothing but what it is called and where it goes.
+pub fn plan(kind: &'static str, uri: &str) -> Plan {
     Plan {
         kind,
         start_ms: 0,
@@ -122,6 +127,7 @@ fn plan(kind: &'static str, uri: &str) -> Plan {
         by_arrival: true,
         caller_steps: &["BYE"],
         callee_steps: &[],
+        grace_ms: 0,
         expect: Vec::new(),
     }
 }
@@ -418,6 +424,19 @@ fn named(random: &mut Random) -> Plan {
 fn held_up(random: &mut Random) -> Plan {
     let manners = vec![refuses(random, 500), answers(random)];
     Plan { manners, expect: vec![200], ..plan("held up", "sip:wait@10.1.0.1") }
+}
+
+/// The script waits over each reply, longer over provisional ones.
+fn slow_replies(random: &mut Random) -> Plan {
+    let manner = match random.below(3) {
+        0 => refuses(random, 486),
+        _ => answers(random),
+    };
+    let more = manner.last.map(|(_, ms)| (183, ms - random.within(0, 100)));
+    let manner = Manner { more, ..manner };
+    let expect = vec![manner.last.map_or(0, |(status, _)| status)];
+    let manners = vec![manner];
+    Plan { manners, grace_ms: 400, expect, ..plan("slow replies", "sip:slow@10.1.0.4") }
 }
 
 /// The caller goes away at some moment.

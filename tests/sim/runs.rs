@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::fault::Fault;
 use crate::link::{WEATHERS, Weather};
+use crate::plan::draw;
 use crate::sluice::ADDRESS;
 use crate::world::{Report, Setting, run};
 use crate::{ladder, pcap};
@@ -16,7 +17,8 @@ const CALLS: u32 = 300;
 
 /// A run that must hold; else what did not, and how to see it again.
 fn sound(seed: u64, weather: Weather) -> Result<Report, String> {
-    let report = run(Setting { seed, weather, fault: Fault::None, calls: CALLS });
+    let report =
+        run(Setting { seed, weather, fault: Fault::None, plans: draw(seed, CALLS), loss: None });
     if report.violations.is_empty() {
         return Ok(report);
     }

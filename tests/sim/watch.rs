@@ -15,8 +15,8 @@ pub struct Watch {
     linger_ms: u64,
     calls: HashMap<u32, Books>,
     now_ms: u64,
-    /// Calls that something is due for in this step.
-    due: Vec<u32>,
+    /// Calls that something is due for, and when.
+    due: HashMap<u32, u64>,
     /// What did not hold.
     pub violations: Vec<Violation>,
 }
@@ -28,6 +28,8 @@ struct Books {
     branches: Vec<Branch>,
     /// A datagram of it was changed on its way: nobody can say what must come of that.
     tainted: bool,
+    /// How long the script may take over a reply, in milliseconds.
+    grace_ms: u64,
 }
 
 /// A request that Sluice received.
@@ -65,13 +67,18 @@ struct Branch {
 impl Watch {
     /// No call; `wt_timer` in milliseconds.
     pub fn new(linger_ms: u64) -> Self {
-        let (calls, due) = (HashMap::new(), Vec::new());
+        let (calls, due) = (HashMap::new(), HashMap::new());
         Self { linger_ms, calls, now_ms: 0, due, violations: Vec::new() }
     }
 
     /// A step begins.
     pub fn begin(&mut self, now_ms: u64) {
         self.now_ms = now_ms;
+    }
+
+    /// The script may take so long over a reply of a call.
+    pub fn grant(&mut self, call: u32, grace_ms: u64) {
+        self.calls.entry(call).or_default().grace_ms = grace_ms;
     }
 
     /// Nothing more is expected of a call.
@@ -84,13 +91,14 @@ impl Watch {
         let Some(message) = Message::read(bytes) else { return };
         let Some(call) = message.call() else { return };
         let books = self.calls.entry(call).or_default();
-        let alive = |server: &Server| server.is_alive(self.now_ms, self.linger_ms);
+        let until = self.now_ms + books.grace_ms;
+        let alive = |server: &Server| server.is_alive(until, self.linger_ms);
         let owes = match message.status() {
             Some(status) => books.hear_reply(&message, status, self.now_ms, alive),
             None => books.hear_request(&message, alive),
         };
         if owes {
-            self.due.push(call);
+            self.due.insert(call, self.now_ms + books.grace_ms);
         }
     }
 
@@ -111,9 +119,13 @@ impl Watch {
         }
     }
 
-    /// A step is over: what was owed has been given.
+    /// A step is over: what was due has been given.
     pub fn end(&mut self) {
-        for call in std::mem::take(&mut self.due) {
+        let now_ms = self.now_ms;
+        let mut over: Vec<u32> =
+            self.due.extract_if(|_, at| *at <= now_ms).map(|(call, _)| call).collect();
+        over.sort_unstable();
+        for call in over {
             let Some(books) = self.calls.get_mut(&call) else { continue };
             let mut wrong = Vec::new();
             for server in &mut books.servers {

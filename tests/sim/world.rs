@@ -14,14 +14,14 @@ use crate::fault::Fault;
 use crate::invariant::{Invariant, Violation};
 use crate::link::{Weather, corrupt};
 use crate::message::{Message, call_id};
-use crate::plan::{Plan, draw};
+use crate::plan::Plan;
 use crate::random::Random;
 use crate::sluice::{ADDRESS, Landing, Sent, Sluice};
 use crate::trace::{Fate, Trace};
 use crate::watch::Watch;
 
 /// What a run is a function of.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Setting {
     /// The seed.
     pub seed: u64,
@@ -29,8 +29,21 @@ pub struct Setting {
     pub weather: Weather,
     /// What is broken.
     pub fault: Fault,
-    /// How many calls.
-    pub calls: u32,
+    /// The calls.
+    pub plans: Vec<Plan>,
+    /// Datagrams that are lost whatever the weather.
+    pub loss: Option<Loss>,
+}
+
+/// The first ones of a kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Loss {
+    /// How their first line begins.
+    pub line: &'static str,
+    /// Sent by Sluice; else by an agent.
+    pub down: bool,
+    /// How many.
+    pub first: u32,
 }
 
 /// What a run has shown.
@@ -45,6 +58,8 @@ pub struct Report {
     pub trace: Trace,
     /// The plans, by call.
     pub plans: Vec<Plan>,
+    /// What each caller has heard in the end.
+    pub outcomes: Vec<Option<u16>>,
 }
 
 /// A moment by which every run is over, in milliseconds: the calls begin within a minute, and
@@ -112,7 +127,8 @@ pub fn run(setting: Setting) -> Report {
 
 impl World {
     fn new(setting: Setting) -> Self {
-        let Setting { seed, calls, fault, .. } = setting;
+        let Setting { seed, fault, .. } = setting;
+        let plans = setting.plans.clone();
         let workers = 1 + (seed % 4) as u8;
         let linger_ms = if seed / 4 % 2 == 0 { 5_000 } else { 32_000 };
         let workers = if fault == Fault::LoneWorker { workers.max(2) } else { workers };
@@ -129,9 +145,7 @@ impl World {
             trace: Trace::default(),
             datagrams: 0,
         };
-        let mut plans = Random::new(seed, 3);
-        for call in 0..calls {
-            let plan = draw(&mut plans, call);
+        for (call, plan) in (0..).zip(plans) {
             world.add_call(call, plan);
         }
         let mut change = CHANGE_MS;
@@ -143,6 +157,7 @@ impl World {
     }
 
     fn add_call(&mut self, call: u32, plan: Plan) {
+        self.watch.grant(call, plan.grace_ms);
         let address = format!("10.0.0.{}:5060", 1 + call % TRUNKS);
         let id = call_id(call, self.setting.seed);
         let start = What::Timer { call, who: Who::Caller, timer: Timer::Start };
@@ -230,7 +245,13 @@ impl World {
         if down {
             self.trace.note(self.now_ms, from, to, bytes, Fate::Seen);
         }
-        let arrivals = self.setting.weather.arrivals(&mut self.links);
+        let mut arrivals = self.setting.weather.arrivals(&mut self.links);
+        if let Some(Loss { line, down: of, first }) = &mut self.setting.loss
+            && (*first > 0 && *of == down && bytes.starts_with(line.as_bytes()))
+        {
+            *first -= 1;
+            arrivals = [None; 2];
+        }
         if arrivals.iter().all(Option::is_none) {
             self.trace.note(self.now_ms, from, to, bytes, Fate::Lost);
         }
@@ -334,9 +355,10 @@ impl World {
             self.watch.violations.extend(wrong);
         }
         let taken = self.sluice.taken();
-        let plans = self.calls.into_iter().map(|call| call.plan).collect();
-        let Self { watch, trace, datagrams, .. } = self;
-        Report { violations: watch.violations, datagrams, taken, trace, plans }
+        let outcomes = self.calls.iter().map(|call| call.caller.outcome).collect();
+        let Self { watch, trace, datagrams, setting, .. } = self;
+        let (violations, plans) = (watch.violations, setting.plans);
+        Report { violations, datagrams, taken, trace, plans, outcomes }
     }
 }
 

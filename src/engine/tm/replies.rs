@@ -9,7 +9,9 @@ use super::client::{Event, Kind};
 use super::cookie::BranchId;
 use super::downstream::{Reason, Side};
 use super::effects::Effects;
-use super::{Scene, Tm};
+use super::times::Purpose;
+use super::transaction::Client;
+use super::{Scene, Tm, hush};
 
 /// All branches of a transaction have ended without success: the script may decide, or
 /// [`Tm::answer`] sends the winner's reply up.
@@ -28,17 +30,39 @@ impl Tm {
         (usize::from(id.branch) < self.all.branches(id.key)).then_some(id)
     }
 
+    /// A reply has come, and a reply route waits over it: the request is not sent again, and not
+    /// given up for what has come. [`Tm::reply`] follows, unless the run is lost.
+    pub(crate) fn reply_waits(&mut self, scene: &mut Scene<'_>, id: BranchId, status: u16) {
+        let BranchId { key, branch: number, .. } = id;
+        let event = Event::of_status(status);
+        if event == Event::Provisional {
+            let effects = self.happen(scene, key, number, Side::Request, event);
+            if effects.is_some_and(|effects| effects.has(Effects::CANCEL)) {
+                self.begin_cancel(scene, key, number, Reason::Caller);
+            }
+            return;
+        }
+        let Some(transaction) = self.all.get_mut(key) else { return };
+        let wait = transaction.script.waits.over(self.times).first_ms;
+        let branch = transaction.branches.get_mut(usize::from(number));
+        let Some(branch) = branch.filter(|branch| branch.request.state.is_open()) else { return };
+        let Client { resend, expire, .. } = &mut branch.request;
+        hush(&mut self.wheel, [resend.take(), expire.take()]);
+        let due = scene.now.mono_ms() + u64::from(wait);
+        *expire = Some(self.wheel.schedule(due, Purpose::Expire(number).pack(key)));
+    }
+
     /// A reply has come, and the script has done with it. `patches` take our Via off, and what the
-    /// script wants changed.
+    /// script wants changed; `None`: the script has dropped it, so it goes no further.
     pub fn reply(
         &mut self,
         scene: &mut Scene<'_>,
         id: BranchId,
         message: &Message<'_>,
-        patches: &Patches,
+        patches: Option<&Patches>,
     ) {
         if self.all.get(id.key).is_none() {
-            self.late_reply(scene, id, message, patches);
+            patches.and_then(|patches| self.late_reply(scene, id, message, patches));
             return;
         }
         let failed = self.take_reply(scene, id, message, patches);
@@ -50,7 +74,7 @@ impl Tm {
         scene: &mut Scene<'_>,
         id: BranchId,
         message: &Message<'_>,
-        patches: &Patches,
+        patches: Option<&Patches>,
     ) -> Option<Failed> {
         let status = message.status()?;
         let (key, number) = (id.key, id.branch);
@@ -76,6 +100,7 @@ impl Tm {
         let branch = self.all.get_mut(key)?.branches.get_mut(usize::from(number))?;
         branch.status = branch.status.max(status);
         branch.received = status;
+        let patches = patches?;
         match status {
             // RFC 3261 16.7 item 5: a 100 goes no further.
             0..=100 => None,

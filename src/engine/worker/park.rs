@@ -13,7 +13,7 @@ use sluice_sip::Message;
 
 use super::{Worker, finish, second};
 use crate::carry;
-use crate::context::{Ctx, Shared};
+use crate::context::{Ctx, Local, Shared};
 use crate::counter::Counter;
 use crate::job::{Answer, Request};
 use crate::limits;
@@ -22,6 +22,7 @@ use crate::module::Wait;
 use crate::own::{Origin, Own};
 use crate::relay;
 use crate::run::{Run, Waiting};
+use crate::tm::Scene;
 use crate::uac;
 use crate::vm::{self, Outcome};
 
@@ -44,12 +45,17 @@ impl Worker {
             return self.refuse(run);
         }
         let due = run.waiting.until(&wait, now.mono_ms(), run.machine.deadline_ms());
-        let looked_at = run.looks_at();
+        let (looked_at, heard) = (run.looks_at(), run.heard());
         let key = match self.parked.insert(run) {
             Ok(key) => key,
             Err(run) => return self.refuse(run),
         };
         looked_at.inspect(|key| self.local.tm.put_aside(*key));
+        if let Some((branch, status)) = heard {
+            let Local { tm, output, .. } = &mut self.local;
+            let mut scene = Scene { now, output, shared: self.editions.value() };
+            tm.reply_waits(&mut scene, branch, status);
+        }
         self.parked_bytes = bytes;
         self.local.add(Counter::Parked, 1);
         let timer = due.map(|due| self.wheel.schedule(due, pack(key)));

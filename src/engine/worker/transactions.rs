@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sluice_base::Now;
 use sluice_base::slab::Key;
 use sluice_script::ir::RouteKind;
-use sluice_sip::Message;
+use sluice_sip::{Message, Method};
 
 use super::Worker;
 use crate::context::{Ctx, Local, Shared};
@@ -14,6 +14,7 @@ use crate::limits;
 use crate::own::Origin;
 use crate::run::Run;
 use crate::tm::Scene;
+use crate::tm::cookie::BranchId;
 use crate::tm::further::Further;
 use crate::tm::replies::Failed;
 use crate::vm::Outcome;
@@ -161,5 +162,12 @@ impl Run {
     /// The key of the transaction that it looks at.
     pub(super) fn looks_at(&self) -> Option<Key> {
         self.state.transaction.or(self.state.branch.map(|branch| branch.key))
+    }
+
+    /// The branch whose request its reply answers, and the reply's status.
+    pub(super) fn heard(&self) -> Option<(BranchId, u16)> {
+        let message = Message { bytes: &self.kept, index: &self.index };
+        let branch = self.state.branch.filter(|_| message.method() != Method::Cancel)?;
+        Some((branch, message.status()?))
     }
 }
