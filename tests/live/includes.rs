@@ -80,3 +80,40 @@ fn a_preprocessor_gets_all_files_as_one_text() {
     let place = format!("{}:3:5: error: unknown command xlgo", folder.path("routes.cfg"));
     assert!(err.contains(&place) && err.contains("(1 error)"), "{err}");
 }
+
+/// As OpenSIPS' own templates are written: switches on top, `ifelse` where they matter.
+const TEMPLATE: &str = "\
+# Switches of the template; m4 leaves a comment as it is: ENABLE_TEXT
+define(`ENABLE_TEXT', `yes')dnl
+define(`ENABLE_SL', `no')dnl
+include_file \"settings.cfg\"
+ifelse(ENABLE_TEXT, `yes', `loadmodule \"textops.so\"
+', `')dnl
+ifelse(ENABLE_SL, `yes', `loadmodule \"sl.so\"
+', `')dnl
+route {
+    xlog(\"LISTEN_NAME is ifelse(ENABLE_TEXT, `yes', `with', `without') text\");
+ifelse(ENABLE_SL, `yes', `    sl_send_reply(200, \"OK\");
+', `    if (search(\"OPTIONS\")) xlog(\"found\");
+')dnl
+}
+";
+
+#[test]
+fn templates_of_m4_are_expanded() {
+    let found = Command::new("m4").arg("--version").output();
+    assert!(found.is_ok(), "`m4` is missing: install Debian's package of that name");
+    let folder = Folder::new();
+    let script = folder.write("main.cfg", TEMPLATE);
+    folder.write("settings.cfg", "define(`LISTEN_NAME', `gate')dnl\nmax_while_loops = 2\n");
+    let lines = ["INFO:script: gate is with text", "INFO:script: found"];
+    writes(&folder, ".", &["-p", "m4"], &lines);
+    folder.write("main.cfg", &TEMPLATE.replace("search(", "serach("));
+    let err = refused(&["-C", "-f", &script, "-p", "m4"], "");
+    assert!(err.contains("error: unknown command serach"), "{err}");
+    assert!(err.contains(&script) && err.contains("(1 error)"), "{err}");
+    // What the preprocessor itself refuses is told, too.
+    folder.write("main.cfg", "define(`OPEN\nroute { exit; }\n");
+    let err = refused(&["-C", "-f", &script, "-p", "m4"], "");
+    assert!(err.contains("preprocessor `m4` failed"), "{err}");
+}

@@ -31,11 +31,20 @@ const SERIALIZE: &[ParamDef] =
     &[param("clear", ParamKind::Int), optional("keep order", ParamKind::Int)];
 
 pub(super) const LIST: &[Function] = &[
-    function("append_branch", "Adds a branch: a URI or the present one.", APPEND, R, |c, _, a| {
-        let given = text(a, 0);
-        let base = if given.is_none() { c.branch(0) } else { None };
-        append(c, given, text(a, 1), base)
-    }),
+    Function {
+        aliases: &["append_branch_old"],
+        ..function(
+            "append_branch",
+            "Adds a branch: a URI or the present one.",
+            APPEND,
+            R,
+            |c, _, a| {
+                let given = text(a, 0);
+                let base = if given.is_none() { c.branch(0) } else { None };
+                append(c, given, text(a, 1), base)
+            },
+        )
+    },
     function(
         "append_msg_branch",
         "Adds a branch; flag `inherit` takes all but the URI from the Request-URI's.",
