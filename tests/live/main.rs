@@ -27,6 +27,7 @@ mod names;
 mod odd;
 mod own;
 mod parked;
+mod probing;
 mod program;
 mod reload;
 mod reply;

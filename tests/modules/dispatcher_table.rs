@@ -101,6 +101,7 @@ fn names_of_tables_and_columns_are_the_scripts() {
                  modparam(\"dispatcher\", \"flags_col\", \"zustand\")\n\
                  modparam(\"dispatcher\", \"weight_col\", \"gewicht\")\n\
                  modparam(\"dispatcher\", \"priority_col\", \"rang\")\n\
+                 modparam(\"dispatcher\", \"probe_mode_col\", \"frage\")\n\
                  modparam(\"dispatcher\", \"attrs_col\", \"daten\")\n";
     let plan = || {
         let versions = "table_name(str) table_version(int)\nziele:7\n";

@@ -12,6 +12,7 @@ mod db_text;
 mod dispatcher;
 mod dispatcher_examples;
 mod dispatcher_maglev;
+mod dispatcher_probing;
 mod dispatcher_selection;
 mod dispatcher_table;
 mod edition;

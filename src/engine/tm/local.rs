@@ -4,6 +4,7 @@
 //! Takes a draft; keeps it as the request of a transaction whose branches are as those of any other
 //! one. Nothing goes upstream: who has asked gets a report of the end.
 
+use std::fmt;
 use std::sync::mpsc::SyncSender;
 
 use sluice_base::slab::Key;
@@ -59,6 +60,24 @@ pub enum Asker {
     Nobody,
     /// Somebody outside of the workers who waits.
     Outside(SyncSender<Report>),
+    /// A module, in the turn of the worker.
+    Told(Told),
+}
+
+/// What a module does with a report. It is short: a worker does it.
+pub struct Told(Box<dyn FnOnce(Report) + Send>);
+
+impl Told {
+    /// Calls this, once, or drops it.
+    pub fn new(hear: impl FnOnce(Report) + Send + 'static) -> Self {
+        Self(Box::new(hear))
+    }
+}
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Told")
+    }
 }
 
 /// How a request of ours has ended.
@@ -88,9 +107,11 @@ pub struct Cancel {
 impl Asker {
     /// Tells.
     pub(crate) fn tell(self, report: Report) {
-        if let Self::Outside(waits) = self {
+        match self {
+            Self::Nobody => {}
             // Who no longer waits need not know.
-            let _ = waits.try_send(report);
+            Self::Outside(waits) => drop(waits.try_send(report)),
+            Self::Told(Told(hear)) => hear(report),
         }
     }
 }

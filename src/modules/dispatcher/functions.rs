@@ -208,7 +208,9 @@ fn mark_destination(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> F
     match letter {
         b'a' => destination.live.set(State::ACTIVE),
         b'i' => destination.live.set(State::INACTIVE),
-        b'p' => destination.live.fail(params.threshold),
+        b'p' => {
+            destination.live.fail(params.threshold);
+        }
         _ => return Flow::Fail("dispatcher: a state is one of the letters a, i, p"),
     }
     let active = destination.live.is_active();

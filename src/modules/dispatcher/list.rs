@@ -31,6 +31,8 @@ pub struct Row {
     pub attrs: String,
     /// The socket that it is sent to by, `proto:address:port`; a line of the list has none.
     pub socket: Option<String>,
+    /// 1: it is probed also while it is active.
+    pub probe_mode: i64,
 }
 
 /// Reads a whole file; what is odd but not wrong is appended to `warnings`.
@@ -84,6 +86,7 @@ fn read_line(line: &[u8], number: usize) -> Result<Option<Row>, String> {
         priority,
         attrs: without_comment(attrs).to_owned(),
         socket: None,
+        probe_mode: 0,
     }))
 }
 

@@ -131,6 +131,7 @@ impl Loading<'_> {
             port: parts.port,
             trouble,
             socket,
+            probe_mode: row.probe_mode,
             live,
             uri: row.uri.into(),
         }

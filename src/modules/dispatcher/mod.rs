@@ -7,8 +7,9 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use sluice_base::WorkerId;
+use ahash::RandomState;
 use sluice_base::snapshot::{Reader, Snapshot};
+use sluice_base::{Now, WorkerId};
 use sluice_engine::module::{Hooks, Module, Setup, SetupError, SharedState};
 use sluice_engine::uses::Uses;
 
@@ -27,6 +28,8 @@ mod lookup;
 pub mod maglev;
 mod mi;
 mod params;
+mod probe;
+mod probing;
 mod report;
 pub mod select;
 pub mod sets;
@@ -36,6 +39,7 @@ mod target;
 
 use load::ListFile;
 use params::Params;
+use probe::Prober;
 use report::Desk;
 use sets::Sets;
 
@@ -59,10 +63,11 @@ pub static MODULE: Module = Module {
 pub struct Dispatcher {
     params: Params,
     file: ListFile,
-    desk: Desk,
+    desk: Arc<Desk>,
     sets: Snapshot<Sets>,
     /// Whether a selection fills the failover AVPs: some edition so far may read them.
     fills_avps: AtomicBool,
+    prober: Option<Prober>,
 }
 
 /// A worker's part.
@@ -77,6 +82,7 @@ struct Worker {
 
 fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
     let params = Params::read(setup)?;
+    let probing = probing::read(setup, params.threshold)?;
     let (path, at) = params.list_file.clone();
     let file = ListFile {
         path,
@@ -95,14 +101,20 @@ fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
             _ => text,
         },
     })?;
-    let desk = Desk { reports: Arc::clone(setup.reports), post: Arc::clone(setup.post) };
+    let desk = Arc::new(Desk { reports: Arc::clone(setup.reports), post: Arc::clone(setup.post) });
     desk.loaded(&sets, setup.warnings.len());
     Ok(Arc::new(Dispatcher {
         params,
         file,
-        desk,
         sets: Snapshot::new(sets),
         fills_avps: AtomicBool::new(false),
+        prober: probing.map(|probing| Prober {
+            probing: Arc::new(probing),
+            desk: Arc::clone(&desk),
+            host: setup.sockets.listen.first().map_or("localhost", |l| &l.sent_by).to_owned(),
+            random: RandomState::new(),
+        }),
+        desk,
     }))
 }
 
@@ -124,5 +136,11 @@ impl SharedState for Dispatcher {
 
     fn sweep(&self) {
         self.sets.sweep();
+    }
+
+    fn tick(&self, now: Now) {
+        if let Some(prober) = &self.prober {
+            prober.tick(&self.sets.load(), now.mono_ms());
+        }
     }
 }

@@ -101,6 +101,7 @@ pub fn table(setup: &mut Setup<'_>) -> Result<Option<TableSource>, SetupError> {
         ("weight_col", &mut columns.weight),
         ("priority_col", &mut columns.priority),
         ("attrs_col", &mut columns.attrs),
+        ("probe_mode_col", &mut columns.probe_mode),
     ] {
         if let Some(given) = setup.text(name) {
             *column = given.to_owned();
@@ -161,14 +162,14 @@ pub static PARAMS: &[ParamEntry] = &[
         aliases: &["ds_probing_threshhold"],
         ..checked("ds_probing_threshold", check_positive, "Failures until probing; default 3")
     },
-    checked("ds_ping_interval", check_no_probing, "Seconds between probes; 0 (off) only"),
-    ignored("ds_ping_method", TEXT, NO_PROBING, "Method of probes"),
-    ignored("ds_ping_from", TEXT, NO_PROBING, "From of probes"),
-    ignored("ds_ping_maxfwd", INT, NO_PROBING, "Max-Forwards of probes"),
-    ignored("ds_probing_mode", INT, NO_PROBING, "1 = probe all destinations"),
-    ignored("options_reply_codes", TEXT, NO_PROBING, "Replies to probes that are good"),
-    ignored("ds_probing_sock", TEXT, NO_PROBING, "Socket of probes"),
-    ignored("ds_probing_list", EITHER, NO_PROBING, "Sets to be probed"),
+    checked("ds_ping_interval", check_interval, "Seconds between probes; default 0 (off)"),
+    honoured("ds_ping_method", TEXT, "Method of probes; default OPTIONS"),
+    honoured("ds_ping_from", TEXT, "From of probes; default sip:dispatcher@localhost"),
+    honoured("ds_ping_maxfwd", INT, "Max-Forwards of probes; default -1 (the usual one)"),
+    honoured("ds_probing_mode", INT, "1 = probe active destinations too; default 0"),
+    honoured("options_reply_codes", TEXT, "Good replies to probes besides 200; default none"),
+    honoured("ds_probing_sock", TEXT, "Socket of probes; default that of the route"),
+    honoured("ds_probing_list", EITHER, "Sets that are probed; default all"),
     ignored("sock_avp", TEXT, "sockets are found with their destinations", "AVP of the sockets"),
     honoured("persistent_state", INT, "0 = all begin active, whatever the table says; default 1"),
     ignored("pvar_algo_pattern", TEXT, NO_SORTING, "Variable that algorithm 9 sorts by"),
@@ -186,7 +187,7 @@ pub static PARAMS: &[ParamEntry] = &[
     honoured("priority_col", TEXT, "Column of the priority; default priority"),
     honoured("attrs_col", TEXT, "Column of the attributes; default attrs"),
     ignored("description_col", TEXT, "nothing reads it yet", "Column of the description"),
-    ignored("probe_mode_col", TEXT, NO_PROBING, "Column of the probing mode"),
+    honoured("probe_mode_col", TEXT, "Column of the probing mode; default probe_mode"),
     later("partition", TEXT, "A further group of sets"),
     later("ds_define_blacklist", TEXT, "A blacklist of a set's addresses"),
     later("fetch_freeswitch_stats", INT, "Weights from FreeSWITCH"),
@@ -200,7 +201,6 @@ const INT: SettingKind = SettingKind::Int;
 const TEXT: SettingKind = SettingKind::Text;
 const EITHER: SettingKind = SettingKind::Either;
 
-const NO_PROBING: &str = "only probing reads it, which comes later";
 const NO_SORTING: &str = "only algorithms 9 and 10 read it, which come later and are refused";
 
 const fn entry(
@@ -238,10 +238,10 @@ const fn checked(
     ParamEntry { check: Some(check), ..honoured(name, INT, doc) }
 }
 
-fn check_no_probing(value: &Setting) -> Result<(), String> {
+fn check_interval(value: &Setting) -> Result<(), String> {
     match value {
-        Setting::Int(0) => Ok(()),
-        _ => Err("probing of destinations comes later: only 0 (off, the default)".to_owned()),
+        Setting::Int(0..=86_400) => Ok(()),
+        _ => Err("0 (off) or a number of seconds up to 86400".to_owned()),
     }
 }
 
@@ -276,9 +276,9 @@ mod tests {
     }
 
     #[test]
-    fn probing_is_refused_and_off_is_fine() {
-        assert_eq!(check_no_probing(&Setting::Int(0)), Ok(()));
-        assert!(check_no_probing(&Setting::Int(30)).unwrap_err().contains("later"));
+    fn numbers_have_bounds() {
+        assert_eq!(check_interval(&Setting::Int(0)), Ok(()));
+        assert!(check_interval(&Setting::Int(-1)).is_err());
         assert!(check_positive(&Setting::Int(0)).is_err());
     }
 

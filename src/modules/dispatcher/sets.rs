@@ -59,6 +59,8 @@ pub struct Destination {
     pub target: Option<SocketAddr>,
     /// The socket that it is sent to by.
     pub socket: Option<SocketId>,
+    /// 1: it is probed also while it is active.
+    pub probe_mode: i64,
     /// Why it cannot be reached.
     pub trouble: Option<String>,
     /// What changes.

@@ -10,6 +10,7 @@ use arc_swap::ArcSwapOption;
 use crossbeam::utils::CachePadded;
 
 use super::limits::HIT_LANES;
+use super::probe::Turn;
 
 /// The states of a destination (spec 3.3), as the bits that OpenSIPS and list files use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,6 +64,8 @@ pub struct Live {
     state: AtomicU8,
     failures: AtomicU32,
     script_attrs: ArcSwapOption<Vec<u8>>,
+    /// Its probes.
+    pub(super) probe: Turn,
     /// By worker, each in its own cache line: counting must not slow the other workers down.
     hits: [CachePadded<AtomicU64>; HIT_LANES],
 }
@@ -74,6 +77,7 @@ impl Live {
             state: AtomicU8::new(state.0),
             failures: AtomicU32::new(0),
             script_attrs: ArcSwapOption::const_empty(),
+            probe: Turn::default(),
             hits: Default::default(),
         }
     }
@@ -96,17 +100,27 @@ impl Live {
     }
 
     /// Counts a failure (`ds_mark_dst("p")`): the `threshold`th makes an active destination
-    /// probing. One that is inactive stays so: OpenSIPS would put it back to work.
-    pub fn fail(&self, threshold: u32) {
+    /// probing, and gives true. One that is inactive stays so: OpenSIPS would put it back to work.
+    pub fn fail(&self, threshold: u32) -> bool {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        if failures < threshold {
-            return;
+        let fell = failures >= threshold && self.turn(State::ACTIVE, State::PROBING);
+        if fell {
+            self.failures.store(0, Ordering::Relaxed);
         }
-        let (active, probing) = (State::ACTIVE.0, State::PROBING.0);
+        fell
+    }
+
+    /// It has answered a probe well: from probing it goes back to work, and failures are forgotten.
+    /// True: it was probing. One that was taken out by hand meanwhile stays out.
+    pub fn recover(&self) -> bool {
+        self.failures.store(0, Ordering::Relaxed);
+        self.turn(State::PROBING, State::ACTIVE)
+    }
+
+    /// From one state to another, if it is that one.
+    fn turn(&self, from: State, to: State) -> bool {
         let order = Ordering::Relaxed;
-        if self.state.compare_exchange(active, probing, order, order).is_ok() {
-            self.failures.store(0, order);
-        }
+        self.state.compare_exchange(from.0, to.0, order, order).is_ok()
     }
 
     /// Counts a selection.

@@ -43,6 +43,8 @@ pub struct Columns {
     pub priority: String,
     /// `attrs_col`
     pub attrs: String,
+    /// `probe_mode_col`
+    pub probe_mode: String,
 }
 
 impl Default for Columns {
@@ -55,6 +57,7 @@ impl Default for Columns {
             weight: "weight".to_owned(),
             priority: "priority".to_owned(),
             attrs: "attrs".to_owned(),
+            probe_mode: "probe_mode".to_owned(),
         }
     }
 }
@@ -110,6 +113,7 @@ pub fn read(
         weight: rows.column(&columns.weight),
         priority: rows.column(&columns.priority),
         attrs: rows.column(&columns.attrs),
+        probe_mode: rows.column(&columns.probe_mode),
     };
     let mut read = Vec::new();
     for (at, fields) in rows.rows.iter().enumerate() {
@@ -140,6 +144,7 @@ struct Reading {
     weight: Option<usize>,
     priority: Option<usize>,
     attrs: Option<usize>,
+    probe_mode: Option<usize>,
 }
 
 impl Reading {
@@ -167,6 +172,7 @@ impl Reading {
             priority: field(self.priority).int().and_then(|n| i32::try_from(n).ok()).unwrap_or(0),
             attrs: text(self.attrs),
             socket: Some(socket).filter(|socket| !socket.is_empty()),
+            probe_mode: field(self.probe_mode).int().unwrap_or(0),
         })
     }
 
