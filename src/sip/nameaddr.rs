@@ -3,7 +3,7 @@
 //! Takes a header value or one of its items, gives borrowed parts; never allocates.
 
 use crate::params;
-use crate::text::{quoted_end, trim, trim_end, trim_start};
+use crate::text::{find, quoted_end, trim, trim_end, trim_start};
 
 /// One name-addr or addr-spec with its parameters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,7 +30,7 @@ impl<'a> NameAddr<'a> {
         let open = memchr::memchr2(b'<', b';', &text[name_end..]).map(|at| name_end + at);
         let (name, uri, rest) = match open {
             Some(at) if text[at] == b'<' => {
-                let close = at + memchr::memchr(b'>', &text[at..])?;
+                let close = at + find(&text[at..], b'>')?;
                 (trim_end(&text[..at]), trim(&text[at + 1..close]), trim_start(&text[close + 1..]))
             }
             // An addr-spec without brackets: its parameters are the header's (RFC 3261 20.10).

@@ -34,6 +34,10 @@ impl<'a> Param<'a> {
 
 /// The value of the first parameter called `name`, any case; `Some(b"")` for one without value.
 pub fn find<'a>(list: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    if list.len() < name.len() {
+        // As with `lr`, mostly.
+        return None;
+    }
     iter(list)
         .find(|param| param.name.eq_ignore_ascii_case(name.as_bytes()))
         .map(|param| param.value.unwrap_or_default())

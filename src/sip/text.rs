@@ -2,7 +2,7 @@
 //!
 //! Takes slices, gives slices or plain values; never allocates.
 
-use sluice_base::lanes::blanks_in_16;
+use sluice_base::lanes::{blanks_in_16, equal_in_16};
 
 /// Whether a byte is white space of a header value: a blank, or part of a fold (RFC 3261 7.3.1).
 #[inline]
@@ -118,8 +118,26 @@ pub fn has_blank(text: &[u8]) -> bool {
 /// Splits at the first `byte`: what stands before and what stands behind it.
 #[inline]
 pub(crate) fn split_once(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
-    let at = memchr::memchr(byte, text)?;
+    let at = find(text, byte)?;
     Some((&text[..at], &text[at + 1..]))
+}
+
+/// Where a byte first stands. Texts are short: a search that prepares itself would cost more.
+#[inline]
+pub(crate) fn find(text: &[u8], byte: u8) -> Option<usize> {
+    let Some(last) = text.last_chunk() else {
+        return text.iter().position(|other| *other == byte);
+    };
+    let (chunks, _) = text.as_chunks();
+    for (at, chunk) in chunks.iter().enumerate() {
+        let found = equal_in_16(chunk, byte);
+        if found != 0 {
+            return Some(16 * at + found.trailing_zeros() as usize);
+        }
+    }
+    // What the last 16 bytes share with those before them is none.
+    let found = equal_in_16(last, byte);
+    (found != 0).then(|| text.len() - 16 + found.trailing_zeros() as usize)
 }
 
 /// Where the quoted string that begins at `text[0]` ends: past its closing quote, or the end of
@@ -178,6 +196,19 @@ mod tests {
                 let mut text = vec![b'a'; len];
                 text[at] = byte;
                 assert_eq!(has_blank(&text), byte <= b' ', "{byte:#x} at {at} of {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_byte_is_found_where_it_stands_first() {
+        for len in [0, 1, 15, 16, 17, 31, 32, 50] {
+            assert_eq!(find(&vec![b'a'; len], b';'), None);
+            for at in 0..len {
+                let mut text = vec![b'a'; len];
+                text[at] = b';';
+                text[len - 1] = b';';
+                assert_eq!(find(&text, b';'), Some(at), "{at} of {len}");
             }
         }
     }
