@@ -17,11 +17,8 @@ pub(super) fn route(ctx: &mut Ctx<'_>, options: Options) -> Flow {
         return Flow::FALSE;
     }
     let preloaded = message.to().and_then(|to| to.tag()).is_none();
-    let to_us = |ruri| {
-        let uri = ctx.bytes(ruri);
-        is_ours(ctx, uri) && Uri::parse(uri).is_none_or(|uri| uri.param("gr").is_none())
-    };
-    if !preloaded && ctx.ruri().is_some_and(to_us) {
+    let ruri = ctx.ruri().filter(|_| !preloaded).and_then(|ruri| Uri::parse(ctx.bytes(ruri)));
+    if ruri.is_some_and(|uri| is_ours(ctx, &uri) && uri.param("gr").is_none()) {
         return after_strict(ctx, &routes);
     }
     let flow = after_loose(ctx, &routes, options, preloaded);
@@ -34,7 +31,8 @@ pub(super) fn route(ctx: &mut Ctx<'_>, options: Options) -> Flow {
 /// spec 9.1 step 3: a strict router put our URI into the Request-URI; what it was is the last
 /// Route.
 fn after_strict(ctx: &mut Ctx<'_>, routes: &[Entry<'_>]) -> Flow {
-    let own = routes.iter().take_while(|entry| is_ours(ctx, entry.addr.uri)).count();
+    let is_ours = |entry: &&Entry<'_>| uri(entry).is_some_and(|uri| is_ours(ctx, &uri));
+    let own = routes.iter().take_while(is_ours).count();
     let Some(last) = routes.last().filter(|_| own < routes.len()) else {
         remove(routes, |_| true, &mut ctx.run.patches);
         return Flow::FALSE;
@@ -52,9 +50,9 @@ fn after_strict(ctx: &mut Ctx<'_>, routes: &[Entry<'_>]) -> Flow {
 /// spec 9.1 steps 4 to 6.
 fn after_loose(ctx: &mut Ctx<'_>, routes: &[Entry<'_>], options: Options, preloaded: bool) -> Flow {
     let mut taken = 0;
-    if let Some(top) = routes.first().filter(|top| is_ours(ctx, top.addr.uri)) {
+    if let Some(top) = routes.first().and_then(uri).filter(|top| is_ours(ctx, top)) {
         taken = 1;
-        let params = Uri::parse(top.addr.uri).map(|uri| uri.params).unwrap_or_default();
+        let params = top.params;
         ctx.run.own_route = Some(ctx.of_message(params));
         let second =
             routes.get(1).filter(|_| options.double && params::find(params, "r2").is_some());
@@ -68,9 +66,7 @@ fn after_loose(ctx: &mut Ctx<'_>, routes: &[Entry<'_>], options: Options, preloa
         }
     }
     let next = routes.get(taken);
-    let strict = next
-        .and_then(|next| Uri::parse(next.addr.uri))
-        .is_some_and(|uri| uri.param("lr").is_none());
+    let strict = next.and_then(uri).is_some_and(|uri| uri.param("lr").is_none());
     remove(routes, |at| at < taken || strict && at == taken, &mut ctx.run.patches);
     // spec 9.1: a preloaded set that ended with our own entry is false.
     let Some(next) = next else { return Flow::of(!preloaded) };
@@ -82,6 +78,11 @@ fn after_loose(ctx: &mut Ctx<'_>, routes: &[Entry<'_>], options: Options, preloa
         ctx.set_destination(target, None);
     }
     Flow::TRUE
+}
+
+/// The URI of an entry.
+fn uri<'a>(entry: &Entry<'a>) -> Option<Uri<'a>> {
+    Uri::parse(entry.addr.uri)
 }
 
 /// A strict router comes next: the Request-URI goes to the end of the Routes (RFC 3261 16.6 item

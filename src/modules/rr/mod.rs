@@ -15,6 +15,7 @@ use sluice_engine::module::{
 use sluice_engine::{Ctx, Flow, Value};
 use sluice_script::catalog::{ParamKind, Routes, SettingKind, Status};
 use sluice_script::ir::RouteKind;
+use sluice_sip::uri::Uri;
 
 use crate::table::{function, optional, param, setting, variable};
 
@@ -182,8 +183,7 @@ fn text(args: &[Value], at: usize) -> Option<sluice_engine::Text> {
     args.get(at).and_then(|value| value.text())
 }
 
-/// Whether a host and port are us.
-fn is_ours(ctx: &Ctx<'_>, uri: &[u8]) -> bool {
-    sluice_sip::uri::Uri::parse(uri)
-        .is_some_and(|uri| ctx.shared.sockets.is_myself(uri.host, uri.port_or_default()))
+/// Whether a URI's host and port are us.
+fn is_ours(ctx: &Ctx<'_>, uri: &Uri<'_>) -> bool {
+    ctx.shared.sockets.is_myself(uri.host, uri.port_or_default())
 }
