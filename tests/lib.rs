@@ -7,6 +7,7 @@
     reason = "a test that cannot be set up fails"
 )]
 
+pub mod digest;
 #[path = "wire/oracle/mod.rs"]
 pub mod oracle;
 #[path = "fuzz/targets/mod.rs"]

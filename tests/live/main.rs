@@ -41,4 +41,5 @@ mod tcp;
 mod tcp_input;
 mod told;
 mod torture;
+mod uac;
 mod unbound;

@@ -1,7 +1,6 @@
 //! Modules `uac_auth` and `uac`: challenges are answered (spec 9.8; RFC 7616, RFC 8760).
 
-use md5::{Digest, Md5};
-use sha2::{Sha256, Sha512_256};
+use sluice_tests::digest::{self, given, hash};
 use sluice_tests::world::{Plan, Sent, World};
 
 use crate::tm_world::{CALLEE, CALLER, message, reply, request, seen, to};
@@ -45,39 +44,9 @@ fn cseq(message: &Sent) -> String {
     header(message, "CSeq").unwrap()
 }
 
-/// A parameter of credentials, without quotes.
-fn given(credentials: &str, name: &str) -> Option<String> {
-    let mut pieces = credentials.strip_prefix("Digest ")?.split(", ");
-    let value = pieces.find_map(|piece| piece.strip_prefix(&format!("{name}=")))?;
-    Some(value.trim_matches('"').to_owned())
-}
-
-fn hash(algorithm: &str, text: &str) -> String {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    match algorithm.trim_end_matches("-sess") {
-        "MD5" => hex(&Md5::digest(text)),
-        "SHA-256" => hex(&Sha256::digest(text)),
-        "SHA-512-256" => hex(&Sha512_256::digest(text)),
-        other => panic!("{other}"),
-    }
-}
-
-/// What RFC 7616 3.4.1 makes of the given credentials and this password.
+/// What the credentials should say, of the hash of user, realm and password.
 fn expected(credentials: &str, algorithm: &str, ha1: String) -> String {
-    let get = |name: &str| given(credentials, name).unwrap_or_default();
-    let hash = |text: &str| hash(algorithm, text);
-    let (nonce, cnonce, qop) = (get("nonce"), get("cnonce"), get("qop"));
-    let ha1 =
-        if algorithm.ends_with("-sess") { hash(&format!("{ha1}:{nonce}:{cnonce}")) } else { ha1 };
-    let mut a2 = format!("INVITE:{}", get("uri"));
-    if qop == "auth-int" {
-        a2 = format!("{a2}:{}", hash(BODY));
-    }
-    let ha2 = hash(&a2);
-    match qop.as_str() {
-        "" => hash(&format!("{ha1}:{nonce}:{ha2}")),
-        _ => hash(&format!("{ha1}:{nonce}:{}:{cnonce}:{qop}:{ha2}", get("nc"))),
-    }
+    digest::response(credentials, algorithm, ha1, "INVITE", BODY)
 }
 
 /// Sends a call that is asked with these challenges; what goes to the callee then, if anything.

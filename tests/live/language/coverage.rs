@@ -34,6 +34,8 @@ const SHOWN: &[&str] = &[
     "cfgutils",
     "dispatcher",
     "tm",
+    "uac",
+    "uac_auth",
 ];
 
 /// What no snippet shows, and which test does.
