@@ -21,6 +21,8 @@ pub enum Fault {
     LoneWorker,
     /// From some moment on time stands still in the workers.
     StoppedClock,
+    /// The second worker takes no turns.
+    SleepingWorker,
     /// Each turn keeps a kilobyte.
     Hoard,
     /// Some refusals get no ACK.
@@ -57,6 +59,11 @@ impl Planted {
     /// Whether time stands still.
     pub fn freezes(&self, now_ms: u64) -> bool {
         self.fault == Fault::StoppedClock && now_ms >= STOP_MS
+    }
+
+    /// Whether a worker takes no turns.
+    pub fn sleeps(&self, worker: usize) -> bool {
+        self.fault == Fault::SleepingWorker && worker == 1
     }
 
     /// Keeps what it should not.

@@ -70,7 +70,7 @@ pub const FR_INV_MS: u64 = 20_000;
 pub const GATEWAYS: u8 = 8;
 
 /// All that a plan may be.
-const KINDS: [fn(&mut Random) -> Plan; 31] = [
+const KINDS: [fn(&mut Random) -> Plan; 33] = [
     answered,
     answered,
     refused,
@@ -101,6 +101,8 @@ const KINDS: [fn(&mut Random) -> Plan; 31] = [
     named,
     held_up,
     slow_replies,
+    unreachable,
+    unreachable_first,
     deserted,
 ];
 
@@ -437,6 +439,20 @@ fn slow_replies(random: &mut Random) -> Plan {
     let expect = vec![manner.last.map_or(0, |(status, _)| status)];
     let manners = vec![manner];
     Plan { manners, grace_ms: 400, expect, ..plan("slow replies", "sip:slow@10.1.0.4") }
+}
+
+/// No port is open there, as ICMP errors say; some callers want no more before that.
+fn unreachable(random: &mut Random) -> Plan {
+    let cancel_ms = Some(random.within(25, 300)).filter(|_| random.permille(700));
+    let method = if cancel_ms.is_some() { "INVITE" } else { random.pick(&["INVITE", "MESSAGE"]) };
+    let expect = if cancel_ms.is_some() { vec![487, 500] } else { vec![500] };
+    Plan { method, cancel_ms, expect, ..plan("unreachable", "sip:plain@10.1.0.9") }
+}
+
+/// The script goes on to another one.
+fn unreachable_first(random: &mut Random) -> Plan {
+    let manners = vec![answers(random)];
+    Plan { manners, expect: vec![200], ..plan("unreachable first", "sip:dead@10.1.0.9") }
 }
 
 /// The caller goes away at some moment.

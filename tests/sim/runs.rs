@@ -77,6 +77,19 @@ fn replay() {
     println!("{} datagrams", report.unwrap_or_else(|why| panic!("{why}")).datagrams);
 }
 
+/// The same seed gives the same run: as many datagrams at the same times, and the same steps.
+#[test]
+fn a_run_is_a_function_of_its_seed() {
+    let once = || {
+        let weather = Weather::named("loss20").expect("known");
+        let report = sound(9, weather).unwrap_or_else(|why| panic!("{why}"));
+        let entries = report.trace.entries.into_iter();
+        let what = entries.map(|entry| (entry.at_ms, entry.from, entry.to, entry.bytes.len()));
+        (what.collect::<Vec<_>>(), report.taken, report.outcomes)
+    };
+    assert!(once() == once());
+}
+
 /// What several runs have shown together.
 #[derive(Default)]
 struct Sum {

@@ -104,22 +104,28 @@ impl Sluice {
     /// When a timer is due next, in milliseconds.
     pub fn next_due_ms(&self) -> Option<u64> {
         let frozen = self.planted.freezes(self.now_ms);
-        let dues = self.world.workers.iter().filter_map(|worker| worker.next_due_ms());
+        let workers = self.world.workers.iter().enumerate();
+        let awake = workers.filter(|(number, _)| !self.planted.sleeps(*number));
+        let dues = awake.filter_map(|(_, worker)| worker.next_due_ms());
         dues.min().filter(|_| !frozen)
     }
 
     /// Datagrams arrive, timers are due: every worker takes turns until all is still.
-    pub fn step(&mut self, now_ms: u64, landings: &[Landing]) -> Vec<Sent> {
+    pub fn step(&mut self, now_ms: u64, landings: &[Landing], lost: &[Vec<u8>]) -> Vec<Sent> {
         self.now_ms = now_ms;
         if !self.planted.freezes(now_ms) {
             let wall_us = 1_800_000_000_000_000 + now_ms * 1_000;
             self.world.now = Now { mono_us: now_ms * 1_000, wall_us };
         }
         let mut sent = Vec::new();
+        for (at, quote) in lost.iter().enumerate() {
+            // The error lies at any of the sockets.
+            self.lose(at % self.workers(), quote, &mut sent);
+        }
         for worker in 0..self.workers() {
             self.turn(worker, landings, &mut sent);
         }
-        let mut hopped = 0;
+        let mut hopped = u64::MAX;
         while hopped != self.world.count(Counter::Hopped) || self.has_more() {
             hopped = self.world.count(Counter::Hopped);
             for worker in 0..self.workers() {
@@ -145,10 +151,30 @@ impl Sluice {
             });
             region.extend_from_slice(&bytes);
         }
-        let Self { world, output, planted, .. } = self;
         let batch = Batch { region: &region, datagrams: &datagrams };
+        self.watched(number, sent, |worker, now, output| _ = worker.turn(now, batch, output));
+    }
+
+    /// The transport says that a request did not arrive.
+    fn lose(&mut self, number: usize, quote: &[u8], sent: &mut Vec<Sent>) {
+        self.watched(number, sent, |worker, now, output| {
+            worker.turn_lost(now, quote, output);
+        });
+    }
+
+    /// A turn, its memory counted, and what it leaves.
+    fn watched(
+        &mut self,
+        number: usize,
+        sent: &mut Vec<Sent>,
+        turn: impl FnOnce(&mut Worker, Now, &mut Output),
+    ) {
+        let Self { world, output, planted, .. } = self;
+        if planted.sleeps(number) {
+            return;
+        }
         let allocated = allocation_counter::measure(|| {
-            world.workers[number].turn(world.now, batch, output);
+            turn(&mut world.workers[number], world.now, output);
             planted.hoard();
         });
         self.held += allocated.bytes_current;
@@ -211,7 +237,7 @@ impl Sluice {
         for (number, worker) in self.world.workers.iter().enumerate() {
             let (transactions, parked) = (worker.transactions(), worker.parked());
             let due = worker.next_due_ms();
-            if transactions > 0 || parked > 0 || due.is_some() {
+            if !worker.is_clear() || due.is_some() {
                 left.push(format!(
                     "worker {number}: {transactions} transactions, {parked} parked, due {due:?}"
                 ));

@@ -71,6 +71,12 @@ const MOMENTS: u32 = 1_000;
 const CHANGE_MS: u64 = 7_000;
 /// The last of them.
 const CHANGES_MS: u64 = 70_000;
+/// Where no port is open.
+const NOBODY: ([u8; 4], u16) = ([10, 1, 0, 9], 5060);
+/// How long an ICMP error may take, in milliseconds.
+const ICMP_MS: u64 = 200;
+/// Bytes that it quotes.
+const QUOTED: usize = 500;
 /// Callers' addresses.
 const TRUNKS: u32 = 4;
 
@@ -90,9 +96,21 @@ enum Who {
 }
 
 enum What {
-    ToSluice { from: SocketAddr, bytes: Vec<u8> },
-    ToAgent { to: SocketAddr, bytes: Vec<u8> },
-    Timer { call: u32, who: Who, timer: Timer },
+    ToSluice {
+        from: SocketAddr,
+        bytes: Vec<u8>,
+    },
+    ToAgent {
+        to: SocketAddr,
+        bytes: Vec<u8>,
+    },
+    /// An ICMP error comes back, with the beginning of what did not arrive.
+    Refused(Vec<u8>),
+    Timer {
+        call: u32,
+        who: Who,
+        timer: Timer,
+    },
     Answer(Request),
     Change,
 }
@@ -192,7 +210,7 @@ impl World {
 
     /// Everything that is due now.
     fn moment(&mut self) {
-        let mut landings = Vec::new();
+        let (mut landings, mut refused) = (Vec::new(), Vec::new());
         self.watch.begin(self.now_ms);
         while self.queue.peek().is_some_and(|event| event.at_ms <= self.now_ms) {
             let Some(event) = self.queue.pop() else { break };
@@ -207,13 +225,14 @@ impl World {
                     landings.push(Landing { worker, peer: from, bytes });
                 }
                 What::ToAgent { to, bytes } => self.hear(to, &bytes),
+                What::Refused(quote) => refused.push(quote),
                 What::Timer { call, who, timer } => self.tick(call, who, timer),
                 What::Answer(job) => self.sluice.answer(job),
                 What::Change => self.change(),
             }
         }
         self.datagrams += landings.len() as u64;
-        for sent in self.sluice.step(self.now_ms, &landings) {
+        for sent in self.sluice.step(self.now_ms, &landings, &refused) {
             self.see(sent);
         }
         self.watch.end();
@@ -264,9 +283,15 @@ impl World {
                 [call, other].into_iter().flatten().for_each(|call| self.watch.taint(call));
             }
             let at_ms = self.now_ms + arrival.after_ms;
-            let what =
-                if down { What::ToAgent { to, bytes } } else { What::ToSluice { from, bytes } };
-            self.push(at_ms, what);
+            if down && to == SocketAddr::from(NOBODY) {
+                let back_ms = self.links.within(1, ICMP_MS);
+                bytes.truncate(QUOTED);
+                self.push(at_ms + back_ms, What::Refused(bytes));
+            } else if down {
+                self.push(at_ms, What::ToAgent { to, bytes });
+            } else {
+                self.push(at_ms, What::ToSluice { from, bytes });
+            }
         }
     }
 

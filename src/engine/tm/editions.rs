@@ -26,6 +26,11 @@ impl Editions {
         at as u16
     }
 
+    /// Whether none is held.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(Option::is_none)
+    }
+
     /// The edition of a number.
     pub fn get(&self, number: u16) -> Option<&Arc<Shared>> {
         self.0.get(usize::from(number))?.as_ref().map(|(edition, _)| edition)

@@ -237,6 +237,13 @@ impl Tm {
         self.all.len() == 0
     }
 
+    /// Whether nothing is left of any: in the table, the wheel, the queues and the room.
+    pub(crate) fn is_clear(&self) -> bool {
+        let queues = self.failed.is_empty() && self.ending.is_empty();
+        let holds = self.editions.is_empty() && self.room == limits::TRANSACTION_BYTES;
+        self.is_empty() && self.table.is_empty() && self.wheel.is_empty() && queues && holds
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.all.len()

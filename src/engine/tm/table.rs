@@ -47,6 +47,11 @@ impl Table {
         self.chain(all, identity.call).find(matches).map(|entry| entry.key)
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0 && self.first.iter().all(|slot| *slot == NONE)
+    }
+
     /// All of one Call-ID and CSeq number, by their hash, the newest first.
     pub fn of_call(&self, all: &Store, call: u64) -> impl Iterator<Item = Entry> {
         self.chain(all, call).filter(move |entry| entry.identity.call == call)

@@ -226,6 +226,13 @@ impl Worker {
         self.local.tm.len()
     }
 
+    /// Whether nothing is left of anything that it has done: no transaction, timer or run, and
+    /// nothing that they have held.
+    pub fn is_clear(&self) -> bool {
+        let Local { tm, starting, .. } = &self.local;
+        tm.is_clear() && self.parked.is_empty() && self.parked_bytes == 0 && starting.is_empty()
+    }
+
     /// How many runs are parked.
     pub fn parked(&self) -> usize {
         self.parked.len()
