@@ -29,7 +29,7 @@ fn via(at: SocketAddr, branch: &str) -> String {
     format!("SIP/2.0/TCP {at};branch=z9hG4bK-{branch}")
 }
 
-/// A request to somewhere.
+/// A request with lines of its own.
 fn to(call_id: &str, via: &str, more: &str) -> String {
     Request { call_id, more, ..Request::default() }.with_via(via)
 }
@@ -99,6 +99,36 @@ fn a_call_goes_from_tcp_to_udp_and_back() {
             assert_eq!(first_line(&reply), "SIP/2.0 200 OK");
             assert_eq!(headers(&reply, "Via").len(), 1);
         }
+    }
+}
+
+#[test]
+fn a_peer_that_nobody_listens_at_is_told_at_once() {
+    let script = SCRIPT.replace("$du = ", "t_on_failure(\"f\"); $du = ")
+        + "failure_route[f] { if (t_check_status(\"503\") && $hdr(X-Else) != NULL) \
+             { $du = $hdr(X-Else); t_relay(); } }\n";
+    let (_gateway, at) = gateway(&script, "2");
+    let caller = Agent::new();
+    let callee = Agent::new();
+    // A port that was free a moment ago.
+    let nobody = listener().local_addr().unwrap();
+    for n in 0..8 {
+        let call_id = format!("call-{n}");
+        let more = format!("X-To: sip:{nobody};transport=tcp\r\n");
+        let text = |more: &str| {
+            let request = Request { call_id: &call_id, more, ..Request::default() };
+            request.with_via(&format!(
+                "SIP/2.0/UDP {};branch=z9hG4bK{n}{}",
+                caller.address(),
+                more.len()
+            ))
+        };
+        caller.send(at, text(&more));
+        assert_eq!(first_line(&caller.receive()), "SIP/2.0 500 Server Internal Error");
+        // Another one takes it.
+        caller.send(at, text(&format!("{more}X-Else: sip:{}\r\n", callee.address())));
+        callee.answer("200 OK");
+        assert_eq!(first_line(&caller.receive()), "SIP/2.0 200 OK");
     }
 }
 
