@@ -103,6 +103,71 @@ fn a_call_goes_from_tcp_to_udp_and_back() {
 }
 
 #[test]
+fn an_alias_of_the_script_leads_requests_to_the_connection() {
+    let script = SCRIPT.replace("route {", "route { if ($hdr(X-Alias) != NULL) force_tcp_alias();");
+    let (_gateway, at) = gateway(&script, "2");
+    let mut line = Line::to(at);
+    // Nobody listens where its Via says.
+    let own = listener().local_addr().unwrap();
+    line.send(to("one", &via(own, "one"), "X-Alias: yes\r\n"));
+    assert!(line.receive().starts_with("SIP/2.0 200 tcp "));
+    let caller = Agent::new();
+    for n in 0..8 {
+        let call_id = format!("call-{n}");
+        let more = format!("X-To: sip:{own};transport=tcp\r\n");
+        let request = Request { call_id: &call_id, more: &more, ..Request::default() };
+        caller.send(at, request.text(caller.address()));
+        line.answer("200 OK");
+        assert_eq!(first_line(&caller.receive()), "SIP/2.0 200 OK");
+    }
+}
+
+#[test]
+fn double_record_route_names_both_transports() {
+    let script = "loadmodule \"tm.so\"\nloadmodule \"rr.so\"\nloadmodule \"sl.so\"\n\
+        route { if (loose_route()) { t_relay(); exit; } record_route(); $du = $hdr(X-To); \
+        if ($socket_in(proto) == \"udp\" && $proto == \"udp\") append_hf(\"X-By: udp\\r\\n\"); \
+        if (proto == TCP) append_hf(\"X-By: tcp\\r\\n\"); t_relay(); }\n"
+        .replace("route {", "loadmodule \"sipmsgops.so\"\nroute {");
+    let (_gateway, at) = gateway(&script, "2");
+    let (caller, callee) = (Agent::new(), listener());
+    let there = callee.local_addr().unwrap();
+    let more = format!(
+        "X-To: sip:{there};transport=tcp\r\nContact: <sip:caller@{}>\r\n",
+        caller.address()
+    );
+    let invite = Request { method: "INVITE", more: &more, ..Request::default() };
+    caller.send(at, invite.text(caller.address()));
+    let mut line = Line::from(&callee);
+    let request = line.receive();
+    let recorded = headers(&request, "Record-Route");
+    assert_eq!(
+        recorded,
+        [format!("<sip:{at};transport=tcp;r2=on;lr>"), format!("<sip:{at};r2=on;lr>"),]
+    );
+    assert_eq!(headers(&request, "X-By"), ["udp"]);
+    assert_eq!(headers(&request, "Contact"), [format!("<sip:caller@{}>", caller.address())]);
+    // The callee's BYE comes by TCP and leaves by UDP.
+    let routes = recorded.iter().map(|route| format!("Route: {route}\r\n")).collect::<String>();
+    let uri = format!("sip:caller@{}", caller.address());
+    let bye = Request {
+        method: "BYE",
+        uri: &uri,
+        to: "sip:caller@example.com>;tag=1;x=<y",
+        more: &routes,
+        ..Request::default()
+    };
+    line.send(bye.with_via(&via(there, "bye")));
+    assert_eq!(first_line(&caller.receive()), "SIP/2.0 100 Giving it a try");
+    let bye = caller.receive();
+    assert_eq!(first_line(&bye), format!("BYE {uri} SIP/2.0"));
+    assert!(headers(&bye, "Via")[0].starts_with(&format!("SIP/2.0/UDP {at};")));
+    assert!(headers(&bye, "Route").is_empty());
+    caller.send(at, reply(&bye, "200 OK"));
+    assert_eq!(first_line(&line.receive()), "SIP/2.0 200 OK");
+}
+
+#[test]
 fn a_peer_that_nobody_listens_at_is_told_at_once() {
     let script = SCRIPT.replace("$du = ", "t_on_failure(\"f\"); $du = ")
         + "failure_route[f] { if (t_check_status(\"503\") && $hdr(X-Else) != NULL) \

@@ -155,8 +155,7 @@ impl Framer {
             return Some(Step::Broken(Broken::EndlessHead));
         }
         // A first line of other bytes than SIP's need not be waited for.
-        let foreign = |byte: &u8| !matches!(byte, b'!'..=b'~' | b' ' | b'\t' | b'\r' | 0x80..);
-        if !self.started && bytes.iter().take(16).any(foreign) {
+        if !self.started && is_foreign(bytes) {
             return Some(Step::Broken(Broken::FirstLine));
         }
         Some(Step::More)
@@ -185,6 +184,9 @@ impl Framer {
 
 /// What is wrong with a first line, without its LF.
 fn first_line(line: &[u8]) -> Option<Broken> {
+    if is_foreign(line) {
+        return Some(Broken::FirstLine);
+    }
     let line = line.trim_ascii_end();
     if line.starts_with(b"SIP/") {
         return None;
@@ -196,6 +198,12 @@ fn first_line(line: &[u8]) -> Option<Broken> {
         [b'S' | b's', b'I' | b'i', b'P' | b'p', b'/', ..] if version.len() < line.len() => None,
         _ => Some(Broken::FirstLine),
     }
+}
+
+/// Whether a first line begins with bytes that no SIP line holds.
+fn is_foreign(line: &[u8]) -> bool {
+    let foreign = |byte: &u8| !matches!(byte, b'!'..=b'~' | b' ' | b'\t' | b'\r' | 0x80..);
+    line.iter().take(16).any(foreign)
 }
 
 /// The value of the Content-Length fields of a header part, first line included.

@@ -25,6 +25,8 @@ mod outbox;
 pub mod post;
 mod receive;
 mod send;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::io;

@@ -8,6 +8,7 @@ pub mod branch;
 pub mod list;
 pub mod message;
 pub mod script;
+pub mod stream;
 pub mod uri;
 
 /// A target: its name, which is that of its corpus, and what it does.
@@ -20,4 +21,5 @@ pub const TARGETS: &[Target] = &[
     ("script", script::run),
     ("list", list::run),
     ("branch", branch::run),
+    ("stream", stream::run),
 ];

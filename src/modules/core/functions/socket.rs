@@ -1,6 +1,9 @@
 //! Functions about sockets and Via: which socket sends, `rport`.
 
+use sluice_base::Target;
 use sluice_engine::module::Function;
+use sluice_engine::run::Packet;
+use sluice_engine::sockets::Proto;
 use sluice_engine::{Ctx, Flow, Value};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 
@@ -46,10 +49,14 @@ pub(super) const LIST: &[Function] = &[
     ),
     function(
         "force_tcp_alias",
-        "Replies use the sender's connection; over UDP there is none, so nothing changes.",
+        "Requests to the sender's port, or to that of its Via, use its connection (RFC 5923).",
         ALIAS,
         Routes::ANY,
-        |_, _, _| Flow::TRUE,
+        |ctx, _, args| {
+            let port = args.first().and_then(|port| port.int());
+            force_alias(ctx, port.and_then(|port| u16::try_from(port).ok()));
+            Flow::TRUE
+        },
     ),
     function(
         "set_advertised_address",
@@ -100,18 +107,31 @@ pub(super) const LIST: &[Function] = &[
 /// One flag that is unknown, and none is set.
 fn via_handling(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
     let Some(text) = args.first().and_then(|flags| flags.text()) else { return Flow::FALSE };
-    let (mut force, mut own, mut to_via) = (false, false, false);
+    let (mut force, mut own, mut to_via, mut alias) = (false, false, false, false);
     for flag in ctx.bytes(text).split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
         match flag {
             b"force-rport" => force = true,
             b"add-local-rport" => own = true,
             b"reply-to-via" => to_via = true,
-            b"force-tcp-alias" => {}
+            b"force-tcp-alias" => alias = true,
             _ => return Flow::Fail("no such flag of Via handling"),
         }
     }
     ctx.run.force_rport |= force;
     ctx.run.local_rport |= own;
     ctx.run.reply_to_via |= to_via;
+    if alias {
+        force_alias(ctx, None);
+    }
     Flow::TRUE
+}
+
+/// Has the connection that the message came by used for a port of its sender, by default that of the
+/// Via; over UDP there is none, and nothing changes.
+fn force_alias(ctx: &mut Ctx<'_>, port: Option<u16>) {
+    let Packet { socket, peer, .. } = ctx.packet;
+    if ctx.shared.sockets.is_reliable(socket) {
+        let port = port.or(ctx.via.0.port).unwrap_or(Proto::Tcp.default_port());
+        ctx.local.output.aliases.push((Target { socket, addr: peer }, port));
+    }
 }
