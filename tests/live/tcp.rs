@@ -143,7 +143,10 @@ fn double_record_route_names_both_transports() {
     let recorded = headers(&request, "Record-Route");
     assert_eq!(
         recorded,
-        [format!("<sip:{at};transport=tcp;r2=on;lr>"), format!("<sip:{at};r2=on;lr>"),]
+        [
+            format!("<sip:{at};transport=tcp;r2=on;lr;ftag=1>"),
+            format!("<sip:{at};r2=on;lr;ftag=1>"),
+        ]
     );
     assert_eq!(headers(&request, "X-By"), ["udp"]);
     assert_eq!(headers(&request, "Contact"), [format!("<sip:caller@{}>", caller.address())]);

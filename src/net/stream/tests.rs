@@ -1,4 +1,5 @@
 //! Streams of two workers in one thread, over loopback sockets.
+#![allow(clippy::disallowed_methods, reason = "tests wait for the system")]
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener as Listener, TcpStream};

@@ -126,8 +126,8 @@ fn via_handling(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
     Flow::TRUE
 }
 
-/// Has the connection that the message came by used for a port of its sender, by default that of the
-/// Via; over UDP there is none, and nothing changes.
+/// Has the connection that the message came by used for a port of its sender, by default that of
+/// the Via; over UDP there is none, and nothing changes.
 fn force_alias(ctx: &mut Ctx<'_>, port: Option<u16>) {
     let Packet { socket, peer, .. } = ctx.packet;
     if ctx.shared.sockets.is_reliable(socket) {
