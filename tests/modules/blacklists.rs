@@ -65,6 +65,13 @@ fn forward_is_false_and_an_ack_stays() {
 }
 
 #[test]
+fn send_asks_too() {
+    let script = "use_blacklist(\"gw\"); send(\"10.0.1.1\"); sl_send_reply(200, \"code $rc\");";
+    let sent = world(GATEWAYS, script).receive(CALLER, message("OPTIONS"));
+    assert_eq!(seen(&sent), ["10.9.9.1:5060 SIP/2.0 200 code -1"]);
+}
+
+#[test]
 fn default_lists_are_used_unasked_for_each_message() {
     let lists = "dst_blacklist = evil/default: 10.0.0.0/24\ndst_blacklist = spare/default:10.0.0.9";
     let script = "if (is_method(\"OPTIONS\")) unuse_blacklist(\"evil\"); \

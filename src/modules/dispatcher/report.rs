@@ -27,7 +27,7 @@ impl Desk {
     /// The sets have been loaded, at start or again.
     pub(super) fn loaded(&self, sets: &Sets, warnings: usize) {
         let destinations: usize = sets.iter().map(|set| set.destinations.len()).sum();
-        let line = format!("{destinations} destinations loaded, {warnings} warnings");
+        let line = format!("loaded; destinations: {destinations}, warnings: {warnings}");
         self.reports.log(GROUP, PARTITION, line);
         let (status, details) =
             if destinations > 0 { (1, "data available") } else { (-1, "no data loaded") };

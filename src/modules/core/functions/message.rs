@@ -64,6 +64,9 @@ fn sent(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value], answer: &Answer) -> 
 
 fn send(ctx: &mut Ctx<'_>, args: &[Value], to: Remote) -> Flow {
     let lines = args.get(1).and_then(|lines| lines.text());
+    if ctx.is_filtered(to) {
+        return Flow::FALSE;
+    }
     if forward::unchanged(ctx, to, lines) {
         return Flow::TRUE;
     }
