@@ -70,7 +70,7 @@ pub const FR_INV_MS: u64 = 20_000;
 pub const GATEWAYS: u8 = 8;
 
 /// All that a plan may be.
-const KINDS: [fn(&mut Random) -> Plan; 33] = [
+const KINDS: [fn(&mut Random) -> Plan; 34] = [
     answered,
     answered,
     refused,
@@ -85,6 +85,7 @@ const KINDS: [fn(&mut Random) -> Plan; 33] = [
     moved,
     next,
     dispatched,
+    serial,
     cancelled,
     cancelled_early,
     cancelled_at_the_answer,
@@ -296,6 +297,15 @@ fn next(random: &mut Random) -> Plan {
 fn dispatched(random: &mut Random) -> Plan {
     let (manners, up) = twice(random);
     Plan { manners, expect: vec![up], ..plan("dispatched", "sip:ds@sim") }
+}
+
+/// One that fails, and then two at once, by their q.
+fn serial(random: &mut Random) -> Plan {
+    let status = random.pick(&[486, 500, 503]);
+    let first = if random.permille(300) { Manner::default() } else { refuses(random, status) };
+    let manners = vec![first, answers(random), rings_only(random)];
+    let expect = vec![200];
+    Plan { manners, by_arrival: false, expect, ..plan("serial", "sip:serial@10.1.0.1") }
 }
 
 fn cancelled(random: &mut Random) -> Plan {
