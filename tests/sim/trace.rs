@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 /// What became of a datagram.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fate {
-    /// Sent, and never arriving.
+    /// It arrives nowhere; one that Sluice sent has been seen before.
     Lost,
-    /// At the sender, if it is Sluice; else at Sluice: seen there.
+    /// It passes by the socket of Sluice.
     Seen,
 }
 

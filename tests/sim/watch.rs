@@ -46,8 +46,8 @@ struct Server {
     run: Option<String>,
     /// It may have been forgotten, and come again.
     lapsed: bool,
-    /// 2xx to its INVITE that came in this step, less those that went up.
-    owed: i32,
+    /// 2xx to its INVITE that have come and have not gone up.
+    owed: u32,
 }
 
 /// A request that Sluice sent.
@@ -60,8 +60,8 @@ struct Branch {
     /// When the first reply came.
     heard: Option<u64>,
     success: bool,
-    /// Refusals that came in this step, less the ACKs that were sent.
-    owed: i32,
+    /// Refusals that have come and have had no ACK.
+    owed: u32,
 }
 
 impl Watch {
@@ -232,7 +232,7 @@ impl Books {
         server.answered.get_or_insert((now_ms, status));
         if status < 300 && server.method == "INVITE" {
             server.success = true;
-            server.owed -= 1;
+            server.owed = server.owed.saturating_sub(1);
             return Ok(());
         }
         match server.last {
@@ -249,7 +249,10 @@ impl Books {
         let branch = message.branch().unwrap_or_default();
         let known = self.branches.iter().position(|one| one.branch == branch);
         match (message.method(), known) {
-            ("ACK", Some(at)) => self.branches[at].owed -= 1,
+            ("ACK", Some(at)) => {
+                let owed = &mut self.branches[at].owed;
+                *owed = owed.saturating_sub(1);
+            }
             ("CANCEL", Some(at)) if self.branches[at].heard.is_none() => {
                 return Err((Invariant::CancelAfterProvisional, "nothing was heard before"));
             }
