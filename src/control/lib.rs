@@ -19,6 +19,7 @@ use std::thread::{Builder, JoinHandle};
 
 use sluice_engine::job::{Answer, Job, Mail, Request};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task;
 
 pub use dns::{Dns, DnsOptions};
 pub use locate::Reach;
@@ -29,8 +30,8 @@ use mi::Service;
 /// Wakes a worker that sleeps; by number of worker.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
-/// Drops what is left over of reloads.
-pub type Sweep = Box<dyn Fn() + Send>;
+/// What is to be done now and then, such as dropping what is left over of reloads. May block.
+pub type Sweep = Arc<dyn Fn() + Send + Sync>;
 
 /// The running control plane. Dropped handles end it when all jobs are done.
 pub struct Control {
@@ -44,8 +45,8 @@ pub struct Jobs(mpsc::Sender<Request>);
 
 impl Control {
     /// Starts the thread. `wakers` are those of the workers, by number; `sweep` is called every
-    /// [`limits::SWEEP`], for what is to be looked after now and then; `service` takes management
-    /// commands.
+    /// [`limits::SWEEP`], or when the last one is over if that took longer; `service` takes
+    /// management commands.
     ///
     /// # Errors
     /// When the thread or its runtime cannot be made.
@@ -108,12 +109,16 @@ async fn serve(
     let (stop, stopped) = oneshot::channel();
     let service = service.map(|service| tokio::spawn(service.serve(stopped)));
     let mut sweeps = tokio::time::interval(limits::SWEEP);
+    let mut sweeping: Option<task::JoinHandle<()>> = None;
     let reply: Reply = Arc::new(move |request, answer| complete(request, answer, &wakers));
     loop {
         let request = tokio::select! {
             request = queue.recv() => request,
             _ = sweeps.tick() => {
-                sweep();
+                if sweeping.as_ref().is_none_or(task::JoinHandle::is_finished) {
+                    let sweep = Arc::clone(&sweep);
+                    sweeping = Some(task::spawn_blocking(move || sweep()));
+                }
                 locator.refresh(&reply);
                 continue;
             }
@@ -136,6 +141,9 @@ async fn serve(
     let _ = stop.send(());
     if let Some(service) = service {
         let _ = service.await;
+    }
+    if let Some(sweeping) = sweeping {
+        let _ = sweeping.await;
     }
 }
 

@@ -35,3 +35,6 @@ pub const BOUND_WINDOW: u64 = 8_192;
 
 /// Selections for each destination that bounded load adds to all: the first few decide nothing.
 pub const BOUND_SLACK: u64 = 64;
+
+/// How often changed states go to their table, milliseconds (spec 3.5).
+pub const STORE_MS: u64 = 30_000;

@@ -118,6 +118,7 @@ impl Loading<'_> {
             Some(old) if old.trouble.is_none() || trouble.is_some() => Arc::clone(&old.live),
             _ => Arc::new(Live::new(first)),
         });
+        live.is_stored(row.state);
         let live = Arc::clone(live);
         let socket = row.socket.as_deref().and_then(|text| self.socket(&row, text));
         let ip = addresses.first().filter(|_| parts.udp);

@@ -5,7 +5,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use ahash::RandomState;
 use sluice_base::snapshot::{Reader, Snapshot};
@@ -68,6 +68,18 @@ pub struct Dispatcher {
     /// Whether a selection fills the failover AVPs: some edition so far may read them.
     fills_avps: AtomicBool,
     prober: Option<Prober>,
+    /// When states were last written to their table, monotonic milliseconds.
+    stored_ms: AtomicU64,
+}
+
+impl Dispatcher {
+    /// Writes states to the table that they are from.
+    fn store(&self) {
+        let Some(table) = &self.file.table else { return };
+        if let Err(why) = table.store(&self.sets.load()) {
+            tracing::error!(target: "dispatcher", "{why}; states are tried again");
+        }
+    }
 }
 
 /// A worker's part.
@@ -115,6 +127,7 @@ fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
             random: RandomState::new(),
         }),
         desk,
+        stored_ms: AtomicU64::new(0),
     }))
 }
 
@@ -138,7 +151,16 @@ impl SharedState for Dispatcher {
         self.sets.sweep();
     }
 
+    fn end(&self) {
+        self.store();
+    }
+
     fn tick(&self, now: Now) {
+        let (now_ms, last_ms) = (now.mono_ms(), self.stored_ms.load(Relaxed));
+        if now_ms.saturating_sub(last_ms) >= limits::STORE_MS {
+            self.stored_ms.store(now_ms, Relaxed);
+            self.store();
+        }
         if let Some(prober) = &self.prober {
             prober.tick(&self.sets.load(), now.mono_ms());
         }

@@ -1,5 +1,7 @@
 //! The module's parameters (spec 3.8) and what they amount to.
 
+use std::sync::OnceLock;
+
 use sluice_engine::module::{ParamEntry, Setup, SetupError};
 use sluice_script::Script;
 use sluice_script::catalog::{SettingKind, Status};
@@ -113,6 +115,7 @@ pub fn table(setup: &mut Setup<'_>) -> Result<Option<TableSource>, SetupError> {
         columns,
         versions: setup.settings.db_version_table.clone(),
         keeps_states: setup.int("persistent_state", 1) != 0,
+        state_column: OnceLock::new(),
     }))
 }
 
@@ -171,7 +174,7 @@ pub static PARAMS: &[ParamEntry] = &[
     honoured("ds_probing_sock", TEXT, "Socket of probes; default that of the route"),
     honoured("ds_probing_list", EITHER, "Sets that are probed; default all"),
     ignored("sock_avp", TEXT, "sockets are found with their destinations", "AVP of the sockets"),
-    honoured("persistent_state", INT, "0 = all begin active, whatever the table says; default 1"),
+    honoured("persistent_state", INT, "1 = states are the table's, and go back there; default 1"),
     ignored("pvar_algo_pattern", TEXT, NO_SORTING, "Variable that algorithm 9 sorts by"),
     ignored("algo_route", TEXT, NO_SORTING, "Route that algorithm 10 sorts by"),
     honoured("db_url", TEXT, "Database of destinations, in place of the list file; no default"),

@@ -48,6 +48,11 @@ impl State {
         }
     }
 
+    /// As lists and tables have it.
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
     /// `a`, `i` or `p`.
     pub const fn letter(self) -> u8 {
         match self {
@@ -64,6 +69,8 @@ pub struct Live {
     state: AtomicU8,
     failures: AtomicU32,
     script_attrs: ArcSwapOption<Vec<u8>>,
+    /// Its state in the table that it is from.
+    stored: AtomicU8,
     /// Its probes.
     pub(super) probe: Turn,
     /// By worker, each in its own cache line: counting must not slow the other workers down.
@@ -77,6 +84,7 @@ impl Live {
             state: AtomicU8::new(state.0),
             failures: AtomicU32::new(0),
             script_attrs: ArcSwapOption::const_empty(),
+            stored: AtomicU8::new(state.0),
             probe: Turn::default(),
             hits: Default::default(),
         }
@@ -121,6 +129,17 @@ impl Live {
     fn turn(&self, from: State, to: State) -> bool {
         let order = Ordering::Relaxed;
         self.state.compare_exchange(from.0, to.0, order, order).is_ok()
+    }
+
+    /// Its table has this state for it.
+    pub fn is_stored(&self, state: State) {
+        self.stored.store(state.0, Ordering::Relaxed);
+    }
+
+    /// Its state, when its table has another one.
+    pub fn unstored(&self) -> Option<State> {
+        let state = self.state();
+        (state.0 != self.stored.load(Ordering::Relaxed)).then_some(state)
     }
 
     /// Counts a selection.

@@ -3,14 +3,18 @@
 //! Takes rows as the database gives them, gives those of a list. A row that is wrong is told and
 //! left out; a weight or a destination that is missing ends the load, as in OpenSIPS.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use sluice_engine::db::{Action, Field, Rows, Source, Statement};
+use sluice_engine::db::{Action, Condition, Field, Rows, Source, Statement};
 use sluice_sip::uri::{Scheme, Uri};
 
 use super::list::Row;
+use super::sets::{Destination, Sets};
 use super::state::State;
 use crate::db_version;
+
+/// What older tables call the column of states.
+const FLAGS: &str = "flags";
 
 /// A table of destinations.
 pub struct TableSource {
@@ -22,8 +26,10 @@ pub struct TableSource {
     pub columns: Columns,
     /// The table of versions.
     pub versions: String,
-    /// `persistent_state`: whether states are those of the table.
+    /// `persistent_state`: whether states are those of the table, and go back there.
     pub keeps_states: bool,
+    /// The column of states that was found there.
+    pub state_column: OnceLock<Arc<str>>,
 }
 
 /// Names of the columns.
@@ -81,11 +87,49 @@ impl TableSource {
             conditions: Vec::new(),
         };
         let rows = self.source.ask(vec![statement]).map_err(|error| error.to_string())?;
+        let state = [self.columns.state.as_str(), FLAGS];
+        if let Some(name) = state.into_iter().find(|name| rows.column(name).is_some()) {
+            self.state_column.get_or_init(|| name.into());
+        }
         let rows = read(&rows, &self.place(), &self.columns, self.keeps_states, warnings)?;
         if rows.is_empty() {
             warnings.push(format!("{}: no destination in it, running on empty sets", self.place()));
         }
         Ok(rows)
+    }
+}
+
+impl TableSource {
+    /// Writes states that have changed since they were read or written.
+    ///
+    /// # Errors
+    /// Why they are not in the table; then the next time they are tried again.
+    pub fn store(&self, sets: &Sets) -> Result<(), String> {
+        let column = self.state_column.get().filter(|_| self.keeps_states);
+        let Some(column) = column else { return Ok(()) };
+        let (set_column, uri_column) =
+            (Arc::from(&*self.columns.set), Arc::from(&*self.columns.destination));
+        let all = sets.iter().flat_map(|set| set.destinations.iter().map(|d| (set.id, d)));
+        let changed: Vec<_> = all
+            .filter_map(|(set, destination)| Some((set, destination, destination.live.unstored()?)))
+            .collect();
+        let statement = |(set, destination, state): &(u32, &Destination, State)| Statement {
+            table: Arc::clone(&self.table),
+            action: Action::Update(vec![(Arc::clone(column), Field::Int(state.bits().into()))]),
+            conditions: vec![
+                Condition::equal(&set_column, Field::Int(i64::from(*set))),
+                Condition::equal(&uri_column, Field::text(&*destination.uri)),
+            ],
+        };
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let statements = changed.iter().map(statement).collect();
+        self.source.ask(statements).map_err(|error| format!("{}: {error}", self.place()))?;
+        for (_, destination, state) in changed {
+            destination.live.is_stored(state);
+        }
+        Ok(())
     }
 }
 
@@ -104,7 +148,7 @@ pub fn read(
         rows.column(name).ok_or_else(|| format!("{place}: there is no column `{name}`"))
     };
     let (set, destination) = (must(&columns.set)?, must(&columns.destination)?);
-    let state = rows.column(&columns.state).or_else(|| rows.column("flags"));
+    let state = rows.column(&columns.state).or_else(|| rows.column(FLAGS));
     let reading = Reading {
         set,
         destination,

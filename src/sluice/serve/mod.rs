@@ -132,7 +132,7 @@ impl Gateway {
             .map_err(|error| loaded.refused(vec![error]))?;
         let swept = Arc::clone(&program);
         let sampled = Arc::clone(&management);
-        let sweep = Box::new(move || {
+        let sweep = Arc::new(move || {
             swept.sweep();
             swept.tick(clock.now());
             sampled.sample();
