@@ -87,7 +87,7 @@ pub static KNOWN: &[KnownModule] = &[
     later("script_helper", &[], &[]),
     later("config", &["config_set"], &["config"]),
     merged("event_route", "event_route{} is part of the core"),
-    later("event_routing", &["subscribe_event", "notify_on_event"], &[]),
+    later("event_routing", &["notify_on_event"], &[]),
     later("cachedb_redis", &["cache_raw_query"], &[]),
     later("cachedb_sql", &[], &[]),
     later("cachedb_memcached", &[], &[]),
