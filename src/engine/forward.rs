@@ -220,19 +220,21 @@ fn put_script(ctx: &mut Ctx<'_>, socket: SocketId) {
 }
 
 /// What tells a request of our own as it is sent by a socket from the one that local_route{} saw.
-/// Its Via is ours already; another socket's has the same branch.
-pub(crate) fn own_patches(ctx: &mut Ctx<'_>, socket: SocketId) -> Patches {
-    put_script(ctx, socket);
+/// Its Via is ours already; that of another socket or branch is another one.
+pub(crate) fn own_patches(ctx: &mut Ctx<'_>, socket: SocketId, branch: &[u8]) -> Option<Patches> {
     let advertised = advertised_head(ctx, socket);
-    let head = ctx.shared.via_heads.get(usize::from(socket.0)).map(|head| &**head);
-    let moved = advertised.as_deref().or(head.filter(|_| socket != ctx.packet.socket));
-    let span = ctx.message.field(Kind::Via).map(|field| field.line.start);
-    let branch = ctx.via.1.branch.map(|branch| ctx.message.span_of(branch).start);
-    if let (Some(head), Some(start), Some(end)) = (moved, span, branch) {
-        ctx.run.patches.replace(Span::new(start, end + COOKIE.len() as u16), head);
-    }
+    let shared = ctx.shared;
+    let head = advertised.as_deref().or(shared.via_heads.get(usize::from(socket.0)).map(|h| &**h));
+    let via = [head?, branch.strip_prefix(COOKIE)?].concat();
+    let start = ctx.message.field(Kind::Via)?.line.start;
+    let end = ctx.message.span_of(ctx.via.1.branch?).end;
+    let mark = ctx.run.patches.mark();
+    put_script(ctx, socket);
+    ctx.run.patches.replace(Span::new(start, end), &via);
     put_length(ctx);
-    std::mem::take(&mut ctx.run.patches)
+    let patches = ctx.run.patches.clone();
+    ctx.run.patches.rewind(mark);
+    Some(patches)
 }
 
 /// Sends the reply to the next Via, or drops it (spec 1.3, 8.9).

@@ -173,15 +173,20 @@ fn add(ctx: &mut Ctx<'_>, key: Key, to: Remote, mark: impl FnOnce(&mut Branch)) 
     true
 }
 
-/// As [`forward::branch_patches`], with the lines that all requests of the transaction have.
+/// What the request is sent with, and the lines that all requests of the transaction have.
 fn branch_patches(ctx: &mut Ctx<'_>, key: Key, socket: SocketId, branch: &[u8]) -> Option<Patches> {
-    let lines = ctx.local.tm.get(key).map(|t| &*t.script.lines).unwrap_or_default();
+    let transaction = ctx.local.tm.get(key)?;
+    let make = match transaction.identity.is_own() {
+        true => forward::own_patches,
+        false => forward::branch_patches,
+    };
+    let lines = &*transaction.script.lines;
     if lines.is_empty() {
-        return forward::branch_patches(ctx, socket, branch);
+        return make(ctx, socket, branch);
     }
     let mark = ctx.run.patches.mark();
     ctx.run.patches.insert(ctx.message.headers_end(), Place::After, lines);
-    let patches = forward::branch_patches(ctx, socket, branch);
+    let patches = make(ctx, socket, branch);
     ctx.run.patches.rewind(mark);
     patches
 }

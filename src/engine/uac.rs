@@ -7,22 +7,21 @@ use std::sync::Arc;
 
 use sluice_base::slab::Key;
 use sluice_base::wake::Sender;
-use sluice_base::{Now, Target};
+use sluice_base::{Now, SocketId};
 use sluice_script::ir::{RouteId, RouteKind};
-use sluice_sip::{Kind, Method, Place};
+use sluice_sip::{Kind, Method};
 
 use crate::carry;
 use crate::context::{Ctx, Local, Shared};
+use crate::failover;
 use crate::forward;
 use crate::job::Answer;
 use crate::next_hop::{NextHop, Way};
 use crate::own::{Origin, Own};
 use crate::post::Letter;
+use crate::relay;
 use crate::run::{Packet, Run};
-use crate::sockets::Remote;
-use crate::tm::Scene;
 use crate::tm::local::{Draft, Report};
-use crate::tm::transaction::{Branch, Transaction};
 use crate::vm::Outcome;
 
 /// Has the owner of the draft's Call-ID make the request; false: too many wait there already.
@@ -46,35 +45,60 @@ pub(crate) fn begin(
     now: Now,
 ) -> Option<Box<Run>> {
     let socket = draft.socket.unwrap_or_default();
-    let (listen, head) =
-        (shared.sockets.get(socket)?, shared.via_heads.get(usize::from(socket.0))?);
+    let listen = shared.sockets.get(socket)?;
     // As if we had received it from ourselves.
     let packet = Packet { socket, peer: listen.addr, at: now, id: 0 };
     let Some(key) = local.tm.create_own(&mut draft, packet) else {
         draft.asker.tell(Report::Unsent(500, "too many transactions"));
         return None;
     };
+    match run_of(local, shared, &draft, (key, packet)) {
+        Ok(run) => Some(run),
+        Err((status, reason)) => {
+            local.tm.unsent(key, status, reason);
+            None
+        }
+    }
+}
+
+/// The run of a request whose transaction there is; the error is status and reason.
+fn run_of(
+    local: &mut Local,
+    shared: &Arc<Shared>,
+    draft: &Draft,
+    (key, packet): (Key, Packet),
+) -> Result<Box<Run>, (u16, &'static str)> {
     let mut run = Box::<Run>::default();
-    let branch = local.tm.next_branch(key)?;
-    let usual = usual_lines(&draft, shared, &listen.sent_by);
-    draft.write(head, branch.get(forward::COOKIE.len()..)?, &usual, &mut run.kept);
+    write(local, shared, draft, (key, packet.socket), &mut run.kept).ok_or((500, "no socket"))?;
     if run.kept.len() > usize::from(u16::MAX) || run.index.scan(&run.kept).is_err() {
-        local.tm.unsent(key, 400, "Bad Request");
-        return None;
+        return Err((400, "Bad Request"));
     }
-    if !local.tm.set_request(key, &run.kept) {
-        local.tm.unsent(key, 500, "too many transactions");
-        return None;
-    }
+    let full = (500, "too many transactions");
+    let transaction = local.tm.set_request(key, &run.kept).ok_or(full)?;
     run.packet = packet;
     run.state.reset(RouteKind::Local);
-    run.state.begin_own(local.tm.get(key)?, key, draft.next_hop.as_deref());
+    run.state.begin_own(transaction, key, draft.next_hop.as_deref());
     run.origin = Origin::Local(Own::Routed);
     run.edition = Some(Arc::clone(shared));
     // A route that is not there is over at once.
     let route = shared.script.route(RouteKind::Local, b"").unwrap_or(RouteId(u16::MAX));
     run.machine.enter(&shared.script, route);
-    Some(run)
+    Ok(run)
+}
+
+/// Writes the request as it leaves by a socket.
+fn write(
+    local: &Local,
+    shared: &Shared,
+    draft: &Draft,
+    (key, socket): (Key, SocketId),
+    out: &mut Vec<u8>,
+) -> Option<()> {
+    let head = shared.via_heads.get(usize::from(socket.0))?;
+    let branch = local.tm.next_branch(key)?;
+    let usual = usual_lines(draft, shared, &shared.sockets.get(socket)?.sent_by);
+    draft.write(head, branch.get(forward::COOKIE.len()..)?, &usual, out);
+    Some(())
 }
 
 /// Max-Forwards, User-Agent, and Contact where a dialog may begin, unless the draft has them.
@@ -107,17 +131,22 @@ pub(crate) fn routed(ctx: &mut Ctx<'_>, own: &mut Own) -> Outcome {
         ctx.local.tm.unsent(key, 403, "dropped by local_route");
         return Outcome::Done;
     }
-    match NextHop::of_request(ctx) {
-        Some(NextHop::Addr(to)) => send(ctx, key, Some(to)),
+    if let Some(transaction) = ctx.local.tm.get_mut(key) {
+        // There is nobody upstream whose call another destination could save.
+        transaction.armed.failure = None;
+    }
+    let sent = match NextHop::of_request(ctx) {
+        Some(NextHop::Addr(to)) => relay::send(ctx, key, to),
         Some(NextHop::Name(place)) => match ctx.locate(place) {
-            Way::Known(ways) => send(ctx, key, ways.first().copied()),
+            Way::Known(ways) => failover::send(ctx, key, &ways, true),
             Way::Later(wait) => {
                 *own = Own::Aiming;
                 return Outcome::Parked(wait);
             }
         },
-        None => send(ctx, key, None),
-    }
+        None => false,
+    };
+    conclude(ctx, key, sent);
     Outcome::Done
 }
 
@@ -125,37 +154,12 @@ pub(crate) fn routed(ctx: &mut Ctx<'_>, own: &mut Own) -> Outcome {
 pub(crate) fn resolved(ctx: &mut Ctx<'_>, answer: &Answer) {
     let Some(key) = ctx.run.transaction else { return };
     let ways = ctx.ways(answer);
-    send(ctx, key, ways.first().copied());
+    let sent = failover::send(ctx, key, &ways, true);
+    conclude(ctx, key, sent);
 }
 
-fn send(ctx: &mut Ctx<'_>, key: Key, to: Option<Remote>) {
-    let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
-    let target = to.and_then(|to| {
-        let socket = ctx.shared.sockets.towards(to, preferred)?;
-        Some(Target { socket, addr: to.addr })
-    });
-    match target {
-        Some(target) if ctx.local.tm.get(key).is_some_and(Transaction::is_open) => {
-            send_to(ctx, key, target);
-        }
-        _ => ctx.local.tm.unsent(key, 476, "Unresolvable destination"),
+fn conclude(ctx: &mut Ctx<'_>, key: Key, sent: bool) {
+    if !sent {
+        ctx.local.tm.unsent(key, 476, "Unresolvable destination");
     }
-}
-
-fn send_to(ctx: &mut Ctx<'_>, key: Key, target: Target) {
-    let lines = ctx.local.tm.get(key).map(|t| &*t.script.lines).unwrap_or_default();
-    if !lines.is_empty() {
-        ctx.run.patches.insert(ctx.message.headers_end(), Place::After, lines);
-    }
-    let patches = forward::own_patches(ctx, target.socket);
-    let uri = ctx.ruri().map(|uri| ctx.bytes(uri)).unwrap_or_default();
-    let mut branch = Branch::new(target, patches, uri);
-    branch.destination = ctx.run.destination.map(|uri| ctx.bytes(uri).into());
-    branch.flags = ctx.run.branch_flags;
-    let Local { tm, output, .. } = &mut *ctx.local;
-    if let Some(transaction) = tm.get_mut(key) {
-        // There is nobody upstream whose call another destination could save.
-        transaction.armed.failure = None;
-    }
-    tm.add_branch(&mut Scene { now: ctx.now, output, shared: ctx.shared }, key, branch);
 }

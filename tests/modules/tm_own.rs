@@ -168,6 +168,25 @@ fn local_route_drops_a_request_and_one_to_a_name_waits_for_it() {
 }
 
 #[test]
+fn a_request_goes_on_to_the_next_address_of_its_name() {
+    let by_name = MAKES.replace("10.0.0.1:5071", "gw.example.com:5071");
+    let mut world = with(&format!(
+        "modparam(\"tm\", \"fr_timeout\", 2)\n{by_name} local_route {{ append_hf(\"X: y\\r\\n\"); }}"
+    ));
+    world.receive("10.9.9.1:5060", request("OPTIONS sip:x@y SIP/2.0", ""));
+    let first = to_peer(world.answer(located(5071, &["10.0.0.1", "10.0.0.2"]))).remove(0);
+    let sent = world.pass(2_100);
+    let second = sent.iter().find(|one| one.to.to_string() == "10.0.0.2:5071").expect("the next");
+    assert_eq!(second.text().matches("Via:").count(), 1);
+    assert_ne!(header(second, "Via"), header(&first, "Via"), "another branch");
+    let but_via =
+        |one: &Sent| one.text().lines().filter(|l| !l.starts_with("Via")).collect::<String>();
+    assert_eq!(but_via(second), but_via(&first));
+    assert!(world.receive("10.0.0.2:5071", reply(second, "200 OK", "")).is_empty());
+    assert!(world.pass(10_000).is_empty(), "it is over");
+}
+
+#[test]
 fn a_command_gets_the_final_reply() {
     let mut world = with("route { exit; }");
     let asked = ask(&world, "OPTIONS");

@@ -51,6 +51,11 @@ impl Identity {
     pub fn of_own(call_id: &[u8], cseq: u32) -> Self {
         Self { call: call(call_id, cseq), print: OWN }
     }
+
+    /// Whether it is that of a request of our own.
+    pub fn is_own(self) -> bool {
+        self.print == OWN
+    }
 }
 
 fn call(call_id: &[u8], cseq: u32) -> u64 {

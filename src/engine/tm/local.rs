@@ -180,13 +180,13 @@ impl Tm {
         self.table.find(&self.all, identity, |_| true).is_some()
     }
 
-    /// Gives a transaction of [`Tm::create_own`] its request; false when there is no room for it.
-    pub(crate) fn set_request(&mut self, key: Key, request: &[u8]) -> bool {
-        let Some(room) = self.room.checked_sub(request.len()) else { return false };
-        let Some(transaction) = self.all.get_mut(key) else { return false };
+    /// Gives a transaction of [`Tm::create_own`] its request; `None`: there is no room for it.
+    pub(crate) fn set_request(&mut self, key: Key, request: &[u8]) -> Option<&Transaction> {
+        let room = self.room.checked_sub(request.len())?;
+        let transaction = self.all.get_mut(key)?;
         transaction.request = request.into();
         self.room = room;
-        true
+        Some(transaction)
     }
 
     /// A request of ours has not been sent.
