@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sluice_base::snapshot::Snapshot;
 use sluice_engine::files::InMemory;
 use sluice_engine::sockets::Sockets;
+use sluice_engine::targets::Names;
 use sluice_modules::dispatcher::hash::hash;
 use sluice_modules::dispatcher::load::ListFile;
 use sluice_modules::dispatcher::select::{Pick, choose};
@@ -25,6 +26,7 @@ pub fn list(count: u16) -> ListFile {
         table: None,
         sockets: Sockets::default(),
         resolve: Arc::new(|name| Err(format!("{name}: no names here"))),
+        names: Arc::new(Names::new(0)),
     }
 }
 

@@ -87,7 +87,7 @@ impl Locator {
         let outcome = match tokio::time::timeout(limits::STALE_WAIT, &mut looking).await {
             Ok(outcome) => outcome,
             Err(_) => {
-                if self.names.stale(&place, (self.now_ms)()).is_some() {
+                if self.names.known(&place, (self.now_ms)()).is_some() {
                     let late = Outcome::Unknown("no answer yet".into());
                     self.names.keep(&place, &late, (self.now_ms)());
                     self.answer(&place, &reply, true);

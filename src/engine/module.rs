@@ -21,6 +21,7 @@ use crate::post::Post;
 use crate::reports::Reports;
 use crate::settings::Settings;
 use crate::sockets::Sockets;
+use crate::targets::Names;
 use crate::uses::Uses;
 use crate::value::{Text, Value};
 
@@ -336,6 +337,8 @@ pub struct Setup<'a> {
     pub files: Arc<dyn Files>,
     /// The databases; modules that bring a kind are started before those that use one.
     pub databases: &'a mut Databases,
+    /// What is known of names; for asking what has changed, never for waiting.
+    pub names: &'a Arc<Names>,
     /// Resolves a name, with a deadline; for start and management commands, never for a worker.
     pub resolve: Resolve,
     /// Receives warnings for the user.

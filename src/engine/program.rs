@@ -91,6 +91,7 @@ impl Program {
         let (events, reports) = (Arc::<Events>::default(), Arc::<Reports>::default());
         reports.set(CORE, MAIN, INITIALIZING, "initializing");
         reports.log(CORE, MAIN, "initializing");
+        let names = Arc::new(Names::new(settings.failed_address_ms));
         let mut databases = Databases::default();
         for at in registry.running(&script.modules) {
             let module = registry.modules()[at];
@@ -105,6 +106,7 @@ impl Program {
                 reports: &reports,
                 files: Arc::clone(&environment.files),
                 databases: &mut databases,
+                names: &names,
                 resolve: Arc::clone(&environment.resolve),
                 warnings: &mut told,
             });
@@ -134,7 +136,7 @@ impl Program {
             via_heads: sockets.listen.iter().map(forward::via_head).collect(),
             sockets,
             levels: Arc::new(Levels::of(&settings)),
-            names: Arc::new(Names::new(settings.failed_address_ms)),
+            names,
             settings,
             zone: environment.zone.clone(),
             followed: followed(&registry, &states),

@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 use std::net::{SocketAddr, UdpSocket};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::live::Live;
 use crate::manage::{refusal, run};
 use crate::sip::{Agent, Request, first_line, first_of, headers, reply};
+use crate::support::{Folder, PATIENCE};
 use crate::unbound::{Unbound, ZONE};
 
 const FORWARDING: &str = "loadmodule \"sl.so\"\nroute {\n\
@@ -113,7 +114,7 @@ fn what_is_known_outlives_its_name_server() {
         if stopped.elapsed().as_secs() >= 4 {
             break;
         }
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
     server.go_on();
     scene.send(&format!("gw.{ZONE}:{port}"), "after");
@@ -196,4 +197,56 @@ fn of_three_addresses_the_dead_one_is_tried_by_one_call() {
     assert_eq!(listed["Names"][0]["Name"], format!("gw.{ZONE}"));
     assert_eq!(listed["Names"][0]["Targets"].as_array().map(Vec::len), Some(3));
     assert_eq!(refusal(&scene.live.management(), "targets:list", &["all"]).0, 400);
+}
+
+/// The destinations of the only set, as `ds_list full` has them.
+fn destinations(live: &Live) -> serde_json::Value {
+    let listed = run(&live.management(), "ds_list", &["full"]);
+    listed["PARTITIONS"][0]["SETS"][0]["Destinations"].clone()
+}
+
+#[test]
+fn destinations_by_name_follow_their_records() {
+    let old = Agent::on([127, 0, 0, 2].into());
+    let port = old.address().port();
+    let new = Agent::at(([127, 0, 0, 3], port).into());
+    let server = Unbound::serve("gw 1 A 127.0.0.2");
+    let folder = Folder::new();
+    let list = format!("1 sip:gw.{ZONE}:{port} 0 2\n1 sip:later.{ZONE}:{port}\n");
+    let list = folder.write("dispatcher.list", &list);
+    let scene = Scene::of(&format!(
+        "dns_server = \"{}\"\nloadmodule \"dispatcher.so\"\n\
+         modparam(\"dispatcher\", \"list_file\", \"{list}\")\n\
+         route {{ ds_select_dst(1, 8); forward(); }}\n",
+        server.address
+    ));
+    let agents = [old, new];
+    let call = |number: usize| {
+        scene.send("example.com", &format!("call-{number}"));
+        let (at, request, from) = first_of(&agents);
+        agents[at].send(from, reply(&request, "200 OK"));
+        assert_eq!(first_line(&scene.caller.receive()), "SIP/2.0 200 OK");
+        at
+    };
+    assert_eq!(call(0), 0);
+    let before = destinations(&scene.live);
+    assert_eq!((&before[0]["state"], &before[1]["state"]), (&"Active".into(), &"Inactive".into()));
+    assert!(before[1]["reason"].as_str().unwrap().contains("later."), "{before}");
+    server.change("gw 1 A 127.0.0.3\nlater A 127.0.0.3");
+    let calls = (1..).find(|number| {
+        std::thread::sleep(Duration::from_millis(20));
+        call(*number) == 1
+    });
+    let end = Instant::now() + PATIENCE;
+    let after = loop {
+        let after = destinations(&scene.live);
+        if after[1]["state"] == "Active" && after[0]["resolved_addresses"][0] == "127.0.0.3" {
+            break after;
+        }
+        assert!(Instant::now() < end, "{after}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let hits = |list: &serde_json::Value| list[0]["first_hit_counter"].as_u64().unwrap();
+    assert_eq!(hits(&after), hits(&before) + calls.unwrap() as u64, "counts go on");
+    assert_eq!(after[1].get("reason"), None);
 }

@@ -15,7 +15,11 @@ impl Agent {
     }
 
     pub fn on(ip: IpAddr) -> Self {
-        let socket = UdpSocket::bind((ip, 0)).unwrap();
+        Self::at((ip, 0).into())
+    }
+
+    pub fn at(address: SocketAddr) -> Self {
+        let socket = UdpSocket::bind(address).unwrap();
         socket.set_nonblocking(true).unwrap();
         Self(socket)
     }

@@ -13,7 +13,7 @@ pub const ZONE: &str = "voice.example";
 /// Ends with the test.
 pub struct Unbound {
     running: Running,
-    _folder: Folder,
+    folder: Folder,
     pub address: SocketAddr,
 }
 
@@ -27,7 +27,7 @@ impl Unbound {
         let program = program();
         let running = Running::spawn(Command::new(program).args(["-d", "-p", "-c", &conf]), "");
         running.await_error("start of service");
-        Self { running, _folder: folder, address }
+        Self { running, folder, address }
     }
 
     /// From now on it is silent, but still there.
@@ -38,6 +38,14 @@ impl Unbound {
     /// It answers again.
     pub fn go_on(&self) {
         self.running.signal("CONT");
+    }
+
+    /// Serves other records instead.
+    pub fn change(&self, records: &str) {
+        let from = self.running.error_text().len();
+        self.folder.write("zone", &zone(records));
+        self.running.signal("HUP");
+        self.running.await_error_behind(from, "start of service");
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use sluice_engine::files::InMemory;
 use sluice_engine::sockets::Sockets;
+use sluice_engine::targets::Names;
 use sluice_modules::dispatcher::load::ListFile;
 use sluice_modules::dispatcher::select::{Pick, choose};
 use sluice_modules::dispatcher::sets::{Set, Sets};
@@ -20,6 +21,7 @@ pub fn sets(list: String) -> Sets {
         table: None,
         sockets: Sockets::default(),
         resolve: Arc::new(|name| Err(format!("{name}: no names here"))),
+        names: Arc::new(Names::new(0)),
     };
     file.load(None, &mut Vec::new()).expect("a list")
 }

@@ -64,6 +64,8 @@ pub struct Names {
     shards: [Mutex<AHashMap<Place, Kept>>; SHARDS],
     /// Monotonic milliseconds, for management, which has no clock.
     now_ms: AtomicU64,
+    /// Places that are in use whether calls go there or not, by who says so.
+    watched: Mutex<AHashMap<&'static str, Vec<Place>>>,
     /// Addresses that did not answer.
     pub failed: Failed,
 }
@@ -75,6 +77,7 @@ impl Names {
             hasher: RandomState::new(),
             shards: std::array::from_fn(|_| Mutex::default()),
             now_ms: AtomicU64::new(0),
+            watched: Mutex::default(),
             failed: Failed::new(failed_ms),
         }
     }
@@ -90,8 +93,8 @@ impl Names {
         }
     }
 
-    /// What was known of a place and may still be used, since nobody answers.
-    pub fn stale(&self, place: &Place, now_ms: u64) -> Option<Arc<Located>> {
+    /// What was found last of a place, also when its time is over.
+    pub fn known(&self, place: &Place, now_ms: u64) -> Option<Arc<Located>> {
         let shard = self.shard(place);
         let kept = shard.get(place).filter(|kept| now_ms < kept.stale_until_ms)?;
         kept.located.clone()
@@ -126,11 +129,16 @@ impl Names {
         shard.insert(place.clone(), kept);
     }
 
+    /// From now on these places of a module are in use, and no others of its.
+    pub fn watch(&self, module: &'static str, places: Vec<Place>) {
+        self.watched().insert(module, places);
+    }
+
     /// The places in use that are to be asked for anew now; each is given once. What is over is
     /// forgotten.
     pub fn due(&self, now_ms: u64) -> Vec<Place> {
         self.now_ms.store(now_ms, Ordering::Relaxed);
-        let mut due = Vec::new();
+        let mut due = self.watched_anew(now_ms);
         for shard in &self.shards {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             shard.retain(|_, kept| now_ms < kept.until_ms.max(kept.stale_until_ms));
@@ -158,6 +166,26 @@ impl Names {
             all.extend(shard.iter().map(|(place, kept)| (place.clone(), kept.clone())));
         }
         all
+    }
+
+    /// Watched places that are not known; the others are marked as used.
+    fn watched_anew(&self, now_ms: u64) -> Vec<Place> {
+        let watched = self.watched();
+        let unknown = watched.values().flatten().filter(|place| {
+            let mut shard = self.shard(place);
+            match shard.get_mut(place).filter(|kept| now_ms < kept.until_ms) {
+                Some(kept) => {
+                    kept.used = true;
+                    false
+                }
+                None => true,
+            }
+        });
+        unknown.cloned().collect()
+    }
+
+    fn watched(&self) -> MutexGuard<'_, AHashMap<&'static str, Vec<Place>>> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn shard(&self, place: &Place) -> MutexGuard<'_, AHashMap<Place, Kept>> {
@@ -210,7 +238,7 @@ mod tests {
         assert_eq!(names.look(&place("other"), 0), Found::Later);
         names.keep(&gw, &Outcome::Nowhere("gone".into(), 5_000), 60_000);
         assert_eq!(names.look(&gw, 64_999), Found::Nowhere);
-        assert_eq!(names.stale(&gw, 64_999), None, "who is gone is not kept stale");
+        assert_eq!(names.known(&gw, 64_999), None, "who is gone is not kept stale");
         assert_eq!(names.look(&gw, 65_000), Found::Later);
     }
 
@@ -230,7 +258,7 @@ mod tests {
     fn a_stale_answer_serves_while_nobody_knows() {
         let (names, gw) = kept(60_000);
         assert_eq!(names.look(&gw, 60_500), Found::Later);
-        assert_eq!(names.stale(&gw, 60_500), Some(at(1)));
+        assert_eq!(names.known(&gw, 60_500), Some(at(1)));
         let silence = Outcome::Unknown("no answer".into());
         names.keep(&gw, &silence, 60_500);
         assert_eq!(names.look(&gw, 60_501), Found::Now(at(1)));
@@ -239,7 +267,7 @@ mod tests {
         names.keep(&gw, &silence, next);
         assert_eq!(names.look(&gw, next), Found::Now(at(1)));
         let end = 60_000 + limits::STALE_MS;
-        assert_eq!(names.stale(&gw, end), None);
+        assert_eq!(names.known(&gw, end), None);
         assert_eq!(names.due(end + limits::STALE_USE_MS), []);
         assert!(names.list().is_empty(), "it is forgotten");
     }
@@ -250,6 +278,22 @@ mod tests {
         names.keep(&gw, &Outcome::Unknown("no answer".into()), 0);
         assert_eq!(names.look(&gw, limits::UNKNOWN_MS - 1), Found::Nowhere);
         assert_eq!(names.look(&gw, limits::UNKNOWN_MS), Found::Later);
+    }
+
+    #[test]
+    fn what_is_watched_is_asked_for_again_though_nobody_uses_it() {
+        let names = Names::new(0);
+        let gw = place("gw");
+        names.watch("one", vec![gw.clone()]);
+        assert_eq!(names.due(0), std::slice::from_ref(&gw));
+        names.keep(&gw, &Outcome::At(at(1), 60_000), 0);
+        assert_eq!(names.due(53_999), []);
+        assert_eq!(names.due(54_000), std::slice::from_ref(&gw));
+        names.keep(&gw, &Outcome::Nowhere("gone".into(), 5_000), 55_000);
+        assert_eq!(names.due(59_999), []);
+        assert_eq!(names.due(60_000), std::slice::from_ref(&gw));
+        names.watch("one", Vec::new());
+        assert_eq!(names.due(60_001), []);
     }
 
     #[test]

@@ -38,3 +38,7 @@ pub const BOUND_SLACK: u64 = 64;
 
 /// How often changed states go to their table, milliseconds (spec 3.5).
 pub const STORE_MS: u64 = 30_000;
+
+/// How long the addresses that were found at a load are used without a further question,
+/// milliseconds: so short that the control plane asks within a second, by SRV and NAPTR, too.
+pub const FIRST_ADDRESSES_MS: u64 = 5_000;

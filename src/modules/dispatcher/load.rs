@@ -10,11 +10,13 @@ use ahash::AHashMap;
 use sluice_base::SocketId;
 use sluice_engine::files::Files;
 use sluice_engine::module::Resolve;
-use sluice_engine::sockets::Sockets;
+use sluice_engine::sockets::{Proto, Sockets};
+use sluice_engine::targets::{Located, Names, Place};
 use sluice_sip::uri::{Scheme, Uri};
 
 use super::list::{self, Row};
-use super::sets::{Destination, Sets};
+use super::named::{self, Known, Named};
+use super::sets::{Destination, Host, Sets};
 use super::state::{Live, State};
 use super::table::{self, Columns, TableSource};
 use crate::db_text::api as db_text;
@@ -31,6 +33,8 @@ pub struct ListFile {
     pub sockets: Sockets,
     /// Resolves the names in it.
     pub resolve: Resolve,
+    /// What is known of names; those of the list are kept fresh there.
+    pub names: Arc<Names>,
 }
 
 impl ListFile {
@@ -48,13 +52,16 @@ impl ListFile {
             path: &place,
             sockets: &self.sockets,
             resolve: &self.resolve,
+            fresh: &self.names,
             old: old.map(by_identity).unwrap_or_default(),
             live: AHashMap::new(),
             names: AHashMap::new(),
             warnings,
         };
         let rows = rows.into_iter().map(|row| (row.set, loading.destination(row))).collect();
-        Ok(Sets::new(rows, old.map_or(1, |old| old.generation + 1)))
+        let sets = Sets::new(rows, old.map_or(1, |old| old.generation + 1));
+        self.names.watch("dispatcher", places(&sets));
+        Ok(sets)
     }
 
     /// The rows of the file: of a list, or of a table's text.
@@ -82,6 +89,7 @@ struct Loading<'a> {
     path: &'a str,
     sockets: &'a Sockets,
     resolve: &'a Resolve,
+    fresh: &'a Names,
     old: AHashMap<Identity, &'a Destination>,
     /// Live parts of the destinations made so far: equal lines share one.
     live: AHashMap<Identity, Arc<Live>>,
@@ -95,40 +103,34 @@ impl Loading<'_> {
         let identity = (row.set, row.uri.to_ascii_lowercase());
         let old = self.old.get(&identity).copied();
         let parts = Parts::of(&row.uri);
-        let (addresses, mut trouble) = match self.addresses(&parts.host) {
-            Ok(addresses) => (addresses, None),
-            Err(why) => match old.map(|old| old.addresses.to_vec()).filter(|a| !a.is_empty()) {
-                Some(kept) => {
-                    self.warn(&row, &format!("{why}; it keeps the addresses it had"));
-                    (kept, None)
-                }
-                None => (Vec::new(), Some(why)),
-            },
-        };
-        if !parts.udp {
-            trouble =
-                Some("only UDP destinations can be reached, other transports come later".into());
-        }
-        if let Some(why) = &trouble {
+        let trouble = parts.trouble(self.sockets);
+        let host = self.host(&row, &parts, old);
+        let why = trouble.clone().or_else(|| host.trouble());
+        if let Some(why) = &why {
             self.warn(&row, &format!("{why}; it begins inactive"));
         }
-        let first = if trouble.is_some() { State::INACTIVE } else { row.state };
+        let first = if why.is_some() { State::INACTIVE } else { row.state };
         let live = self.live.entry(identity).or_insert_with(|| match old {
             // One that was out for want of an address goes to work when it has one.
-            Some(old) if old.trouble.is_none() || trouble.is_some() => Arc::clone(&old.live),
+            Some(old) if old.trouble().is_none() || why.is_some() => Arc::clone(&old.live),
             _ => Arc::new(Live::new(first)),
         });
         live.is_stored(row.state);
         let live = Arc::clone(live);
         let socket = row.socket.as_deref().and_then(|text| self.socket(&row, text));
-        let ip = addresses.first().filter(|_| parts.udp);
+        let target = match &host {
+            Host::Literal(ip) if parts.proto == Some(Proto::Udp) => {
+                Some(SocketAddr::new(*ip, parts.port))
+            }
+            _ => None,
+        };
         Destination {
             bare_uri: parts.bare_uri.into(),
             weight: row.weight,
             priority: row.priority,
             attrs: row.attrs.into(),
-            target: ip.map(|ip| SocketAddr::new(*ip, parts.port)),
-            addresses: addresses.into(),
+            target,
+            host,
             port: parts.port,
             trouble,
             socket,
@@ -151,19 +153,48 @@ impl Loading<'_> {
         self.warnings.push(format!("{}:{}: {}: {what}", self.path, row.line, row.uri));
     }
 
-    fn addresses(&mut self, host: &Host) -> Result<Vec<IpAddr>, String> {
-        match host {
-            Host::Literal(ip) => Ok(vec![*ip]),
-            Host::Name(name) => {
-                let resolve = self.resolve;
-                self.names.entry(name.clone()).or_insert_with(|| resolve(name)).clone()
-            }
+    /// An address, or a name with what it stands for; one that is not found any more keeps what it
+    /// had.
+    fn host(&mut self, row: &Row, parts: &Parts, old: Option<&Destination>) -> Host {
+        let name = match &parts.host {
+            Written::Literal(ip) => return Host::Literal(*ip),
+            Written::Name(name) => name,
+        };
+        let (addresses, trouble) = match self.addresses(name) {
+            Ok(addresses) => (addresses.into(), None),
+            Err(why) => match old.map(|old| old.host.addresses()).filter(|a| !a.is_empty()) {
+                Some(kept) => {
+                    self.warn(row, &format!("{why}; it keeps the addresses it had"));
+                    (kept, None)
+                }
+                None => (Box::default(), Some(why)),
+            },
+        };
+        let place = Place::new(name.as_bytes(), parts.given_port, parts.given_proto);
+        if let (Some(place), Some(proto), None) = (&place, parts.proto, &trouble) {
+            named::lend(self.fresh, place, Located::host(proto, parts.port, addresses.clone()));
         }
+        Host::Named(Named::new(place, row.state, Known { addresses, trouble }))
+    }
+
+    fn addresses(&mut self, name: &str) -> Result<Vec<IpAddr>, String> {
+        let resolve = self.resolve;
+        self.names.entry(name.to_owned()).or_insert_with(|| resolve(name)).clone()
     }
 }
 
-/// The host of a destination.
-enum Host {
+/// The names of all destinations.
+fn places(sets: &Sets) -> Vec<Place> {
+    let all = sets.iter().flat_map(|set| &set.destinations);
+    let places = all.filter_map(|destination| match &destination.host {
+        Host::Named(named) => named.place.clone(),
+        Host::Literal(_) => None,
+    });
+    places.collect()
+}
+
+/// The host of a destination as it is written.
+enum Written {
     Literal(IpAddr),
     Name(String),
 }
@@ -171,9 +202,12 @@ enum Host {
 /// What a destination's URI says.
 struct Parts {
     bare_uri: String,
-    host: Host,
+    host: Written,
     port: u16,
-    udp: bool,
+    given_port: Option<u16>,
+    given_proto: Option<Proto>,
+    /// The transport; `None` for one that is not built.
+    proto: Option<Proto>,
 }
 
 impl Parts {
@@ -184,19 +218,32 @@ impl Parts {
         let bare = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
         let uri = Uri::parse(text.as_bytes());
         let host = match uri.and_then(|uri| uri.host_ip()) {
-            Some(ip) => Host::Literal(ip),
+            Some(ip) => Written::Literal(ip),
             None => {
                 let host = uri.map_or(&b""[..], |uri| uri.host);
-                Host::Name(String::from_utf8_lossy(host).to_ascii_lowercase())
+                Written::Name(String::from_utf8_lossy(host).to_ascii_lowercase())
             }
         };
-        let transport = uri.and_then(|uri| uri.param("transport")).unwrap_or(b"udp");
+        let given = uri.and_then(|uri| uri.param("transport"));
         let plain = uri.is_some_and(|uri| uri.scheme == Scheme::Sip);
+        let given_proto = given.and_then(Proto::of_name).filter(|_| plain);
         Self {
             bare_uri: format!("{scheme}:{bare}"),
             host,
             port: uri.map_or(0, |uri| uri.port_or_default()),
-            udp: plain && transport.eq_ignore_ascii_case(b"udp"),
+            given_port: uri.and_then(|uri| uri.port),
+            given_proto,
+            proto: given_proto.or((given.is_none() && plain).then_some(Proto::Udp)),
+        }
+    }
+
+    /// Why it can never be reached.
+    fn trouble(&self, sockets: &Sockets) -> Option<String> {
+        match self.proto {
+            Some(Proto::Udp) => None,
+            Some(proto) if sockets.protos().contains(&proto) => None,
+            Some(proto) => Some(format!("there is no {} socket", proto.upper())),
+            None => Some("only UDP and TCP destinations can be reached".into()),
         }
     }
 }
@@ -204,6 +251,7 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use sluice_engine::files::InMemory;
+    use sluice_engine::targets::Outcome;
 
     use super::*;
 
@@ -223,6 +271,7 @@ mod tests {
                 true => Ok(vec![IpAddr::from([10, 0, 0, 9]), IpAddr::from([10, 0, 0, 8])]),
                 false => Err(format!("{name}: no such name")),
             }),
+            names: Arc::new(Names::new(0)),
         }
     }
 
@@ -261,15 +310,37 @@ mod tests {
         assert_eq!(warnings, [expected]);
         let destination = nth(&sets, 1, 0);
         assert_eq!(destination.live.state(), State::INACTIVE);
-        assert_eq!(destination.trouble.as_deref(), Some("gw.example.com: no such name"));
+        assert_eq!(destination.trouble().as_deref(), Some("gw.example.com: no such name"));
         assert_eq!(destination.target, None);
 
         let (sets, warnings) = load(&file(text, true), Some(&sets));
         assert_eq!(warnings, [""; 0]);
         let destination = nth(&sets, 1, 0);
         assert_eq!(destination.live.state(), State::PROBING);
-        assert_eq!(destination.target, Some("10.0.0.9:5070".parse().unwrap()));
-        assert_eq!(destination.addresses.len(), 2);
+        assert_eq!(destination.host.addresses().len(), 2);
+        assert_eq!(destination.target, None, "a call goes to the name");
+    }
+
+    #[test]
+    fn what_is_found_out_later_is_taken_over() {
+        let gone = file("1 sip:gw.example.com:5070 p", false);
+        let (sets, _) = load(&gone, None);
+        let destination = nth(&sets, 1, 0);
+        let Host::Named(named) = &destination.host else { panic!("it is a name") };
+        assert_eq!(named.refresh(&gone.names, 0), None, "nothing is known");
+        let place = named.place.clone().unwrap();
+        assert_eq!(gone.names.due(0), std::slice::from_ref(&place), "it is asked for");
+        let located = |ip: [u8; 4]| {
+            let located = Located::host(Proto::Udp, 5070, [IpAddr::from(ip)]);
+            Outcome::At(Arc::new(located), 60_000)
+        };
+        gone.names.keep(&place, &located([10, 0, 0, 7]), 0);
+        assert_eq!(named.refresh(&gone.names, 0), Some(State::PROBING), "it is there now");
+        assert!(destination.is_at([10, 0, 0, 7].into(), 5070) && destination.trouble().is_none());
+        gone.names.keep(&place, &located([10, 0, 0, 8]), 0);
+        assert_eq!(named.refresh(&gone.names, 0), None, "its state is its own");
+        assert!(destination.is_at([10, 0, 0, 8].into(), 0));
+        assert!(!destination.is_at([10, 0, 0, 7].into(), 0));
     }
 
     #[test]
@@ -284,7 +355,7 @@ mod tests {
         let kept = nth(&next, 1, 1);
         assert!(Arc::ptr_eq(&kept.live, &nth(&sets, 1, 0).live));
         assert_eq!((kept.live.state(), kept.live.hits()), (State::INACTIVE, 1));
-        assert_eq!(kept.target, Some("10.0.0.9:5060".parse().unwrap()));
+        assert!(kept.is_at([10, 0, 0, 9].into(), 5060));
         assert!(!Arc::ptr_eq(&nth(&next, 2, 0).live, &nth(&next, 1, 0).live));
     }
 

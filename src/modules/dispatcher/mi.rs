@@ -75,7 +75,7 @@ fn describe(destination: &Destination, full: bool) -> Value {
     put("URI", json!(destination.uri));
     put("state", json!(destination.live.state().word()));
     put("first_hit_counter", json!(destination.live.hits()));
-    if let Some(trouble) = &destination.trouble {
+    if let Some(trouble) = destination.trouble() {
         put("reason", json!(trouble));
     }
     if full {
@@ -87,7 +87,7 @@ fn describe(destination: &Destination, full: bool) -> Value {
         if let Some(attrs) = destination.live.script_attrs() {
             put("script_attr", json!(String::from_utf8_lossy(&attrs)));
         }
-        put("resolved_addresses", json!(destination.addresses));
+        put("resolved_addresses", json!(destination.host.addresses()));
     }
     Value::Object(fields)
 }

@@ -27,6 +27,7 @@ pub mod load;
 mod lookup;
 pub mod maglev;
 mod mi;
+pub mod named;
 mod params;
 mod probe;
 mod probing;
@@ -41,7 +42,7 @@ use load::ListFile;
 use params::Params;
 use probe::Prober;
 use report::Desk;
-use sets::Sets;
+use sets::{Host, Sets};
 
 /// The definition table.
 pub static MODULE: Module = Module {
@@ -102,6 +103,7 @@ fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
         files: Arc::clone(&setup.files),
         sockets: setup.sockets.clone(),
         resolve: Arc::clone(&setup.resolve),
+        names: Arc::clone(setup.names),
     };
     let at = setup.param("db_url").map_or(at, |(_, at)| Some(at));
     let sets = file.load(None, setup.warnings).map_err(|text| SetupError {
@@ -156,6 +158,7 @@ impl SharedState for Dispatcher {
     }
 
     fn tick(&self, now: Now) {
+        self.follow_names(now);
         let (now_ms, last_ms) = (now.mono_ms(), self.stored_ms.load(Relaxed));
         if now_ms.saturating_sub(last_ms) >= limits::STORE_MS {
             self.stored_ms.store(now_ms, Relaxed);
@@ -163,6 +166,26 @@ impl SharedState for Dispatcher {
         }
         if let Some(prober) = &self.prober {
             prober.tick(&self.sets.load(), now.mono_ms());
+        }
+    }
+}
+
+impl Dispatcher {
+    /// Takes over what names stand for now. One that was out for want of an address goes to work
+    /// when it has one.
+    fn follow_names(&self, now: Now) {
+        let sets = self.sets.load();
+        for set in sets.iter() {
+            for destination in &set.destinations {
+                let Host::Named(named) = &destination.host else { continue };
+                let woken = named.refresh(&self.file.names, now.mono_ms());
+                if let Some(state) = woken.filter(|_| destination.trouble.is_none()) {
+                    destination.live.set(state);
+                    if destination.live.is_active() {
+                        self.desk.changed(i64::from(set.id), &destination.uri, true);
+                    }
+                }
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use sluice_base::SocketId;
 
 use super::cursor::Cursor;
 use super::maglev::Table;
+use super::named::Named;
 use super::state::Live;
 
 /// All sets, sorted by number.
@@ -52,19 +53,46 @@ pub struct Destination {
     /// Opaque text for the script; may be empty.
     pub attrs: Box<str>,
     /// What the host stands for.
-    pub addresses: Box<[IpAddr]>,
+    pub host: Host,
     /// Its port, or its transport's default.
     pub port: u16,
-    /// Where datagrams for it go; `None` when unresolved or not reached by UDP.
+    /// Where datagrams for it go; `None` for a name, and when not reached by UDP.
     pub target: Option<SocketAddr>,
     /// The socket that it is sent to by.
     pub socket: Option<SocketId>,
     /// 1: it is probed also while it is active.
     pub probe_mode: i64,
-    /// Why it cannot be reached.
+    /// Why it can never be reached.
     pub trouble: Option<String>,
     /// What changes.
     pub live: Arc<Live>,
+}
+
+/// The host of a destination.
+#[derive(Debug)]
+pub enum Host {
+    /// An address.
+    Literal(IpAddr),
+    /// A name.
+    Named(Named),
+}
+
+impl Host {
+    /// Its addresses now.
+    pub fn addresses(&self) -> Box<[IpAddr]> {
+        match self {
+            Self::Literal(ip) => [*ip].into(),
+            Self::Named(named) => named.known().addresses.clone(),
+        }
+    }
+
+    /// Why it has none.
+    pub fn trouble(&self) -> Option<String> {
+        match self {
+            Self::Literal(_) => None,
+            Self::Named(named) => named.known().trouble.clone(),
+        }
+    }
 }
 
 impl Sets {
@@ -175,6 +203,15 @@ impl Destination {
 
     /// Whether it has this address and port; port 0 on either side matches any (spec 3.6).
     pub fn is_at(&self, ip: IpAddr, port: u16) -> bool {
-        (port == 0 || self.port == 0 || self.port == port) && self.addresses.contains(&ip)
+        (port == 0 || self.port == 0 || self.port == port)
+            && match &self.host {
+                Host::Literal(own) => *own == ip,
+                Host::Named(named) => named.known().addresses.contains(&ip),
+            }
+    }
+
+    /// Why it cannot be reached now.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.clone().or_else(|| self.host.trouble())
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sluice_engine::files::InMemory;
 use sluice_engine::sockets::Sockets;
+use sluice_engine::targets::Names;
 use sluice_modules::dispatcher::list;
 use sluice_modules::dispatcher::load::ListFile;
 use sluice_modules::dispatcher::select::{Pick, choose};
@@ -54,6 +55,7 @@ fn file(bytes: &[u8]) -> ListFile {
             1 => Ok(vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()]),
             _ => Ok(vec!["192.0.2.2".parse().unwrap()]),
         }),
+        names: Arc::new(Names::new(0)),
     }
 }
 
