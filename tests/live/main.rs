@@ -39,6 +39,7 @@ mod stream;
 mod support;
 mod tcp;
 mod tcp_input;
+mod tcp_many;
 mod told;
 mod torture;
 mod uac;

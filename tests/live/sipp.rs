@@ -2,7 +2,7 @@
 //!
 //! Judged by the statistics of both: no call failed, no message came unexpectedly or did not come.
 //! `scripts/soak sipp` makes more calls, and there no message may have been sent again either: that
-//! depends on how fast the machine is. SIPp is Debian's package `sip-tester`; `scripts/test`
+//! depends on how fast the machine is. `scripts/soak sipp-tcp` does so over TCP. SIPp is Debian's package `sip-tester`; `scripts/test`
 //! installs it.
 
 use std::net::SocketAddr;
@@ -19,6 +19,15 @@ const PROXY: &str = include_str!("../../examples/proxy/opensips.cfg");
 /// Calls a second, and seconds of them.
 type Load = (u32, u32);
 
+/// What caller and callees speak, as SIPp's option `-t` names it.
+#[derive(Clone, Copy)]
+struct Speech {
+    caller: &'static str,
+    callee: &'static str,
+}
+
+const UDP: Speech = Speech { caller: "u1", callee: "u1" };
+
 /// A load that a debug build on a busy CPU can carry.
 const FEW: Load = (100, 2);
 
@@ -29,7 +38,7 @@ fn sipp(folder: &Folder, scenario: &str, at: SocketAddr, options: &[&str]) -> Ru
     let mut command = Command::new("sipp");
     let (port, media) = (at.port().to_string(), ports(4).to_string());
     command.args(["-sn", scenario, "-i", "127.0.0.1", "-p", &port, "-mp", &media, "-nostdin"]);
-    command.args(["-trace_stat", "-trace_counts", "-fd", "1"]);
+    command.args(["-trace_stat", "-trace_counts", "-fd", "1", "-max_socket", "2000"]);
     command.args(options).current_dir(folder.path("")).env("TERM", "dumb");
     Running::spawn(&mut command, "")
 }
@@ -74,19 +83,29 @@ fn statistics(folder: &Folder, scenario: &str, id: u32) -> [Counts; 2] {
 }
 
 /// What went wrong with SIPp's calls through the gateway to so many callees.
-fn faults(script: &str, callees: usize, workers: u32, (rate, seconds): Load) -> Vec<String> {
+fn faults(
+    script: &str,
+    callees: usize,
+    workers: u32,
+    (rate, seconds): Load,
+    speech: Speech,
+) -> Vec<String> {
     let folder = Folder::new();
     let at: Vec<SocketAddr> = (0..callees).map(|_| address()).collect();
-    let callees: Vec<Running> = at.iter().map(|at| sipp(&folder, "uas", *at, &[])).collect();
-    let line = |at: &SocketAddr| format!("1 sip:{at}\n");
+    let callee = |at: &SocketAddr| sipp(&folder, "uas", *at, &["-t", speech.callee]);
+    let callees: Vec<Running> = at.iter().map(callee).collect();
+    let transport = if speech.callee == "u1" { "udp" } else { "tcp" };
+    let line = |at: &SocketAddr| format!("1 sip:{at};transport={transport}\n");
     folder.write("dispatcher.list", &at.iter().map(line).collect::<String>());
     let script = folder.write("test.cfg", script);
     let (gateway, workers) = (address().to_string(), workers.to_string());
-    let _gateway = Running::gateway(&["-f", &script, "-l", &gateway, "-n", &workers]);
+    let tcp = format!("tcp:{gateway}");
+    let _gateway = Running::gateway(&["-f", &script, "-l", &gateway, "-l", &tcp, "-n", &workers]);
 
     let (calls, rate) = ((rate * seconds).to_string(), rate.to_string());
     let limit = format!("{}s", seconds + 30);
-    let limits = ["-r", &rate, "-m", &calls, "-timeout", &limit, "-timeout_error"];
+    let limits =
+        ["-t", speech.caller, "-r", &rate, "-m", &calls, "-timeout", &limit, "-timeout_error"];
     let caller = sipp(&folder, "uac", address(), &[&[gateway.as_str()], &limits[..]].concat());
     let id = caller.id();
     let ended = caller.wait();
@@ -112,7 +131,11 @@ fn faults(script: &str, callees: usize, workers: u32, (rate, seconds): Load) -> 
 }
 
 fn no_call_fails(script: &str, callees: usize, workers: u32, load: Load) {
-    let found = faults(script, callees, workers, load);
+    no_call_fails_by(script, callees, workers, load, UDP);
+}
+
+fn no_call_fails_by(script: &str, callees: usize, workers: u32, load: Load, speech: Speech) {
+    let found = faults(script, callees, workers, load, speech);
     assert!(found.is_empty(), "{workers} workers, {load:?}: {found:?}");
 }
 
@@ -143,6 +166,34 @@ fn many_calls_by_two_workers() {
     many_calls(2);
 }
 
+/// One connection for all calls (`t1`), one for each (`tn`), and UDP on one side.
+fn tcp_calls(caller: &'static str, callee: &'static str) {
+    for (load, workers) in loads().into_iter().flat_map(|load| [(load, 1), (load, 2)]) {
+        no_call_fails_by(PROXY, 1, workers, load, Speech { caller, callee });
+        println!("{caller} to {callee}, {workers} workers, {load:?}: no fault");
+    }
+}
+
+#[test]
+fn tcp_calls_by_one_connection() {
+    tcp_calls("t1", "t1");
+}
+
+#[test]
+fn tcp_calls_by_a_connection_each() {
+    tcp_calls("tn", "t1");
+}
+
+#[test]
+fn tcp_calls_to_udp() {
+    tcp_calls("t1", "u1");
+}
+
+#[test]
+fn tcp_calls_from_udp() {
+    tcp_calls("u1", "t1");
+}
+
 #[test]
 fn calls_through_a_stateful_proxy_to_three_destinations() {
     no_call_fails(PROXY, 3, 1, FEW);
@@ -162,7 +213,7 @@ fn calls_to_three_destinations() {
 fn what_goes_wrong_is_seen() {
     let refusing = "loadmodule \"proto_udp.so\"\nloadmodule \"sl.so\"\n\
                     route { sl_send_reply(503, \"no\"); }\n";
-    let found = faults(refusing, 1, 1, (10, 1));
+    let found = faults(refusing, 1, 1, (10, 1), UDP);
     let seen = |name: &str| found.iter().any(|fault| fault.starts_with(name));
     assert!(seen("FailedUnexpectedMessage(C) 10") && seen("1_100_Unexp 10"), "{found:?}");
     assert!(seen("caller: Some(1), 0") && seen("callees: 0"), "{found:?}");

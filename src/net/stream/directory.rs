@@ -144,10 +144,15 @@ impl Directory {
     pub(super) fn release(&self, peer: Target, id: ConnectionId) {
         let aliases = {
             let mut shard = self.shard(peer);
-            match shard.entry((peer.socket, peer.addr)) {
+            let aliases = match shard.entry((peer.socket, peer.addr)) {
                 Entry::Occupied(place) if place.get().id == id => place.remove().aliases,
                 _ => return,
+            };
+            // What a crowd has taken is given back when it has gone.
+            if shard.is_empty() {
+                shard.shrink_to_fit();
             }
+            aliases
         };
         for port in aliases {
             let alias = Target { addr: SocketAddr::new(peer.addr.ip(), port), ..peer };
