@@ -1,9 +1,9 @@
 //! Calls of a foreign user agent: SIPp's own caller and callee, with the gateway between them.
 //!
 //! Judged by the statistics of both: no call failed, no message came unexpectedly or did not come.
-//! `scripts/soak sipp` makes more calls, and there no message may have been sent again either: that
-//! depends on how fast the machine is. `scripts/soak sipp-tcp` does so over TCP. SIPp is Debian's package `sip-tester`; `scripts/test`
-//! installs it.
+//! `scripts/soak sipp` makes more calls, `scripts/soak sipp-tcp` over TCP, and there no message may
+//! have been sent again either: that depends on how fast the machine is. SIPp is Debian's package
+//! `sip-tester`; `scripts/test` installs it.
 
 use std::net::SocketAddr;
 use std::process::Command;
