@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI8, Ordering};
 use sluice_script::Script;
 use sluice_script::ir::Setting;
 
+use crate::module::StatisticsBase;
 use crate::registry::Registry;
 use crate::tm::times::Times;
 
@@ -55,6 +56,8 @@ pub struct Settings {
     pub onreply_avp_mode: bool,
     /// An INVITE is answered by 100 when its transaction begins; module tm sets it.
     pub auto_100: bool,
+    /// Where the statistics of transactions begin; module tm sets it.
+    pub tm_statistics: Option<StatisticsBase>,
     /// Our Vias are marked, so that loops are found; module tm sets it.
     pub detect_loops: bool,
     /// A Proxy-Require is refused; module tm sets it.
@@ -179,6 +182,7 @@ impl Default for Settings {
             disable_6xx_block: false,
             onreply_avp_mode: false,
             auto_100: true,
+            tm_statistics: None,
             detect_loops: false,
             check_require: false,
         }

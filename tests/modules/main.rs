@@ -41,6 +41,7 @@ mod tm_own;
 mod tm_parked;
 mod tm_refusals;
 mod tm_replies;
+mod tm_statistics;
 mod tm_targets;
 mod tm_waiting;
 mod tm_world;

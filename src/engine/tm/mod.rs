@@ -16,6 +16,7 @@
 //! | `acks.rs` | ACKs to 2xx |
 //! | `held.rs` | waiting for more branches |
 //! | `ticks.rs`, `unsent.rs` | timers; what the transport could not deliver |
+//! | `tally.rs` | what statistics count |
 //! | `local.rs` | requests of our own: no server side |
 //! | `coverage.rs` | which rows of the machines were taken, for tests |
 
@@ -38,6 +39,7 @@ pub mod replies;
 pub mod server;
 mod store;
 mod table;
+pub mod tally;
 mod ticks;
 pub mod times;
 pub mod transaction;
@@ -47,6 +49,7 @@ pub mod upstream;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use sluice_base::counters::Cells;
 use sluice_base::slab::Key;
 use sluice_base::wheel::{TimerId, Wheel};
 use sluice_base::{Now, Target, WorkerId};
@@ -56,6 +59,7 @@ use sluice_sip::{Index, Message, Method};
 
 use crate::context::Shared;
 use crate::limits;
+use crate::module::StatisticsBase;
 use crate::output::Output;
 use crate::run::Packet;
 use cookie::Secret;
@@ -65,6 +69,7 @@ use identity::{Identity, may_be};
 use replies::Failed;
 use store::{Place, Store};
 use table::Table;
+use tally::{Count, Tally};
 use times::Times;
 use transaction::{Armed, Transaction};
 
@@ -89,6 +94,7 @@ pub struct Tm {
     room: usize,
     /// Rows of the machines that were taken, where that is counted.
     taken: Taken,
+    tally: Tally,
 }
 
 /// What the outside lends for one step.
@@ -134,6 +140,7 @@ impl Tm {
             editions: Editions::default(),
             room: limits::TRANSACTION_BYTES,
             taken: Taken::new(),
+            tally: Tally::default(),
         }
     }
 
@@ -174,7 +181,14 @@ impl Tm {
             return None;
         }
         self.room = room;
+        let own = self.all.get(key).is_some_and(Transaction::is_own);
+        self.tally.add(if own { Count::Own } else { Count::Received });
         Some(key)
+    }
+
+    /// Puts what statistics count into the worker's cells.
+    pub(crate) fn put_tally(&mut self, cells: &Cells, base: StatisticsBase) {
+        self.tally.put(cells, base, self.all.len());
     }
 
     /// A transaction.

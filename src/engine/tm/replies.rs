@@ -9,6 +9,7 @@ use super::client::{Event, Kind};
 use super::cookie::BranchId;
 use super::downstream::{Reason, Side};
 use super::effects::Effects;
+use super::tally::Count;
 use super::times::Purpose;
 use super::transaction::Client;
 use super::{Scene, Tm, hush};
@@ -61,6 +62,7 @@ impl Tm {
         message: &Message<'_>,
         patches: Option<&Patches>,
     ) {
+        self.tally.add(Count::ReceivedReplies);
         if self.all.get(id.key).is_none() {
             patches.and_then(|patches| self.late_reply(scene, id, message, patches));
             return;
@@ -105,11 +107,11 @@ impl Tm {
             // RFC 3261 16.7 item 5: a 100 goes no further.
             0..=100 => None,
             101..200 => {
-                self.pass(scene, key, status, |out| _ = patches.write(whole, out));
+                self.pass_on(scene, key, status, |out| _ = patches.write(whole, out));
                 None
             }
             200..300 => {
-                self.pass(scene, key, status, |out| _ = patches.write(whole, out));
+                self.pass_on(scene, key, status, |out| _ = patches.write(whole, out));
                 self.confirm(scene, key, number, message);
                 if !self.all.get(key)?.script.no_cancel {
                     self.cancel_open(scene, key, Some(number), Reason::Elsewhere);

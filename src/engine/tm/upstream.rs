@@ -9,6 +9,7 @@ use super::machine::find;
 use super::replies::Failed;
 use super::server::{self, Event, State};
 use super::store::Upper;
+use super::tally::Count;
 use super::times::Purpose;
 use super::{Scene, Tm};
 
@@ -34,20 +35,35 @@ impl<'a> Text<'a> {
 }
 
 impl Tm {
-    /// Sends a reply up, when the server side may send one of this status now; `write` appends it.
-    pub(super) fn pass(
+    /// Sends on a reply that has come.
+    pub(super) fn pass_on(
         &mut self,
         scene: &mut Scene<'_>,
         key: Key,
         status: u16,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
+        if self.pass(scene, key, status, write) {
+            self.tally.add(Count::RelayedReplies);
+        }
+    }
+
+    /// Sends a reply up, when the server side may send one of this status now; `write` appends it.
+    /// Whether it was sent.
+    fn pass(
+        &mut self,
+        scene: &mut Scene<'_>,
+        key: Key,
+        status: u16,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> bool {
         if self.all.get(key).is_some_and(|t| t.is_own()) {
             let mut reply = Vec::new();
             write(&mut reply);
-            return self.report(scene, key, status, &reply);
+            self.report(scene, key, status, &reply);
+            return false;
         }
-        let Some(effects) = self.serve(key, Event::of_status(status)) else { return };
+        let Some(effects) = self.serve(key, Event::of_status(status)) else { return false };
         if effects.has(Effects::PASS)
             && let Some(Upper { reply_to, last, .. }) = self.all.upper(key)
         {
@@ -61,7 +77,11 @@ impl Tm {
                 transaction.is_own_reply = false;
             }
         }
+        if effects.has(Effects::LINGER) || effects.has(Effects::REPEAT) {
+            self.tally.end(status);
+        }
         self.after(scene, key, effects);
+        effects.has(Effects::PASS)
     }
 
     /// Sends the winner's reply up; one of ours where none came.
@@ -81,7 +101,7 @@ impl Tm {
         if reply.is_empty() {
             return self.local(scene, key, sent, Text::only(phrase(sent)));
         }
-        self.pass(scene, key, sent, |out| {
+        self.pass_on(scene, key, sent, |out| {
             let start = out.len() + CODE;
             out.extend_from_slice(&reply);
             if sent != status
@@ -114,7 +134,10 @@ impl Tm {
         self.sent.clear();
         reply.write(&message, &mut self.sent);
         let written = std::mem::take(&mut self.sent);
-        self.pass(scene, key, status, |out| out.extend_from_slice(&written));
+        if !self.pass(scene, key, status, |out| out.extend_from_slice(&written)) {
+            return;
+        }
+        self.tally.add(Count::LocalReplies);
         self.sent = written;
         if let Some(transaction) = self.all.get_mut(key) {
             transaction.is_own_reply = true;

@@ -193,6 +193,9 @@ impl Worker {
             woken |= std::mem::take(&mut self.local.woken);
         }
         self.shed(now);
+        if let Some(base) = self.editions.value().settings.tm_statistics {
+            self.local.tm.put_tally(&self.local.cells, base);
+        }
         std::mem::swap(&mut self.local.output, output);
         self.local.add(Counter::Sent, output.sends.len() as u64);
         woken

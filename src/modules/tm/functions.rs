@@ -17,6 +17,7 @@ use crate::table::{function, optional, param};
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         suspends: true,
+        hidden: &[("tm", "fr_timer_avp"), ("tm", "fr_inv_timer_avp")],
         ..function(
             "t_relay",
             "Relays the request to its destination set, with a transaction.",

@@ -17,6 +17,7 @@ mod relay;
 mod replicate;
 mod replied;
 mod state;
+mod statistics;
 mod status;
 mod timers;
 mod trouble;
@@ -39,7 +40,7 @@ pub static MODULE: Module = Module {
     functions: functions::FUNCTIONS,
     variables: &variables::ALL,
     transformations: &[],
-    statistics: &[],
+    statistics: &statistics::STATISTICS,
     commands: mi::COMMANDS,
     hooks: Hooks::NONE,
     start,
@@ -47,5 +48,6 @@ pub static MODULE: Module = Module {
 
 fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
     params::read(setup);
+    setup.settings.tm_statistics = Some(setup.statistics);
     Ok(Arc::new(State::new(setup)))
 }

@@ -62,6 +62,56 @@ pub(super) static PARAMS: &[ParamEntry] = &[
         SettingKind::Int,
         Status::Ignored("it is given back at once"),
     ),
+    setting(
+        "enable_stats",
+        &[],
+        "Whether statistics are kept.",
+        SettingKind::Int,
+        Status::Ignored("statistics are always kept"),
+    ),
+    setting(
+        "timer_partitions",
+        &[],
+        "In how many parts timers are handled.",
+        SettingKind::Int,
+        Status::Ignored("each worker has timers of its own"),
+    ),
+    setting(
+        "retr_timer1p2",
+        &["retr_timer1p3"],
+        "1.x: second and third interval of retransmissions.",
+        SettingKind::Int,
+        Status::Ignored("intervals double from T1_timer to T2_timer (RFC 3261 17.1)"),
+    ),
+    setting(
+        "noisy_ctimer",
+        &[],
+        "1.x: whether a call that rings too long is cancelled aloud.",
+        SettingKind::Int,
+        Status::Ignored("its branches are cancelled always"),
+    ),
+    setting(
+        "fr_timer_avp",
+        &[],
+        "1.x: the variable whose seconds are fr_timeout of the call, `$avp(name)`.",
+        SettingKind::Text,
+        Status::Honoured,
+    ),
+    setting(
+        "fr_inv_timer_avp",
+        &[],
+        "1.x: the variable whose seconds are fr_inv_timeout of the call, `$avp(name)`.",
+        SettingKind::Text,
+        Status::Honoured,
+    ),
+    later("minor_branch_flag", "A flag of branches that nobody waits for.", SettingKind::Either),
+    later("tw_append", "What t_write_req() writes.", SettingKind::Text),
+    later("unix_tx_timeout", "Seconds that t_write_unix() may take.", SettingKind::Int),
+    later("tm_replication_cluster", "The cluster that shares anycast addresses.", SettingKind::Int),
+    later("cluster_param", "The parameter of Via that names a node.", SettingKind::Text),
+    later("cluster_auto_cancel", "Whether anycast CANCELs are shared.", SettingKind::Bool),
+    later("local_request_route", "A route that sees requests of ours.", SettingKind::Text),
+    later("local_reply_route", "A route that sees replies of ours.", SettingKind::Text),
     flag(
         "detect_loops",
         "Ours: 1 = a request that comes back unchanged is answered by 482; default 0.",
@@ -111,6 +161,10 @@ const fn millis(
 ) -> ParamEntry {
     let entry = setting(name, aliases, doc, SettingKind::Int, Status::Honoured);
     ParamEntry { check: Some(check_millis), ..entry }
+}
+
+const fn later(name: &'static str, doc: &'static str, kind: SettingKind) -> ParamEntry {
+    setting(name, &[], doc, kind, Status::Later)
 }
 
 const fn flag(name: &'static str, doc: &'static str) -> ParamEntry {

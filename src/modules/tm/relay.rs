@@ -17,7 +17,7 @@ use sluice_sip::uri::Uri;
 
 use super::flags::{self, Flags};
 use super::functions::transaction;
-use super::{cancel, checks, trouble};
+use super::{cancel, checks, timers, trouble};
 
 /// Begins.
 pub(super) fn start(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
@@ -37,6 +37,7 @@ pub(super) fn start(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
         }
         _ => {}
     }
+    timers::of_avps(ctx, args);
     let opened = ctx.run.transaction.is_some() || flags.has(Flags::NO_AUTO_477);
     let key = match relay::open(ctx) {
         Ok(key) => key,

@@ -23,6 +23,19 @@ pub(super) fn get(ctx: &Ctx<'_>, which: Which) -> Value {
     Value::Int(i64::from(ms / 1_000))
 }
 
+/// 1.x: the timers are the values of AVPs when the request is relayed. What is no number of seconds
+/// is passed over, as there.
+pub(super) fn of_avps(ctx: &mut Ctx<'_>, args: &[Value]) {
+    let which: [Which; 2] = [|waits| &mut waits.first_ms, |waits| &mut waits.invite_ms];
+    for (arg, which) in args.iter().skip(2).zip(which) {
+        let digits = |text| std::str::from_utf8(ctx.bytes(text)).ok()?.trim().parse().ok();
+        let seconds: Option<i64> = arg.int().or_else(|| arg.text().and_then(digits));
+        if let Some(seconds @ 1..=LONGEST_S) = seconds {
+            let _in_range = set(ctx, which, Value::Int(seconds));
+        }
+    }
+}
+
 /// Gives the transaction a timer of its own, or takes it away by NULL.
 ///
 /// # Errors
