@@ -143,7 +143,7 @@ mod tests {
         for (text, why) in [
             ("", "no name"),
             ("gw", "has no rule"),
-            ("gw:", "no address"),
+            ("gw:", "no rule"),
             ("gw/often:10.0.0.1", "no flag"),
             ("gw:{(udp,10.0.0.1,5060,\"\")", "not closed"),
             ("gw:{(udp,10.0.0.1", "not closed"),
