@@ -305,7 +305,7 @@ impl Worker {
             Err(_) => {
                 self.local.add(Counter::Panics, 1);
                 self.local.release_locks(&mut self.run.state.locks);
-                self.run.transaction().inspect(|key| self.local.tm.remove_unused(*key));
+                self.local.leave_transaction(&mut self.run.state);
                 *self.run = Run::default();
             }
         }

@@ -252,13 +252,7 @@ impl Worker {
     /// Takes from a run that is over what others wait for.
     fn end(&mut self, run: &mut Run) {
         self.local.release_locks(&mut run.state.locks);
-        if let Some(key) = run.transaction() {
-            if run.state.relaying.take().is_some() {
-                self.local.tm.end_sending(key);
-                self.local.stirred |= self.local.tm.has_failed();
-            }
-            self.local.tm.remove_unused(key);
-        }
+        self.local.leave_transaction(&mut run.state);
         if let Origin::Own(busy) = std::mem::take(&mut run.origin) {
             busy.end();
             run.state.names.clear();

@@ -12,7 +12,7 @@ use crate::context::{Ctx, Local, Shared};
 use crate::failover;
 use crate::limits;
 use crate::own::Origin;
-use crate::run::Run;
+use crate::run::{Run, RunState};
 use crate::tm::Scene;
 use crate::tm::cookie::BranchId;
 use crate::tm::further::Further;
@@ -150,6 +150,18 @@ impl Worker {
     fn send_up(&mut self, now: Now, failed: Failed) {
         let Local { tm, output, .. } = &mut self.local;
         tm.answer(&mut Scene { now, output, shared: self.editions.value() }, failed);
+    }
+}
+
+impl Local {
+    /// A run is over, also in the midst of sending: its transaction waits for it no more.
+    pub(super) fn leave_transaction(&mut self, run: &mut RunState) {
+        let Some(key) = run.transaction else { return };
+        if run.relaying.take().is_some_and(|relaying| relaying.replica.is_none()) {
+            self.tm.end_sending(key);
+            self.stirred |= self.tm.has_failed();
+        }
+        self.tm.remove_unused(key);
     }
 }
 
