@@ -31,6 +31,7 @@ mod probing;
 mod program;
 mod reload;
 mod reply;
+mod resolver;
 mod routes;
 mod sip;
 mod sipp;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sluice_engine::counter::Counter;
 use sluice_engine::sockets::Proto;
-use sluice_engine::targets::{Located, Outcome, Place};
+use sluice_engine::targets::{Failure, Located, Outcome, Place};
 use sluice_tests::world::{Plan, Sent, World, located};
 
 use crate::tm_world::{CALLER, cancel, invite, reply, request, seen, to, with};
@@ -243,4 +243,15 @@ fn an_address_on_a_blacklist_is_left_out() {
     assert_eq!(chosen(&of(first).receive(CALLER, invite())), SECOND);
     let sent = of(&format!("{first}, {others}")).receive(CALLER, invite());
     assert_eq!(to(&sent, CALLER)[1].first_line(), "SIP/2.0 473 Filtered destination (473/TM)");
+}
+
+#[test]
+fn an_address_that_cannot_be_reached_is_left_at_once() {
+    let mut world = world("", "");
+    let first = request(&world.receive(CALLER, invite()), FIRST, "INVITE");
+    let sent = world.lose(0, &first.bytes);
+    assert_eq!(chosen(&sent), SECOND);
+    let failed = world.program.shared().names.failed.list();
+    assert_eq!(failed[0].1.failure, Failure::Unreachable);
+    assert_eq!(chosen(&world.receive(CALLER, call(1))), SECOND);
 }

@@ -79,7 +79,12 @@ impl Tm {
         let Some(branch) = self.named(key, number).filter(|branch| branch.is_lost()) else {
             return;
         };
-        let failure = if branch.received == 503 { Failure::Overloaded } else { Failure::Silent };
+        let failure = match (branch.received, branch.status) {
+            (503, _) => Failure::Overloaded,
+            // The transport says so.
+            (_, 503) => Failure::Unreachable,
+            _ => Failure::Silent,
+        };
         note(scene, branch, failure);
     }
 
