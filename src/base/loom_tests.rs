@@ -8,6 +8,7 @@ use loom::sync::{Arc, Notify};
 use loom::thread;
 
 use crate::counters::Cells;
+use crate::inbox::Inbox;
 use crate::mailbox::Mailbox;
 use crate::owner::WorkerId;
 use crate::ring::{Consumer, ring};
@@ -121,6 +122,34 @@ fn loom_mailbox_never_refuses_a_reserved_answer() {
         }
         drop(mailbox.reserve().unwrap());
         assert!(mailbox.reserve().is_some());
+    });
+}
+
+#[test]
+fn loom_inbox_wakes_its_owner_for_every_letter() {
+    loom::model(|| {
+        let wake = Arc::new(Wake::new());
+        let bell = Arc::new(Notify::new());
+        let inbox = Arc::new(Inbox::new(1, wake.clone()));
+        let sender = thread::spawn({
+            let (inbox, bell) = (inbox.clone(), bell.clone());
+            move || {
+                if inbox.put(Sender::CONTROL, 7).unwrap() {
+                    bell.notify();
+                }
+            }
+        });
+        let got = loop {
+            if let Some(got) = inbox.take() {
+                break got;
+            }
+            if wake.try_sleep() {
+                bell.wait();
+            }
+            wake.take();
+        };
+        assert_eq!((got, inbox.take()), (7, None));
+        sender.join().unwrap();
     });
 }
 
