@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use sluice_base::counters::CellsReader;
@@ -348,11 +349,14 @@ pub fn place(host: &str, port: Option<u16>) -> Job {
     Job::Locate(Place::new(host.as_bytes(), port, None).expect("a host name"))
 }
 
-/// A request for tests: `first` is its first line, `more` further header lines with line ends.
+/// A request for tests: `first` is its first line, `more` further header lines with line ends. Each
+/// has a branch of its own.
 pub fn request(first: &str, more: &str) -> String {
+    static BRANCHES: AtomicU32 = AtomicU32::new(1);
+    let branch = BRANCHES.fetch_add(1, Ordering::Relaxed);
     let method = first.split(' ').next().unwrap_or_default();
     format!(
-        "{first}\r\nVia: SIP/2.0/UDP 127.0.0.1:5099;branch=z9hG4bK-1\r\n\
+        "{first}\r\nVia: SIP/2.0/UDP 127.0.0.1:5099;branch=z9hG4bK-{branch}\r\n\
          From: <sip:caller@example.com>;tag=f1\r\nTo: <sip:callee@example.com>\r\n\
          Call-ID: 1-2345@127.0.0.1\r\nCSeq: 1 {method}\r\nMax-Forwards: 70\r\n{more}\
          Content-Length: 0\r\n\r\n"

@@ -123,3 +123,11 @@ pub const STALE_USE_MS: u64 = 30_000;
 /// How long "nobody knows" is kept, so that a dead name server is not asked for each call (RFC
 /// 9520 3.2: at least a second).
 pub const UNKNOWN_MS: u64 = 1_000;
+
+/// Replies of one branch that wait for the run of an earlier one: a usual call has three or four in
+/// all, and what is final comes again.
+pub const WAITING_REPLIES: usize = 16;
+
+/// How long a run waits for the control plane: twice the 32 s after which no caller waits any more
+/// (RFC 3261 17.1.1.2), so that only an answer that is lost is given up.
+pub const JOB_WAIT_MS: u64 = 64_000;

@@ -83,6 +83,7 @@ pub fn open(ctx: &mut Ctx<'_>) -> Result<Key, Refused> {
         tag: reply::tag_of_transaction(ctx),
         force_rport: ctx.run.force_rport,
     };
+    let cancelled = ctx.run.guard.take().is_some_and(|guard| ctx.local.tm.unguard(guard));
     let key = ctx.local.tm.create(&received).ok_or(Refused::Full)?;
     ctx.run.transaction = Some(key);
     if let Some(transaction) = ctx.local.tm.get_mut(key) {
@@ -91,6 +92,9 @@ pub fn open(ctx: &mut Ctx<'_>) -> Result<Key, Refused> {
     }
     if ctx.message.method() == Method::Invite && ctx.shared.settings.auto_100 {
         answer(ctx, key, 100, b"Giving it a try");
+    }
+    if cancelled {
+        cancel_key(ctx, key);
     }
     Ok(key)
 }
@@ -374,12 +378,16 @@ pub fn cancel(ctx: &mut Ctx<'_>) -> bool {
     if let (Some(reason), Some(transaction)) = (reason, ctx.local.tm.get_mut(key)) {
         transaction.script.reason = reason;
     }
+    cancel_key(ctx, key);
+    true
+}
+
+fn cancel_key(ctx: &mut Ctx<'_>, key: Key) {
     let (mut scene, tm) = scene(ctx);
     if tm.cancel(&mut scene, key) {
         tm.local(&mut scene, key, 487, Text::only(b"Request Terminated"));
     }
     ctx.local.stirred |= ctx.local.tm.has_failed();
-    true
 }
 
 /// The run of a request is over: its transaction takes what the script has set; one that was begun

@@ -259,6 +259,10 @@ pub struct RunState {
     pub dropped: bool,
     /// `forward()` or a reply has been sent.
     pub answered: bool,
+    /// The place of the last stateless reply among what this turn sends.
+    pub(crate) replied: Option<u32>,
+    /// What keeps retransmissions of the request away, while it waits without a transaction.
+    pub(crate) guard: Option<Key>,
 }
 
 impl RunState {
@@ -316,6 +320,8 @@ impl RunState {
             branch: None,
             dropped: false,
             answered: false,
+            replied: None,
+            guard: None,
         }
     }
 
@@ -370,6 +376,8 @@ impl RunState {
         self.branch = None;
         self.dropped = false;
         self.answered = false;
+        self.replied = None;
+        self.guard = None;
     }
 }
 

@@ -15,7 +15,10 @@ fn waiting_delays_nobody_and_keeps_each_runs_var() {
          if ($rU == \"twice\") {{ sleep(2); sl_send_reply(201, \"$var(v)\"); }} }}"
     );
     let mut world = World::new(&script);
-    let call = |user: &str| INVITE.replace("sip:bob@example", &format!("sip:{user}@example"));
+    let call = |user: &str| {
+        let own = INVITE.replace("sip:bob@example", &format!("sip:{user}@example"));
+        own.replace("z9hG4bKnashds8", &format!("z9hG4bK{user}"))
+    };
     let line = |sent: &[crate::world::Sent]| -> Vec<String> {
         sent.iter().map(|sent| sent.first_line().to_owned()).collect()
     };

@@ -27,6 +27,7 @@ mod maxfwd;
 mod mi_fifo;
 mod mi_frames;
 mod options;
+mod parked;
 mod proto_tcp;
 mod routes;
 mod rr;

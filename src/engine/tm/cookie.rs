@@ -13,7 +13,7 @@ use sluice_base::slab::Key;
 use crate::forward::{COOKIE, hex};
 
 /// Which branch of which transaction of which worker.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct BranchId {
     /// The worker that owns the transaction.
     pub worker: WorkerId,

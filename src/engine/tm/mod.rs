@@ -9,6 +9,7 @@
 //! | `machine.rs`, `client.rs`, `server.rs`, `effects.rs` | the state machines, as tables |
 //! | `identity.rs`, `table.rs`, `cookie.rs` | which transaction a message belongs to |
 //! | `transaction.rs`, `times.rs` | what is remembered, and for how long |
+//! | `guard.rs` | requests that wait without a transaction |
 //! | `store.rs`, `remnant.rs` | where it lies, and what is left of it in the end |
 //! | `downstream.rs`, `hop.rs` | branches: sending, ACK, CANCEL |
 //! | `further.rs` | the further addresses of a name |
@@ -28,6 +29,7 @@ pub mod downstream;
 mod editions;
 pub mod effects;
 pub mod further;
+mod guard;
 mod held;
 mod hop;
 pub mod identity;
@@ -289,7 +291,7 @@ impl Tm {
                 hush(&mut self.wheel, [remnant.over, remnant.repeat]);
                 remnant.edition()
             }
-            None => return,
+            Some(Place::Guard(_)) | None => return,
         };
         if let Some(edition) = edition {
             self.editions.release(edition);

@@ -151,6 +151,7 @@ impl Tm {
     /// The caller's CANCEL (RFC 3261 16.10). `true`: a 487 is to be sent, since no branch will
     /// bring one.
     pub fn cancel(&mut self, scene: &mut Scene<'_>, key: Key) -> bool {
+        self.guard_cancelled(key);
         let Some(transaction) = self.all.get_mut(key) else { return false };
         if transaction.is_answered() || transaction.kind() == Kind::Other {
             return false;

@@ -7,6 +7,7 @@ use sluice_base::wheel::TimerId;
 use sluice_sip::Method;
 
 use super::client::Kind;
+use super::guard::Guard;
 use super::identity::Identity;
 use super::remnant::Remnant;
 use super::server;
@@ -23,6 +24,8 @@ pub enum Place {
     Open(Box<Transaction>),
     /// Only what comes late or again is dealt with.
     Ended(Box<Remnant>),
+    /// It is none: the run of a request without one waits.
+    Guard(Box<Guard>),
 }
 
 /// What the table knows one by.
@@ -68,12 +71,25 @@ impl Store {
         self.0.insert(Place::Open(Box::new(transaction))).ok()
     }
 
+    /// Puts a guard in; `None` when there are too many transactions.
+    pub fn insert_guard(&mut self, guard: Guard) -> Option<Key> {
+        self.0.insert(Place::Guard(Box::new(guard))).ok()
+    }
+
+    /// A guard.
+    pub fn guard_mut(&mut self, key: Key) -> Option<&mut Guard> {
+        match self.0.get_mut(key)? {
+            Place::Guard(guard) => Some(guard),
+            Place::Open(_) | Place::Ended(_) => None,
+        }
+    }
+
     /// An open one.
     #[inline]
     pub fn get(&self, key: Key) -> Option<&Transaction> {
         match self.0.get(key)? {
             Place::Open(transaction) => Some(transaction),
-            Place::Ended(_) => None,
+            Place::Ended(_) | Place::Guard(_) => None,
         }
     }
 
@@ -82,14 +98,14 @@ impl Store {
     pub fn get_mut(&mut self, key: Key) -> Option<&mut Transaction> {
         match self.0.get_mut(key)? {
             Place::Open(transaction) => Some(transaction),
-            Place::Ended(_) => None,
+            Place::Ended(_) | Place::Guard(_) => None,
         }
     }
 
     /// What is left of one that has ended.
     pub fn remnant(&self, key: Key) -> Option<&Remnant> {
         match self.0.get(key)? {
-            Place::Open(_) => None,
+            Place::Open(_) | Place::Guard(_) => None,
             Place::Ended(remnant) => Some(remnant),
         }
     }
@@ -115,6 +131,7 @@ impl Store {
                 repeat: &mut r.repeat,
                 repeat_ms: &mut r.repeat_ms,
             },
+            Place::Guard(_) => return None,
         })
     }
 
@@ -123,7 +140,7 @@ impl Store {
         match self.0.get(key) {
             Some(Place::Open(transaction)) => transaction.branches.len(),
             Some(Place::Ended(remnant)) => remnant.branches().len(),
-            None => 0,
+            Some(Place::Guard(_)) | None => 0,
         }
     }
 
@@ -157,6 +174,7 @@ impl Store {
         let (identity, method, next) = match self.0.get(key)? {
             Place::Open(t) => (t.identity, t.method, t.next),
             Place::Ended(r) => (r.identity, r.method, r.next),
+            Place::Guard(guard) => (guard.identity, guard.method, guard.next),
         };
         Some(Entry { key, identity, method, next })
     }
@@ -167,6 +185,7 @@ impl Store {
         match place {
             Place::Open(transaction) => transaction.next = next,
             Place::Ended(remnant) => remnant.next = next,
+            Place::Guard(guard) => guard.next = next,
         }
     }
 }

@@ -146,6 +146,9 @@ impl Tm {
 
     /// The request has come again: what went up last does so, too.
     pub fn again(&mut self, scene: &mut Scene<'_>, key: Key) {
+        if self.guard_again(scene, key) {
+            return;
+        }
         if self.serve(key, Event::Again).is_some_and(|effects| effects.has(Effects::SEND)) {
             self.send_last(scene, key);
         }

@@ -101,6 +101,7 @@ impl Worker {
     /// Begins the runs that were queued; those that these queue wait for the next turn.
     #[cold]
     pub(super) fn begin_runs(&mut self, now: Now) {
+        self.take_in_order(now);
         self.take_failed(now);
         for _ in 0..self.local.starting.len().min(limits::BATCH) {
             let Some(run) = self.local.starting.pop_front() else { break };

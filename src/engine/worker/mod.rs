@@ -5,9 +5,11 @@
 
 mod entry;
 mod frames;
+mod guard;
 mod letters;
 mod links;
 mod lost;
+mod order;
 mod park;
 mod steer;
 mod transactions;
@@ -106,6 +108,7 @@ pub struct Worker {
     parked: Slab<Box<Run>>,
     /// Bytes of the messages that parked runs keep.
     parked_bytes: usize,
+    order: order::Order,
     wheel: Wheel,
     links: Links,
     mailbox: Mailbox<Mail>,
@@ -142,6 +145,7 @@ impl Worker {
             spare: Vec::new(),
             parked: Slab::new(limits::PARKED_RUNS as u32, limits::BATCH as u32),
             parked_bytes: 0,
+            order: order::Order::default(),
             wheel: Wheel::new(parts.now.mono_ms(), limits::BATCH as u32),
             links: parts.links,
             mailbox: parts.mailbox,
@@ -291,7 +295,7 @@ impl Worker {
         self.messages = self.messages.wrapping_add(1);
         let packet =
             Packet { socket: datagram.socket, peer: datagram.peer, at: now, id: self.messages };
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.route(packet, bytes)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.route(packet, datagram, bytes)));
         match outcome {
             Ok(Outcome::Done) => self.keep_edition(self.run.transaction(), None),
             Ok(Outcome::Parked(wait)) => {
@@ -311,7 +315,7 @@ impl Worker {
         }
     }
 
-    fn route(&mut self, packet: Packet, bytes: &[u8]) -> Outcome {
+    fn route(&mut self, packet: Packet, datagram: Datagram, bytes: &[u8]) -> Outcome {
         let run = &mut *self.run;
         run.packet = packet;
         let message = Message { bytes, index: &run.index };
@@ -334,6 +338,10 @@ impl Worker {
             RouteKind::Reply if !self.local.tm.is_empty() => self.local.tm.branch_of(&via.1),
             _ => None,
         };
+        if let Some(id) = branch.filter(|id| self.order.holds(*id)) {
+            self.wait_in_order(id, datagram, bytes);
+            return Outcome::Done;
+        }
         run.state.branch = branch;
         let older = older_edition(&self.local.tm, &self.editions, branch);
         let route = match &older {

@@ -46,6 +46,7 @@ impl Worker {
         }
         let due = run.waiting.until(&wait, now.mono_ms(), run.machine.deadline_ms());
         let (looked_at, heard) = (run.looks_at(), run.heard());
+        self.order.hold(&run);
         let key = match self.parked.insert(run) {
             Ok(key) => key,
             Err(run) => return self.refuse(run),
@@ -56,6 +57,7 @@ impl Worker {
             let mut scene = Scene { now, output, shared: self.editions.value() };
             tm.reply_waits(&mut scene, branch, status);
         }
+        self.guard(key);
         self.parked_bytes = bytes;
         self.local.add(Counter::Parked, 1);
         let timer = due.map(|due| self.wheel.schedule(due, pack(key)));
@@ -257,6 +259,10 @@ impl Worker {
             busy.end();
             run.state.names.clear();
         }
+        if let Some(guard) = run.state.guard.take() {
+            self.local.tm.unguard(guard);
+        }
+        self.local.stirred |= self.order.free(run);
         run.waiting = Waiting::default();
         run.edition = None;
         run.machine.stop();
@@ -270,7 +276,8 @@ impl Waiting {
             Wait::Millis(ms) => (Some(now_ms.saturating_add(*ms)), None),
             // A tick later, so that a long loop lets everything else of this turn go first.
             Wait::Turn => (Some(now_ms + 1), None),
-            Wait::Job(_) => (None, None),
+            // It answers long before; a run must not wait for ever if it should not.
+            Wait::Job(_) => (None, Some(now_ms + limits::JOB_WAIT_MS)),
             Wait::Lock(lock) => {
                 self.lock = Some(Arc::clone(lock));
                 (None, Some(now_ms + limits::LOCK_WAIT_MS))
