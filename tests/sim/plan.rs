@@ -448,7 +448,7 @@ fn slow_replies(random: &mut Random) -> Plan {
     let manner = Manner { more, ..manner };
     let expect = vec![manner.last.map_or(0, |(status, _)| status)];
     let manners = vec![manner];
-    Plan { manners, grace_ms: 400, expect, ..plan("slow replies", "sip:slow@10.1.0.4") }
+    Plan { manners, grace_ms: 2_400, expect, ..plan("slow replies", "sip:slow@10.1.0.4") }
 }
 
 /// No port is open there, as ICMP errors say; some callers want no more before that.
