@@ -7,6 +7,10 @@ use clap::{CommandFactory, Parser};
 use sluice::cli::{Cli, Command};
 use sluice::{commands, registry, serve};
 
+/// Transactions of many sizes are made and end in another order, which glibc's lists are slow at.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
