@@ -21,6 +21,11 @@ use sluice_net::stream::{Frames, Streams};
 /// The longest sleep: a stop is noticed at the latest then, even if its wake-up were lost.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
+/// The shortest sleep while messages come. Arming a timer of the system for less costs more than
+/// handling a message, and each message's turn looks after what is due anyhow; so what is due when
+/// none comes any more is late by this, once.
+const COARSE_SLEEP: Duration = Duration::from_millis(5);
+
 /// How long startup_route{} may keep the gateway from receiving: senders give a request up after
 /// 32 seconds (RFC 3261 17.1.1.2).
 const STARTUP_MS: u64 = 32_000;
@@ -72,11 +77,11 @@ impl Shell {
             tracing::warn!(target: "core", "worker {}: {error}", self.id.0);
         }
         let mut output = Output::with_capacity(limits::OUTPUT_BYTES, limits::BATCH);
-        let mut answered = false;
+        let (mut answered, mut turned) = (false, false);
         while !self.stop.load(Ordering::Acquire) {
-            self.sleep(answered);
-            answered = false;
-            let mut turned = false;
+            let shortest = if turned { COARSE_SLEEP } else { Duration::ZERO };
+            self.sleep(answered, shortest);
+            (answered, turned) = (false, false);
             while let Some((region, datagrams)) = self.driver.receive() {
                 let begin = self.clock.now();
                 let batch = Batch { region, datagrams };
@@ -126,9 +131,9 @@ impl Shell {
     }
 
     /// Waits for datagrams, mail or the next timer - not at all when something is there already.
-    fn sleep(&mut self, answered: bool) {
-        let timeout =
-            if answered || self.worker.has_more() { Duration::ZERO } else { self.until_due() };
+    fn sleep(&mut self, answered: bool, shortest: Duration) {
+        let is_due = answered || self.worker.has_more();
+        let timeout = if is_due { Duration::ZERO } else { self.until_due().max(shortest) };
         let timeout = if self.wake.try_sleep() { timeout } else { Duration::ZERO };
         if let Err(error) = self.driver.poll(Some(timeout)) {
             tracing::error!(target: "core", "worker {}: poll: {error}", self.id.0);
