@@ -19,7 +19,7 @@ pub const ADDRESS: ([u8; 4], u16) = ([192, 0, 2, 1], 5060);
 
 const SCRIPT: &str = include_str!("opensips.cfg");
 /// Bytes that the workers may keep of 300 calls that are over: room that they will use again.
-const FIXED_BYTES: i64 = 256 << 10;
+const FIXED_BYTES: i64 = 384 << 10;
 /// Bytes of a transaction under way: the ceiling of the plan.
 const TRANSACTION_BYTES: i64 = 3 << 10;
 /// Bytes of a parked run (`limits::PARKED_RUNS`).

@@ -249,7 +249,7 @@ impl World {
     fn see(&mut self, sent: Sent) {
         self.datagrams += 1;
         let Sent { worker, to, bytes } = sent;
-        let id = Message::read(&bytes).and_then(|message| message.value("Call-ID"));
+        let id = Message::read(&bytes).and_then(|message| message.value("Call-ID")).map(str::trim);
         if let Some(owner) = id.map(|id| self.sluice.owner(id)).filter(|owner| *owner != worker) {
             let text = format!("worker {worker} sent what worker {owner} owns");
             self.violate(Invariant::Owner, text);
