@@ -1,9 +1,14 @@
 //! Runs that wait, for time or for a name: all others go on meanwhile.
 
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
 use sluice_control::Dns;
+use sluice_engine::counter::Counter;
 
 use crate::live::Live;
 use crate::sip::{Agent, Request, first_line, headers};
+use crate::support::PATIENCE;
 
 fn send(caller: &Agent, live: &Live, uri: &str, call_id: &str) {
     let request = Request { uri, call_id, ..Request::default() };
@@ -82,4 +87,61 @@ fn a_name_server_that_does_not_answer_delays_nobody_else() {
     let late = caller.receive();
     assert_eq!(first_line(&late), "SIP/2.0 478 Unresolvable Destination");
     assert_eq!(headers(&late, "Call-ID"), ["waiting"]);
+}
+
+fn number(name: &str, default: u32) -> u32 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// Asks so many times, 500 times a second; the delay that 99 of 100 answers stay below.
+fn p99_of_quick(live: &Live, caller: &Agent, count: u32) -> Duration {
+    let begun = Instant::now();
+    let (mut sent, mut delays) = (Vec::new(), Vec::new());
+    while delays.len() < count as usize {
+        let due = (begun.elapsed().as_secs_f64() * 500.0) as u32;
+        while (sent.len() as u32) < due.min(count) {
+            send(caller, live, "sip:quick@example.com", &sent.len().to_string());
+            sent.push(Instant::now());
+        }
+        while let Some((answer, _)) = caller.try_receive() {
+            let at: usize = headers(&answer, "Call-ID")[0].parse().unwrap();
+            delays.push(sent[at].elapsed());
+        }
+        assert!(begun.elapsed() < PATIENCE, "{} of {count} were answered", delays.len());
+        sleep(Duration::from_micros(100));
+    }
+    delays.sort();
+    delays[delays.len() * 99 / 100]
+}
+
+/// `scripts/soak parked` does it with 5,000 runs and judges the delays, too.
+#[test]
+fn many_runs_wait_at_once_and_hold_up_nobody() {
+    let (runs, asked) = (number("SLUICE_RUNS", 200), number("SLUICE_ASKED", 250));
+    let seconds = asked / 500 + 6;
+    let script = format!(
+        "loadmodule \"sl.so\"\nloadmodule \"cfgutils.so\"\nroute {{\n\
+         if ($rU == \"slow\") usleep({seconds}000000);\n sl_send_reply(200, \"OK\");\n}}\n"
+    );
+    let mut live = Live::start(&script, 1);
+    let (caller, sleepers) = (Agent::new(), Agent::new());
+    let before = p99_of_quick(&live, &caller, asked);
+    let begun = Instant::now();
+    for run in 0..runs {
+        send(&sleepers, &live, "sip:slow@example.com", &format!("slow-{run}"));
+        // The system keeps a few hundred requests for us, not thousands.
+        if run % 50 == 49 {
+            sleep(Duration::from_millis(20));
+        }
+    }
+    let beside = p99_of_quick(&live, &caller, asked);
+    assert!(begun.elapsed() < Duration::from_secs(seconds.into()), "none has waited to its end");
+    assert_eq!(live.count(Counter::Parked), u64::from(runs), "all of them wait");
+    for run in 0..runs {
+        assert_eq!(first_line(&sleepers.receive()), "SIP/2.0 200 OK", "answer {run}");
+    }
+    println!("{runs} runs waited at once; p99 of others {before:?} before, {beside:?} beside them");
+    if std::env::var("SLUICE_RUNS").is_ok() {
+        assert!(beside <= before * 3 / 2, "{beside:?} is over 1.5 times {before:?}");
+    }
 }
