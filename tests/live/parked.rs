@@ -114,7 +114,30 @@ fn p99_of_quick(live: &Live, caller: &Agent, count: u32) -> Duration {
     delays[delays.len() * 99 / 100]
 }
 
-/// `scripts/soak parked` does it with 5,000 runs and judges the delays, too.
+/// How much longer 99 of 100 quick requests take at most beside so many runs that wait.
+fn slowed(live: &mut Live, runs: u32, asked: u32, seconds: u32, round: u32) -> f64 {
+    let (caller, sleepers) = (Agent::new(), Agent::new());
+    let parked = live.count(Counter::Parked);
+    let before = p99_of_quick(live, &caller, asked);
+    let begun = Instant::now();
+    for run in 0..runs {
+        send(&sleepers, live, "sip:slow@example.com", &format!("slow-{round}-{run}"));
+        // The system keeps a few hundred requests for us, not thousands.
+        if run % 50 == 49 {
+            sleep(Duration::from_millis(20));
+        }
+    }
+    let beside = p99_of_quick(live, &caller, asked);
+    assert!(begun.elapsed() < Duration::from_secs(seconds.into()), "none has waited to its end");
+    assert_eq!(live.count(Counter::Parked) - parked, u64::from(runs), "all of them wait");
+    for run in 0..runs {
+        assert_eq!(first_line(&sleepers.receive()), "SIP/2.0 200 OK", "answer {run}");
+    }
+    println!("{runs} runs waited at once; p99 of others {before:?} before, {beside:?} beside them");
+    beside.as_secs_f64() / before.as_secs_f64()
+}
+
+/// `scripts/soak parked` does it with 5,000 runs, five times, and judges the delays, too.
 #[test]
 fn many_runs_wait_at_once_and_hold_up_nobody() {
     let (runs, asked) = (number("SLUICE_RUNS", 200), number("SLUICE_ASKED", 250));
@@ -124,24 +147,13 @@ fn many_runs_wait_at_once_and_hold_up_nobody() {
          if ($rU == \"slow\") usleep({seconds}000000);\n sl_send_reply(200, \"OK\");\n}}\n"
     );
     let mut live = Live::start(&script, 1);
-    let (caller, sleepers) = (Agent::new(), Agent::new());
-    let before = p99_of_quick(&live, &caller, asked);
-    let begun = Instant::now();
-    for run in 0..runs {
-        send(&sleepers, &live, "sip:slow@example.com", &format!("slow-{run}"));
-        // The system keeps a few hundred requests for us, not thousands.
-        if run % 50 == 49 {
-            sleep(Duration::from_millis(20));
-        }
-    }
-    let beside = p99_of_quick(&live, &caller, asked);
-    assert!(begun.elapsed() < Duration::from_secs(seconds.into()), "none has waited to its end");
-    assert_eq!(live.count(Counter::Parked), u64::from(runs), "all of them wait");
-    for run in 0..runs {
-        assert_eq!(first_line(&sleepers.receive()), "SIP/2.0 200 OK", "answer {run}");
-    }
-    println!("{runs} runs waited at once; p99 of others {before:?} before, {beside:?} beside them");
+    let rounds = number("SLUICE_ROUNDS", 1);
+    let mut ratios: Vec<f64> =
+        (0..rounds).map(|round| slowed(&mut live, runs, asked, seconds, round)).collect();
+    ratios.sort_by(f64::total_cmp);
+    let median = ratios[ratios.len() / 2];
+    println!("{runs} runs waited at once, {rounds} times; p99 of others times {median:.2}");
     if std::env::var("SLUICE_RUNS").is_ok() {
-        assert!(beside <= before * 3 / 2, "{beside:?} is over 1.5 times {before:?}");
+        assert!(median <= 1.5, "{ratios:.2?}");
     }
 }
