@@ -1,4 +1,5 @@
-# For perf/compare, perf/sipp and scripts/soak parked: the idle loop of a virtual machine, and what the machine is.
+# For perf/compare, perf/sipp and scripts/soak parked: the idle loop of a virtual machine, and what
+# the machine is.
 #
 # To be sourced from the root of the tree. `poll_when_idle` has the processors poll while they are
 # idle, and sees to it that they are as before when the script ends, also when it is interrupted.

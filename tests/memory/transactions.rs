@@ -124,5 +124,6 @@ fn an_ended_one_takes_200_bytes_and_what_must_be_repeated_and_gives_them_back() 
         assert!(ended <= 200 + repeated, "{status}: {ended} bytes, of these {repeated} to repeat");
         let left = ended + bytes_each(|| calls.silence());
         assert_eq!(left, 0, "{status}");
+        println!("{} calls, {status}: {open} B open, {ended} B ended, 0 left", count());
     }
 }
