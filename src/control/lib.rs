@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods, reason = "the control plane reads clocks")]
 
+#[cfg(test)]
+mod database_tests;
 mod dns;
 pub mod limits;
 mod locate;
@@ -12,12 +14,15 @@ mod locate;
 mod locate_tests;
 mod locator;
 pub mod mi;
+mod query;
+mod writing;
 
 use std::io;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
 use sluice_engine::job::{Answer, Job, Mail, Request};
+use sluice_engine::later::Later;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task;
 
@@ -26,6 +31,8 @@ pub use locate::Reach;
 use locator::Reply;
 pub use locator::{Locator, NowMs};
 use mi::Service;
+use query::Queries;
+use writing::Writers;
 
 /// Wakes a worker that sleeps; by number of worker.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -46,7 +53,7 @@ pub struct Jobs(mpsc::Sender<Request>);
 impl Control {
     /// Starts the thread. `wakers` are those of the workers, by number; `sweep` is called every
     /// [`limits::SWEEP`], or when the last one is over if that took longer; `service` takes
-    /// management commands.
+    /// management commands; what is in `later` is written.
     ///
     /// # Errors
     /// When the thread or its runtime cannot be made.
@@ -55,13 +62,18 @@ impl Control {
         wakers: Vec<Waker>,
         sweep: Sweep,
         service: Option<Service>,
+        later: Vec<Arc<Later>>,
     ) -> io::Result<Self> {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         // The threads that management commands run in.
         let runtime = runtime.enable_all().thread_name("command").build()?;
         let (jobs, queue) = mpsc::channel(limits::JOBS);
         let thread = Builder::new().name("control".into()).spawn(move || {
-            runtime.block_on(serve(queue, locator, wakers.into(), sweep, service));
+            runtime.block_on(async {
+                let writers = Writers::start(later);
+                serve(queue, locator, wakers.into(), sweep, service).await;
+                writers.stop().await;
+            });
             // A command that still waits for files or names is not waited for.
             runtime.shutdown_background();
         })?;
@@ -110,6 +122,7 @@ async fn serve(
     let service = service.map(|service| tokio::spawn(service.serve(stopped)));
     let mut sweeps = tokio::time::interval(limits::SWEEP);
     let mut sweeping: Option<task::JoinHandle<()>> = None;
+    let queries = Arc::<Queries>::default();
     let reply: Reply = Arc::new(move |request, answer| complete(request, answer, &wakers));
     loop {
         let request = tokio::select! {
@@ -126,6 +139,13 @@ async fn serve(
         let Some(request) = request else { break };
         match request.job.clone() {
             Job::Locate(place) => locator.begin(place, request, &reply),
+            Job::Query(query) => {
+                let (queries, reply) = (Arc::clone(&queries), Arc::clone(&reply));
+                tokio::spawn(async move {
+                    let outcome = queries.answer(query).await;
+                    reply(request, Answer::Rows(Arc::new(outcome)));
+                });
+            }
             Job::Resolve(name) => {
                 let (locator, reply) = (Arc::clone(&locator), Arc::clone(&reply));
                 tokio::spawn(async move {

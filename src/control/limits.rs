@@ -79,3 +79,18 @@ pub const MI_LOOK: Duration = Duration::from_secs(30);
 
 /// How long the end of the program waits for replies under way.
 pub const MI_STOP: Duration = Duration::from_secs(2);
+
+/// Threads that wait for databases in files at once; each of these does one thing after another.
+pub const BLOCKING_QUERIES: usize = 16;
+
+/// How long changes that nobody waits for may take, before they are tried again.
+pub const WRITE: Duration = Duration::from_secs(30);
+
+/// Between two attempts at a database that is away; doubled up to the second one.
+pub const WRITE_AGAIN: Duration = Duration::from_millis(250);
+
+/// The longest pause between two attempts.
+pub const WRITE_AGAIN_MAX: Duration = Duration::from_secs(5);
+
+/// How long the end of the program waits for the last changes.
+pub const LAST_WRITES: Duration = Duration::from_secs(5);

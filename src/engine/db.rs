@@ -1,9 +1,12 @@
 //! Tables of a database, as modules see them (spec 5.3): what can be asked, what comes back, what
 //! can go wrong. A source is a database; each kind has its own. Does no I/O itself.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+
+use crate::later::Later;
 
 /// A field of a row.
 #[derive(Clone, PartialEq, Debug)]
@@ -166,15 +169,46 @@ pub enum DbError {
 /// What a statement came to.
 pub type Outcome = Result<Rows, DbError>;
 
-/// A statement under way.
-pub type Pending<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+/// Statements under way.
+pub type Pending<'a, T = Outcome> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// How the control plane has a statement done.
-pub enum Way<'a> {
+/// How the control plane has statements done.
+pub enum Way<'a, T = Outcome> {
     /// In a thread that may block.
-    Blocking(Box<dyn FnOnce() -> Outcome + Send>),
+    Blocking(Box<dyn FnOnce() -> T + Send>),
     /// By waiting for it.
-    Waiting(Pending<'a>),
+    Waiting(Pending<'a, T>),
+}
+
+/// What a run asks of a database ([`crate::job::Job::Query`]).
+#[derive(Clone)]
+pub struct Query {
+    /// The database.
+    pub source: Arc<dyn Source>,
+    /// What [`Source::run`] is to do.
+    pub statements: Vec<Statement>,
+    /// The longest to wait, milliseconds; usually [`crate::limits::QUERY_MS`].
+    pub deadline_ms: u64,
+}
+
+impl Query {
+    /// A statement, with the usual deadline.
+    pub fn new(source: &Arc<dyn Source>, statement: Statement) -> Self {
+        let source = Arc::clone(source);
+        Self { source, statements: vec![statement], deadline_ms: crate::limits::QUERY_MS }
+    }
+}
+
+impl PartialEq for Query {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.source, &other.source) && self.statements == other.statements
+    }
+}
+
+impl fmt::Debug for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {:?}", self.source.name(), self.statements)
+    }
 }
 
 /// A database.
@@ -200,6 +234,10 @@ pub trait Source: Send + Sync {
     /// last one done. What they change is safe when it is there: written to the disk, or committed,
     /// all together where the database can. For the control plane.
     fn run(&self, statements: Vec<Statement>) -> Way<'_>;
+
+    /// Does statements one after another, each whatever becomes of the others; as many outcomes
+    /// as statements. What they change is safe when these are there. For the control plane.
+    fn each(&self, statements: Vec<Statement>) -> Way<'_, Vec<Outcome>>;
 }
 
 /// Opens a database by its URL: `text:///var/db`, `mysql://user:password@host/name`.
@@ -210,6 +248,7 @@ pub type Open = Arc<dyn Fn(&str) -> Result<Arc<dyn Source>, String> + Send + Syn
 pub struct Databases {
     kinds: Vec<(&'static str, Open)>,
     open: Vec<(String, Arc<dyn Source>)>,
+    later: Vec<Arc<Later>>,
 }
 
 impl Databases {
@@ -239,6 +278,21 @@ impl Databases {
         let source = open(rest)?;
         self.open.push((url.to_owned(), Arc::clone(&source)));
         Ok(source)
+    }
+
+    /// The queue of a database for changes that nobody waits for.
+    pub fn later(&mut self, source: &Arc<dyn Source>) -> Arc<Later> {
+        if let Some(known) = self.later.iter().find(|later| later.is_of(source)) {
+            return Arc::clone(known);
+        }
+        let later = Arc::new(Later::new(source));
+        self.later.push(Arc::clone(&later));
+        later
+    }
+
+    /// All these queues.
+    pub fn queues(&self) -> &[Arc<Later>] {
+        &self.later
     }
 }
 

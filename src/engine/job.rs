@@ -8,15 +8,18 @@ use sluice_base::WorkerId;
 use sluice_base::mailbox::Reservation;
 use sluice_base::slab::Key;
 
+use crate::db::{Outcome, Query};
 use crate::targets::{Located, Place};
 
 /// What is asked.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Job {
     /// Addresses (A, AAAA) of a host name, in the order to be tried.
     Resolve(Box<str>),
     /// Where a next hop is (RFC 3263); [`crate::targets::Names`] does not know it.
     Locate(Place),
+    /// Statements for a database.
+    Query(Query),
 }
 
 /// A job with the reserved place of its answer.
@@ -32,7 +35,7 @@ pub struct Request {
 }
 
 /// What a parked run is resumed with.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Answer {
     /// The route that was entered is over; whether by `drop`.
     Returned(bool),
@@ -44,12 +47,14 @@ pub enum Answer {
     Addresses(Arc<[IpAddr]>),
     /// Where a place is.
     Located(Arc<Located>),
+    /// What a database says; also that it does not answer.
+    Rows(Arc<Outcome>),
     /// It could not be found out: the reason, for the log.
     Failed(Arc<str>),
 }
 
 /// An answer on its way to the worker that asked.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Mail {
     /// The parked run; a stale key is ignored.
     pub key: Key,

@@ -21,6 +21,7 @@ pub mod files;
 pub mod forward;
 pub mod headers;
 pub mod job;
+pub mod later;
 pub mod limits;
 pub mod lock;
 pub mod loops;

@@ -131,3 +131,14 @@ pub const WAITING_REPLIES: usize = 16;
 /// How long a run waits for the control plane: twice the 32 s after which no caller waits any more
 /// (RFC 3261 17.1.1.2), so that only an answer that is lost is given up.
 pub const JOB_WAIT_MS: u64 = 64_000;
+
+/// How long a run waits for a database: callers repeat a request for 32 s (RFC 3261 17.1.1.2) and
+/// people hang up long before.
+pub const QUERY_MS: u64 = 3_000;
+
+/// Changes that wait for one database, nobody waiting for them: those of a minute at 1,000 a
+/// second, some 300 bytes each.
+pub const LATER: usize = 65_536;
+
+/// Changes made at once: the database's work for each is far less than that of the commit.
+pub const LATER_BATCH: usize = 256;

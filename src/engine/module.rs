@@ -56,7 +56,7 @@ impl Flow {
 }
 
 /// What a parked run waits for.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Wait {
     /// This many milliseconds.
     Millis(u64),
@@ -179,7 +179,7 @@ pub enum Apply {
 }
 
 /// What a transformation that may ask the outside found.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Asked {
     /// The result: no need to ask.
     Known(Value),

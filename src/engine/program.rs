@@ -20,6 +20,7 @@ use crate::db::Databases;
 use crate::events::Events;
 use crate::files::Files;
 use crate::forward;
+use crate::later::Later;
 use crate::limits;
 use crate::module::{Resolve, Setup, SetupError, SharedState, StatisticsBase};
 use crate::owners::Owners;
@@ -58,6 +59,7 @@ pub struct Program {
     statistics: Vec<StatisticsBase>,
     cells: usize,
     post: Arc<Post>,
+    later: Vec<Arc<Later>>,
 }
 
 /// A worker and what others need to know of it.
@@ -142,7 +144,8 @@ impl Program {
             followed: followed(&registry, &states),
         });
         let reloading = Mutex::new(());
-        Ok(Self { editions, reloading, registry, states, statistics, cells, post })
+        let later = databases.queues().to_vec();
+        Ok(Self { editions, reloading, registry, states, statistics, cells, post, later })
     }
 
     /// What all workers look at from their next turn on.
@@ -194,6 +197,11 @@ impl Program {
     /// Letters to the owners of calls.
     pub fn post(&self) -> &Arc<Post> {
         &self.post
+    }
+
+    /// Changes of databases that nobody waits for; the control plane makes them.
+    pub fn later(&self) -> &[Arc<Later>] {
+        &self.later
     }
 
     /// The workers have ended: modules make safe what is not yet. May block.

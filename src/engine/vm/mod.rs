@@ -36,7 +36,7 @@ pub use trace::Trace;
 pub type States = Vec<Box<dyn Any + Send>>;
 
 /// How a stretch of instructions ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Outcome {
     /// The run is over.
     Done,

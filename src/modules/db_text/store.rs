@@ -148,6 +148,19 @@ impl Source for Folder {
         let folder = self.clone();
         Way::Blocking(Box::new(move || folder.ask(statements)))
     }
+
+    fn each(&self, statements: Vec<Statement>) -> Way<'_, Vec<Outcome>> {
+        let folder = self.clone();
+        Way::Blocking(Box::new(move || {
+            let outcomes = statements.iter().map(|statement| folder.0.apply(statement));
+            let mut outcomes: Vec<Outcome> = outcomes.collect();
+            if let Err(error) = folder.flush(None) {
+                let done = outcomes.iter_mut().filter(|outcome| outcome.is_ok());
+                done.for_each(|outcome| *outcome = Err(error.clone()));
+            }
+            outcomes
+        }))
+    }
 }
 
 impl Inner {

@@ -140,7 +140,8 @@ impl Gateway {
         let shared = program.shared();
         let (reach, names) = (reach(&shared.sockets), Arc::clone(&shared.names));
         let locator = Locator::new(dns, reach, names, Box::new(move || clock.now().mono_ms()));
-        let control = Control::start(Arc::new(locator), wakers.clone(), sweep, service)?;
+        let later = program.later().to_vec();
+        let control = Control::start(Arc::new(locator), wakers.clone(), sweep, service, later)?;
         let stop = Arc::new(AtomicBool::new(false));
         let aborted = Arc::new(AtomicBool::new(false));
         let (mut threads, mut monitors) = (Vec::new(), Vec::new());
