@@ -337,6 +337,8 @@ pub struct Setup<'a> {
     pub files: Arc<dyn Files>,
     /// The databases; modules that bring a kind are started before those that use one.
     pub databases: &'a mut Databases,
+    /// The modules that have been started, which stand before this one in the module list.
+    pub started: &'a [(&'static str, Arc<dyn SharedState>)],
     /// What is known of names; for asking what has changed, never for waiting.
     pub names: &'a Arc<Names>,
     /// Resolves a name, with a deadline; for start and management commands, never for a worker.
@@ -346,6 +348,13 @@ pub struct Setup<'a> {
 }
 
 impl Setup<'_> {
+    /// The shared state of another module that is loaded and stands before this one in the module
+    /// list; modules know each other's by their `api`.
+    pub fn state_of(&self, module: &str) -> Option<Arc<dyn SharedState>> {
+        let found = self.started.iter().find(|(name, _)| *name == module);
+        found.map(|(_, state)| Arc::clone(state))
+    }
+
     /// The last value given to a parameter.
     pub fn param(&self, name: &str) -> Option<(&Setting, Location)> {
         let of_module = self.script.params.iter().rev();

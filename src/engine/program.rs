@@ -95,6 +95,7 @@ impl Program {
         reports.log(CORE, MAIN, "initializing");
         let names = Arc::new(Names::new(settings.failed_address_ms));
         let mut databases = Databases::default();
+        let mut done = Vec::new();
         for at in registry.running(&script.modules) {
             let module = registry.modules()[at];
             let mut told = Vec::new();
@@ -108,13 +109,17 @@ impl Program {
                 reports: &reports,
                 files: Arc::clone(&environment.files),
                 databases: &mut databases,
+                started: &done,
                 names: &names,
                 resolve: Arc::clone(&environment.resolve),
                 warnings: &mut told,
             });
             warnings.extend(told.into_iter().map(|text| (module.name, text)));
             match started {
-                Ok(state) => states[at] = Some(state),
+                Ok(state) => {
+                    done.push((module.name, Arc::clone(&state)));
+                    states[at] = Some(state);
+                }
                 Err(error) => errors.push((module.name, error)),
             }
         }
