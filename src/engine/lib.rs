@@ -40,6 +40,7 @@ pub mod reply;
 pub mod reports;
 pub mod run;
 pub mod ruri;
+pub mod series;
 pub mod settings;
 pub mod sockets;
 pub mod targets;

@@ -19,6 +19,7 @@ use crate::job::{Answer, Job};
 use crate::lock::Lock;
 use crate::post::Post;
 use crate::reports::Reports;
+use crate::series::Series;
 use crate::settings::Settings;
 use crate::sockets::Sockets;
 use crate::targets::Names;
@@ -412,6 +413,8 @@ pub trait SharedState: Any + Send + Sync {
     /// Is told the moment about once a second, on the control plane: for what expires, and for
     /// management commands, which have no clock.
     fn tick(&self, _now: Now) {}
+    /// Tells its labelled series, on the control plane.
+    fn series(&self, _to: &mut dyn Series) {}
     /// Whether a management command, by its old name, waits for others and so runs beside itself.
     /// Any other does not: of two reloads the later one wins.
     fn waits(&self, _command: &str) -> bool {

@@ -27,6 +27,7 @@ use crate::owners::Owners;
 use crate::post::Post;
 use crate::registry::Registry;
 use crate::reports::{INITIALIZING, MAIN, RUNNING, Reports};
+use crate::series::Series;
 use crate::settings::{Levels, Settings};
 use crate::sockets::Sockets;
 use crate::targets::Names;
@@ -197,6 +198,11 @@ impl Program {
         shared.blacklists.tick(now);
         shared.events.tick(now);
         self.states.iter().flatten().for_each(|state| state.tick(now));
+    }
+
+    /// Tells the labelled series of all running modules.
+    pub fn series(&self, to: &mut dyn Series) {
+        self.states.iter().flatten().for_each(|state| state.series(to));
     }
 
     /// Letters to the owners of calls.

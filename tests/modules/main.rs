@@ -15,6 +15,7 @@ mod dispatcher_failover;
 mod dispatcher_maglev;
 mod dispatcher_probing;
 mod dispatcher_selection;
+mod dispatcher_series;
 mod dispatcher_table;
 mod edition;
 mod errors;

@@ -11,6 +11,7 @@ use ahash::RandomState;
 use sluice_base::snapshot::{Reader, Snapshot};
 use sluice_base::{Now, WorkerId};
 use sluice_engine::module::{Hooks, Module, Setup, SetupError, SharedState};
+use sluice_engine::series::Series;
 use sluice_engine::uses::Uses;
 
 mod algorithms;
@@ -33,6 +34,7 @@ mod probe;
 mod probing;
 mod report;
 pub mod select;
+mod series;
 pub mod sets;
 pub mod state;
 pub mod table;
@@ -155,6 +157,10 @@ impl SharedState for Dispatcher {
 
     fn end(&self) {
         self.store();
+    }
+
+    fn series(&self, to: &mut dyn Series) {
+        series::tell(&self.sets.load(), to);
     }
 
     fn tick(&self, now: Now) {
