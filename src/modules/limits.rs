@@ -12,3 +12,7 @@ pub const SHARED_VARIABLE_BYTES: usize = 16_384;
 /// AVPs of one message beyond which none is copied: copying a name to itself doubles it, and each
 /// look-up passes all of them.
 pub const AVPS: usize = 4_096;
+
+/// Readings of a table's file that changes each time while it is read: one that is written without
+/// end is taken as it is, and its rows are judged one by one.
+pub const READINGS_MAX: u32 = 5;

@@ -12,6 +12,7 @@ use sluice_engine::files::{Claim, Files, Stamp};
 
 use super::table::Table;
 use super::text;
+use crate::limits::READINGS_MAX;
 
 /// How a database is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -204,9 +205,8 @@ impl Inner {
 
     fn read(&self, name: &str, path: &str) -> Result<(Table, Stamp), DbError> {
         let fail = |why: String| DbError::NoTable { table: name.to_owned(), why };
-        // The stamp first: a change between the two is then seen later, not missed.
-        let stamp = self.files.stamp(path).map_err(|error| fail(format!("{path}: {error}")))?;
-        let bytes = self.files.read(path).map_err(|error| fail(format!("{path}: {error}")))?;
+        let (bytes, stamp) =
+            self.read_whole(path).map_err(|error| fail(format!("{path}: {error}")))?;
         let parsed =
             text::parse(&bytes, self.mode.longest).map_err(|why| fail(format!("{path}:{why}")))?;
         if let (true, Some(first)) = (self.mode.strict, parsed.refused.first()) {
@@ -219,6 +219,21 @@ impl Inner {
             tracing::warn!(target: "db_text", "{path}:{why}");
         }
         Ok((Table::new(name, parsed), stamp))
+    }
+
+    /// The bytes of a file, and its stamp before they were read: a change after that is seen later,
+    /// not missed. A file that changes meanwhile may be half of each, so it is read again.
+    fn read_whole(&self, path: &str) -> std::io::Result<(Vec<u8>, Stamp)> {
+        let mut stamp = self.files.stamp(path)?;
+        for _ in 1..READINGS_MAX {
+            let bytes = self.files.read(path)?;
+            let after = self.files.stamp(path)?;
+            if after == stamp {
+                return Ok((bytes, stamp));
+            }
+            stamp = after;
+        }
+        Ok((self.files.read(path)?, stamp))
     }
 
     /// Reads a table again if its file was changed by others.

@@ -2,7 +2,7 @@
 
 pub mod command;
 pub mod dns;
-mod files;
+pub mod files;
 mod flatten;
 mod host;
 pub mod listen;

@@ -274,3 +274,39 @@ fn many_writers_share_a_writing() {
     disk.files.set("/db2/users", Some(text(&disk.files).as_bytes()));
     assert_eq!(users(&again, &[]).len(), 403);
 }
+
+/// A disk on which another program overwrites a file while it is read for the first time.
+#[derive(Default)]
+struct Overwritten {
+    files: InMemory,
+    readings: AtomicU32,
+}
+
+impl Files for Overwritten {
+    fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        let whole = self.files.read(path)?;
+        if self.readings.fetch_add(1, Ordering::Relaxed) > 0 {
+            return Ok(whole);
+        }
+        self.files.set(path, Some(&whole));
+        Ok(whole[..whole.len() / 2].to_vec())
+    }
+    fn stamp(&self, path: &str) -> io::Result<Stamp> {
+        self.files.stamp(path)
+    }
+    fn replace(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        self.files.replace(path, bytes)
+    }
+    fn claim(&self, folder: &str) -> io::Result<Claim> {
+        self.files.claim(folder)
+    }
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_is_read_again() {
+    let disk = Arc::new(Overwritten::default());
+    disk.files.set("/db/users", Some(USERS.as_bytes()));
+    let folder = Folder::new("/db", Arc::clone(&disk) as Arc<dyn Files>, CACHED);
+    assert_eq!(users(&folder, &[]), ["alice", "bob", "Carol"]);
+    assert_eq!(disk.readings.load(Ordering::Relaxed), 2);
+}
