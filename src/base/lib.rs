@@ -17,6 +17,7 @@ pub mod mailbox;
 pub mod owner;
 #[allow(unsafe_code)]
 pub mod ring;
+pub mod shards;
 pub mod slab;
 pub mod snapshot;
 pub mod span;

@@ -11,6 +11,13 @@ pub const HOP_RING_BYTES: usize = 512 * 1024;
 /// Furthest moment a wheel can hold, in milliseconds: 139 years after the program's start.
 pub const WHEEL_HORIZON_MS: u64 = (1 << 42) - 1;
 
+/// Most shards of a map that all workers share, as a power of two: an empty one takes 128 bytes.
+pub const SHARDS_MAX_BITS: u32 = 16;
+
+/// Places that a shard keeps though most are empty, so that one that is often empty does not
+/// allocate again and again.
+pub const SHARD_KEPT: usize = 64;
+
 /// What slabs and wheels grow by at least, in entries; beyond that by an eighth, so that at most an
 /// eighth of their memory is unused. Copying costs eight moves for each entry, all told.
 const GROWTH: usize = 64;

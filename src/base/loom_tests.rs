@@ -12,6 +12,7 @@ use crate::inbox::Inbox;
 use crate::mailbox::Mailbox;
 use crate::owner::WorkerId;
 use crate::ring::{Consumer, ring};
+use crate::shards::{Cursor, Passed, Shards, Then};
 use crate::snapshot::Snapshot;
 use crate::transport::{Datagram, SocketId};
 use crate::wake::{Sender, Wake};
@@ -192,5 +193,42 @@ fn loom_counters_never_go_back() {
         assert!(first <= second && second <= 2);
         worker.join().unwrap();
         assert_eq!(reader.get(0), 2);
+    });
+}
+
+#[test]
+fn loom_changes_of_shared_entries_are_all_there_and_what_is_counted_beside_them_is_exact() {
+    loom::model(|| {
+        let map = Arc::new(Shards::<(u64, u32), u32>::new(1));
+        let add = |map: &Shards<(u64, u32), u32>, key: u64| {
+            let change = |entry: Option<&mut (u64, u32)>, count: &mut u32| match entry {
+                Some(entry) => {
+                    entry.1 += 1;
+                    (Then::Keep, ())
+                }
+                None => {
+                    *count += 1;
+                    (Then::Put((key, 1)), ())
+                }
+            };
+            map.change(key, |entry| entry.0 == key, |entry| entry.0, change);
+        };
+        let other = map.clone();
+        let thread = thread::spawn(move || {
+            add(&other, 7);
+            add(&other, 8);
+            let sweep = |entry: &mut (u64, u32), count: &mut u32| {
+                *count -= u32::from(entry.0 == 8);
+                entry.0 != 8
+            };
+            let mut cursor = Cursor::default();
+            while other.pass(0, &mut cursor, 1, |entry| entry.0, sweep) != Passed::All {}
+        });
+        add(&map, 7);
+        let seen = map.look(7, |entry| entry.0 == 7, |entry, _| entry.map(|entry| entry.1));
+        assert!(matches!(seen, Some(1 | 2)));
+        thread.join().unwrap();
+        assert_eq!(map.look(7, |entry| entry.0 == 7, |entry, _| entry.map(|e| e.1)), Some(2));
+        assert_eq!(map.beside(0, |count, len| (*count, len)), (1, 1));
     });
 }

@@ -20,6 +20,12 @@ pub(crate) use untracked::Tracks;
 pub(crate) use model::Tracks;
 
 #[cfg(not(loom))]
+pub(crate) use parking_lot::Mutex;
+
+#[cfg(loom)]
+pub(crate) use model::Mutex;
+
+#[cfg(not(loom))]
 pub(crate) type Current<T> = arc_swap::ArcSwap<T>;
 
 #[cfg(loom)]
@@ -53,7 +59,7 @@ mod model {
     use std::ops::Range;
 
     use loom::cell::UnsafeCell;
-    use loom::sync::{Arc, Mutex};
+    use loom::sync::Arc;
 
     /// One loom cell per word of a raw buffer: loom fails the test when two threads touch a word
     /// without an order between them.
@@ -73,6 +79,19 @@ mod model {
         }
     }
 
+    /// The lock of parking_lot.
+    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
+            self.0.lock().unwrap()
+        }
+    }
+
     /// The bounded queue of crossbeam, as a list under a lock.
     pub(crate) struct ArrayQueue<T> {
         list: Mutex<VecDeque<T>>,
@@ -85,7 +104,7 @@ mod model {
         }
 
         pub(crate) fn push(&self, value: T) -> Result<(), T> {
-            let mut list = self.list.lock().unwrap();
+            let mut list = self.list.lock();
             if list.len() == self.capacity {
                 return Err(value);
             }
@@ -94,11 +113,11 @@ mod model {
         }
 
         pub(crate) fn pop(&self) -> Option<T> {
-            self.list.lock().unwrap().pop_front()
+            self.list.lock().pop_front()
         }
 
         pub(crate) fn is_empty(&self) -> bool {
-            self.list.lock().unwrap().is_empty()
+            self.list.lock().is_empty()
         }
     }
 
@@ -111,11 +130,11 @@ mod model {
         }
 
         pub(crate) fn load_full(&self) -> Arc<T> {
-            self.0.lock().unwrap().clone()
+            self.0.lock().clone()
         }
 
         pub(crate) fn swap(&self, value: Arc<T>) -> Arc<T> {
-            std::mem::replace(&mut *self.0.lock().unwrap(), value)
+            std::mem::replace(&mut *self.0.lock(), value)
         }
     }
 }
