@@ -72,6 +72,7 @@ pub(crate) fn worker(script: &[u8]) -> Worker {
     let environment = Environment {
         files: Arc::new(files),
         resolve: Arc::new(|name| Err(format!("{name}: no names here"))),
+        sql: Arc::new(sluice_engine::sql::NoSql),
         zone: sluice_engine::TimeZone::UTC,
     };
     let script = compiled.script.expect("the script compiles");

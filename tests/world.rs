@@ -14,6 +14,7 @@ use sluice_engine::module::SetupError;
 use sluice_engine::program::{Environment, Program};
 use sluice_engine::registry::Registry;
 use sluice_engine::sockets::{Listen, Proto, Sockets};
+use sluice_engine::sql::NoSql;
 use sluice_engine::targets::{Located, Place};
 use sluice_engine::worker::{Batch, Worker};
 use sluice_engine::{Output, TimeZone};
@@ -110,6 +111,7 @@ impl Plan {
             resolve: Arc::new(move |name: &str| {
                 names.get(name).cloned().ok_or_else(|| format!("{name}: no such name"))
             }),
+            sql: Arc::new(NoSql),
             zone: self.zone,
         };
         let mut warnings = Vec::new();

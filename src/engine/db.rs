@@ -104,6 +104,9 @@ pub enum Action {
     Delete,
     /// The rows are changed; without one, a row is added of the fields and the conditions.
     Replace(Vec<(Arc<str>, Field)>),
+    /// A statement in the database's own words, as a script writes it; neither the table nor the
+    /// conditions matter. Not for `text`.
+    Raw(Arc<str>),
 }
 
 /// What a statement gives.
@@ -268,6 +271,7 @@ impl Databases {
         // spec 5.1: before 1.5 a folder alone was a URL.
         let (scheme, rest) = match url.split_once("://") {
             Some(parts) => parts,
+            None if url == "sqlite::memory:" => ("sqlite", ":memory:"),
             None if url.starts_with('/') => ("text", url),
             None => return Err(format!("`{url}` is no URL of a database: SCHEME://...")),
         };
@@ -300,7 +304,9 @@ impl Databases {
 fn module_of(scheme: &str) -> &'static str {
     match scheme.to_ascii_lowercase().as_str() {
         "text" => "loadmodule \"db_text.so\"",
-        "mysql" | "postgres" | "sqlite" => "databases other than text come later",
-        _ => "kinds are text, and later mysql, postgres and sqlite",
+        "mysql" => "loadmodule \"db_mysql.so\"",
+        "postgres" => "loadmodule \"db_postgres.so\"",
+        "sqlite" => "loadmodule \"db_sqlite.so\"",
+        _ => "kinds are text, mysql, postgres and sqlite",
     }
 }

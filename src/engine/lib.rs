@@ -43,6 +43,7 @@ pub mod ruri;
 pub mod series;
 pub mod settings;
 pub mod sockets;
+pub mod sql;
 pub mod targets;
 pub mod tm;
 pub mod uac;

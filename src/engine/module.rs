@@ -22,6 +22,7 @@ use crate::reports::Reports;
 use crate::series::Series;
 use crate::settings::Settings;
 use crate::sockets::Sockets;
+use crate::sql::Sql;
 use crate::targets::Names;
 use crate::uses::Uses;
 use crate::value::{Text, Value};
@@ -336,6 +337,8 @@ pub struct Setup<'a> {
     /// The files that the user names (the program provides them; modules open none). Shared state
     /// may keep them for its management commands, never for a worker.
     pub files: Arc<dyn Files>,
+    /// Opens SQL databases.
+    pub sql: Arc<dyn Sql>,
     /// The databases; modules that bring a kind are started before those that use one.
     pub databases: &'a mut Databases,
     /// The modules that have been started, which stand before this one in the module list.
@@ -415,6 +418,11 @@ pub trait SharedState: Any + Send + Sync {
     fn tick(&self, _now: Now) {}
     /// Tells its labelled series, on the control plane.
     fn series(&self, _to: &mut dyn Series) {}
+    /// What it has counted itself of a statistic, by the place in its table; beside what workers
+    /// count.
+    fn counted(&self, _statistic: usize) -> u64 {
+        0
+    }
     /// Whether a management command, by its old name, waits for others and so runs beside itself.
     /// Any other does not: of two reloads the later one wins.
     fn waits(&self, _command: &str) -> bool {

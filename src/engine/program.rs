@@ -30,6 +30,7 @@ use crate::reports::{INITIALIZING, MAIN, RUNNING, Reports};
 use crate::series::Series;
 use crate::settings::{Levels, Settings};
 use crate::sockets::Sockets;
+use crate::sql::Sql;
 use crate::targets::Names;
 use crate::uses::Uses;
 use crate::vm;
@@ -43,6 +44,8 @@ const CORE: &str = "core";
 pub struct Environment {
     /// Files that the user names.
     pub files: Arc<dyn Files>,
+    /// Opens SQL databases.
+    pub sql: Arc<dyn Sql>,
     /// Resolves a host name, with a deadline.
     pub resolve: Resolve,
     /// The zone of local times.
@@ -109,6 +112,7 @@ impl Program {
                 post: &post,
                 reports: &reports,
                 files: Arc::clone(&environment.files),
+                sql: Arc::clone(&environment.sql),
                 databases: &mut databases,
                 started: &done,
                 names: &names,

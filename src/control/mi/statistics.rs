@@ -3,6 +3,7 @@
 //! Read and reset without asking a worker: a reset remembers what the counters said, and later
 //! values count from there. What Sluice cannot know is not listed, such as memory pools.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use serde_json::{Map, Value, json};
 use sluice_base::StreamEvent;
 use sluice_base::counters::CellsReader;
 use sluice_engine::counter::{Counter, HEADER_FAULTS, refusals, stream};
+use sluice_engine::module::SharedState;
 use sluice_engine::program::Program;
 
 use super::load::Load;
@@ -80,6 +82,8 @@ struct Row {
     group: &'static str,
     name: String,
     value: Source,
+    /// The module that counts too, and the place of the statistic in its table.
+    module: Option<(Arc<dyn SharedState>, usize)>,
     /// What the counters said when it was reset.
     reset_at: AtomicU64,
 }
@@ -100,6 +104,7 @@ impl Statistics {
             group,
             name: name.to_owned(),
             value,
+            module: None,
             reset_at: AtomicU64::new(0),
         };
         let mut rows = Vec::new();
@@ -112,11 +117,13 @@ impl Statistics {
             rows.push(row("load", name, Source::Load(Duration::from_secs(*seconds))));
         }
         for module in program.registry().modules() {
-            let running = program.state(module.name).is_some();
-            let Some(base) = program.statistics(module.name).filter(|_| running) else { continue };
+            let Some(state) = program.state(module.name) else { continue };
+            let Some(base) = program.statistics(module.name) else { continue };
             for (at, statistic) in module.statistics.iter().enumerate() {
                 let cell = usize::from(base.0) + at;
-                rows.push(row(module.name, statistic.name, Source::Counters(vec![cell], vec![])));
+                let counters = Source::Counters(vec![cell], vec![]);
+                let counts = Some((Arc::clone(state), at));
+                rows.push(Row { module: counts, ..row(module.name, statistic.name, counters) });
             }
         }
         for counter in Counter::ALL {
@@ -194,12 +201,13 @@ impl Statistics {
         }
     }
 
-    /// What the counters of all workers say.
+    /// What the counters of all workers say, and the module.
     fn counted(&self, row: &Row) -> u64 {
         let Source::Counters(plus, minus) = &row.value else { return 0 };
         let of = |cell: &usize| self.workers.iter().map(|worker| worker.get(*cell)).sum::<u64>();
         let sum = |cells: &[usize]| cells.iter().map(of).sum::<u64>();
-        sum(plus).saturating_sub(sum(minus))
+        let counted = row.module.as_ref().map_or(0, |(state, at)| state.counted(*at));
+        sum(plus).saturating_sub(sum(minus)).saturating_add(counted)
     }
 }
 

@@ -115,6 +115,12 @@ impl Table {
                 0 => self.insert(set, &statement.conditions)?,
                 changed => changed,
             },
+            // spec 5.3
+            Action::Raw(_) => {
+                return Err(DbError::Refused(
+                    "text databases take no statements in SQL".to_owned(),
+                ));
+            }
         };
         if changed > 0 {
             self.lines = None;

@@ -11,6 +11,7 @@ use sluice_engine::module::SetupError;
 use sluice_engine::program::{Environment, Program};
 use sluice_engine::registry::Registry;
 use sluice_engine::sockets::Sockets;
+use sluice_engine::sql::NoSql;
 use sluice_script::source::Location;
 use sluice_script::{Compiled, Diagnostic, Script};
 
@@ -45,7 +46,8 @@ pub(super) fn start(
     let loaded = Loaded::of(&script);
     let names = Arc::clone(dns);
     let resolve = Arc::new(move |name: &str| names.addresses_now(name));
-    let environment = Environment { files, resolve, zone: TimeZone::system() };
+    let sql = Arc::new(NoSql);
+    let environment = Environment { files, resolve, sql, zone: TimeZone::system() };
     Program::start(script, Arc::clone(registry), sockets, &environment, warnings)
         .map_err(|errors| loaded.refused(errors))
 }
