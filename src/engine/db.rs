@@ -60,6 +60,8 @@ pub enum Compare {
     Greater,
     /// `>=`
     AtLeast,
+    /// `!=`; any value is other than NULL, and NULL is other than none.
+    Differs,
 }
 
 /// A condition on rows; several hold together.

@@ -10,7 +10,7 @@ use ahash::AHashMap;
 use sluice_engine::db::{Action, DbError, Outcome, Rows, Source, Statement, Way};
 use sluice_engine::files::{Claim, Files, Stamp};
 
-use super::table::Table;
+use super::table::{self, Table};
 use super::text;
 use crate::limits::READINGS_MAX;
 
@@ -122,7 +122,11 @@ impl Source for Folder {
     }
 
     fn now(&self, statement: &Statement) -> Option<Outcome> {
-        let Action::Select(columns) = &statement.action else { return None };
+        let columns = match &statement.action {
+            Action::Select(columns) => columns,
+            Action::Raw(_) => return Some(Err(table::no_language())),
+            _ => return None,
+        };
         if self.0.mode.watches {
             return None;
         }
@@ -166,6 +170,9 @@ impl Source for Folder {
 
 impl Inner {
     fn apply(&self, statement: &Statement) -> Outcome {
+        if let Action::Raw(_) = statement.action {
+            return Err(table::no_language());
+        }
         let entry = self.entry(&statement.table)?;
         if self.mode.watches {
             self.refresh(&entry)?;

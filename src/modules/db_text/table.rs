@@ -115,12 +115,7 @@ impl Table {
                 0 => self.insert(set, &statement.conditions)?,
                 changed => changed,
             },
-            // spec 5.3
-            Action::Raw(_) => {
-                return Err(DbError::Refused(
-                    "text databases take no statements in SQL".to_owned(),
-                ));
-            }
+            Action::Raw(_) => return Err(no_language()),
         };
         if changed > 0 {
             self.lines = None;
@@ -330,6 +325,11 @@ impl Table {
     }
 }
 
+/// spec 5.3: there is no `raw_query`.
+pub(super) fn no_language() -> DbError {
+    DbError::Refused("text databases take no statements in SQL".to_owned())
+}
+
 /// A condition, with the place of its column.
 struct Test {
     at: usize,
@@ -340,15 +340,18 @@ struct Test {
 impl Test {
     fn passes(&self, fields: &[Field]) -> bool {
         use std::cmp::Ordering::{Equal, Greater, Less};
-        let Some(order) = fields.get(self.at).and_then(|field| order(field, &self.value)) else {
-            return false;
-        };
+        let Some(field) = fields.get(self.at) else { return false };
+        if self.compare == Compare::Differs && self.value == Field::Null {
+            return *field != Field::Null;
+        }
+        let Some(order) = order(field, &self.value) else { return false };
         match self.compare {
             Compare::Equal => order == Equal,
             Compare::Less => order == Less,
             Compare::AtMost => order != Greater,
             Compare::Greater => order == Greater,
             Compare::AtLeast => order != Less,
+            Compare::Differs => order != Equal,
         }
     }
 }

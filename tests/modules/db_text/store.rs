@@ -76,6 +76,10 @@ fn rows_are_found_by_every_comparison() {
     assert_eq!(ids(Compare::AtMost), ["alice", "bob"], "in the order of the file");
     assert_eq!(ids(Compare::Greater), ["Carol"]);
     assert_eq!(ids(Compare::AtLeast), ["bob", "Carol"]);
+    assert_eq!(ids(Compare::Differs), ["alice", "Carol"]);
+    let differs = |value| users(&folder, &[("domain", Compare::Differs, value)]);
+    assert_eq!(differs(Field::Null), ["alice", "Carol"]);
+    assert_eq!(differs(Field::text("A.com")), ["Carol"], "NULL is other than none");
     let both =
         [("id", Compare::Greater, Field::Int(1)), ("domain", Compare::Equal, Field::text("c.com"))];
     assert_eq!(users(&folder, &both), ["Carol"]);
@@ -90,6 +94,10 @@ fn a_worker_reads_at_once_what_is_in_memory() {
     run(&folder, all.clone()).unwrap();
     assert_eq!(folder.now(&all).unwrap().unwrap().rows.len(), 3);
     assert_eq!(folder.now(&statement(Action::Delete, &[])), None, "a change is never at once");
+    let words = statement(Action::Raw("select * from users".into()), &[]);
+    let why = folder.now(&words).unwrap().unwrap_err();
+    assert_eq!(why.to_string(), "text databases take no statements in SQL");
+    assert_eq!(run(&folder, words), Err(why));
     let (watched, _) = self::folder(WATCHED);
     run(&watched, all.clone()).unwrap();
     assert_eq!(watched.now(&all), None, "its file must be looked at");
