@@ -19,7 +19,7 @@ const RELOAD_EVERY: Duration = Duration::from_millis(10);
 const WANTED: f64 = 1.8;
 
 fn main() {
-    let sets = destinations::snapshot(4);
+    let sets = destinations::snapshot(1, 4);
     // `cargo test` runs benches too, on machines that are busy: then it only must run.
     if !std::env::args().any(|argument| argument == "--bench") {
         println!("one round: {:.2} times", round(&sets));
@@ -59,7 +59,7 @@ fn rate(sets: &Snapshot<Sets>, lane: usize) -> f64 {
     while begin.elapsed() < ROUND {
         let sets = reader.get();
         for _ in 0..BATCH {
-            black_box(destinations::select(sets, black_box(CALL_ID), lane));
+            black_box(destinations::select(sets, 1, black_box(CALL_ID), lane));
         }
         count += BATCH;
     }
@@ -68,7 +68,7 @@ fn rate(sets: &Snapshot<Sets>, lane: usize) -> f64 {
 
 /// Reloads again and again; how often it did.
 fn reload_until(sets: &Snapshot<Sets>, over: &AtomicBool) -> usize {
-    let list = destinations::list(4);
+    let list = destinations::list(1, 4);
     let mut reloads = 0;
     while !over.load(Ordering::Relaxed) {
         let old = sets.load();

@@ -16,18 +16,18 @@ fn hashing(c: &mut Criterion) {
 /// Algorithm 0 as a worker does it for each call.
 fn by_call_id(c: &mut Criterion) {
     let mut group = c.benchmark_group("dispatch/call_id");
-    for count in [4, 1_000] {
-        let sets = destinations::snapshot(count);
+    for (count, each) in [(1, 4), (1, 10), (1, 1_000), (1_000, 100)] {
+        let sets = destinations::snapshot(count, each);
         let mut reader = sets.reader();
-        group.bench_function(format!("{count} destinations"), |b| {
-            b.iter(|| destinations::select(reader.get(), black_box(CALL_ID), 0));
+        group.bench_function(format!("{count} sets of {each}"), |b| {
+            b.iter(|| destinations::select(reader.get(), 1, black_box(CALL_ID), 0));
         });
     }
     group.finish();
 }
 
 fn round_robin(c: &mut Criterion) {
-    let sets = destinations::snapshot(4).load();
+    let sets = destinations::snapshot(1, 4).load();
     c.bench_function("dispatch/round_robin", |b| {
         b.iter(|| sets.get(black_box(1)).and_then(|set| choose(set, Pick::Turn, false)));
     });
@@ -35,7 +35,7 @@ fn round_robin(c: &mut Criterion) {
 
 /// The second draw, where the hash falls on one that is not active.
 fn around_inactive(c: &mut Criterion) {
-    let sets = destinations::snapshot(4).load();
+    let sets = destinations::snapshot(1, 4).load();
     let set = sets.get(1);
     if let Some(first) = set.and_then(|set| set.get(0)) {
         first.live.set(State::INACTIVE);

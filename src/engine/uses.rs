@@ -26,6 +26,43 @@ impl<'a> Uses<'a> {
         called.any(|id| self.registry.function_by_id(id).is_some_and(|(_, f)| f.name == name))
     }
 
+    /// The numbers that calls of a function have as their argument at a place, from 0; `None` where
+    /// one is known at run time only.
+    pub fn numbers(&self, name: &str, place: usize) -> Option<Vec<i64>> {
+        let mut numbers = Vec::new();
+        for (at, op) in self.script.code.iter().enumerate() {
+            let function = op.called().and_then(|id| self.registry.function_by_id(id));
+            if function.is_none_or(|(_, function)| function.name != name) {
+                continue;
+            }
+            numbers.push(self.pushed(at, *op, place)?);
+        }
+        Some(numbers)
+    }
+
+    /// The number that is pushed for a call as its argument at a place.
+    fn pushed(&self, at: usize, call: Op, place: usize) -> Option<i64> {
+        // The push of the first argument is the call itself where all are constants.
+        let (first, end) = match call {
+            Op::CallConstant { args, .. } => (at, at + usize::from(args)),
+            Op::Call { args, .. } => (at.checked_sub(usize::from(args))?, at),
+            _ => return None,
+        };
+        let pushes = self.script.code.get(first..end)?;
+        let single = |op: &Op| match op {
+            Op::Int(_) | Op::Text(_) | Op::Null | Op::Omitted | Op::CallConstant { .. } => true,
+            Op::Load(id) => {
+                let reference = self.script.references.get(usize::from(id.0));
+                reference.is_some_and(|reference| !reference.is_dynamic())
+            }
+            _ => false,
+        };
+        match pushes.get(place) {
+            Some(Op::Int(number)) if pushes.iter().all(single) => Some(*number),
+            _ => None,
+        }
+    }
+
     /// Whether they may touch the AVP of a slot: by its name, or by one made at run time.
     pub fn names_avp(&self, slot: u32) -> bool {
         let named = self.script.references.iter().any(|reference| match reference.sub {

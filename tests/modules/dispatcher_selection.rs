@@ -1,6 +1,7 @@
 //! The dispatcher's selection procedure against a naive model of it, written from spec 3.2.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use proptest::prelude::*;
 use sluice_engine::files::InMemory;
@@ -22,6 +23,7 @@ pub fn sets(list: String) -> Sets {
         sockets: Sockets::default(),
         resolve: Arc::new(|name| Err(format!("{name}: no names here"))),
         names: Arc::new(Names::new(0)),
+        maglev: AtomicBool::new(true),
     };
     file.load(None, &mut Vec::new()).expect("a list")
 }

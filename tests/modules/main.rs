@@ -13,6 +13,7 @@ mod dispatcher;
 mod dispatcher_examples;
 mod dispatcher_failover;
 mod dispatcher_maglev;
+mod dispatcher_many;
 mod dispatcher_probing;
 mod dispatcher_selection;
 mod dispatcher_series;

@@ -41,9 +41,9 @@ impl Loads {
         }
         let fits = |load: &Load, index| set.is_active(index) && load.fits(set, index, percent);
         let size = select::candidates(set, default_last);
-        let within = |load: &Load| set.table.find(hash, |at| at < size && fits(load, at));
+        let within = |load: &Load| set.draw(hash, |at| at < size && fits(load, at));
         let mut found = within(load);
-        if found != set.table.find(hash, |_| true) && load.weights != active_weights(set) {
+        if found != set.draw(hash, |_| true) && load.weights != active_weights(set) {
             // Others are active than at the last count: shares and counts begin anew.
             *load = Load::new(set);
             found = within(load);

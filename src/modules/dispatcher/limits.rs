@@ -3,14 +3,23 @@
 /// Longest line of a list file in bytes. OpenSIPS had 511; room for long attributes.
 pub const LINE_BYTES: usize = 4_096;
 
-/// Most destinations of a list file: their counters take 1 KiB each.
-pub const DESTINATIONS: usize = 65_536;
+/// Most destinations of a list file: more than twice what is measured, within 256 MiB.
+pub const DESTINATIONS: usize = 262_144;
+
+/// Up to so many destinations of a set are looked through for a URI: that is as fast as an index.
+pub const SCANNED: usize = 16;
 
 /// Longest script attributes of a destination in bytes: a worker copies them at each selection.
 pub const SCRIPT_ATTRS_BYTES: usize = 4_096;
 
 /// Counters per destination: workers share one only beyond this many.
 pub const HIT_LANES: usize = 8;
+
+/// Destinations whose counters lie together: a reload that leaves one of them keeps 64 KiB.
+pub const HIT_BLOCK: usize = 1_024;
+
+/// Counters between those of two workers: two cache lines, which are fetched together.
+pub const HIT_GAP: usize = 16;
 
 /// Most results of one selection unless the call says otherwise (spec 3.4).
 pub const RESULTS: usize = 1_000;

@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn too_many_destinations_are_refused() {
         let text = "1 sip:a\n".repeat(limits::DESTINATIONS + 1);
-        assert!(read(&text).unwrap_err().starts_with("d.list:65537: more than 65536"));
+        assert!(read(&text).unwrap_err().starts_with("d.list:262145: more than 262144"));
     }
 
     #[test]

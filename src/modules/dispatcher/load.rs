@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use ahash::AHashMap;
 use sluice_base::SocketId;
@@ -14,6 +15,7 @@ use sluice_engine::sockets::{Proto, Sockets};
 use sluice_engine::targets::{Located, Names, Place};
 use sluice_sip::uri::{Scheme, Uri};
 
+use super::hits::Room;
 use super::list::{self, Row};
 use super::named::{self, Known, Named};
 use super::sets::{Destination, Host, Sets};
@@ -35,6 +37,8 @@ pub struct ListFile {
     pub resolve: Resolve,
     /// What is known of names; those of the list are kept fresh there.
     pub names: Arc<Names>,
+    /// Whether the sets have Maglev's tables.
+    pub maglev: AtomicBool,
 }
 
 impl ListFile {
@@ -54,12 +58,16 @@ impl ListFile {
             resolve: &self.resolve,
             fresh: &self.names,
             old: old.map(by_identity).unwrap_or_default(),
-            live: AHashMap::new(),
+            live: AHashMap::with_capacity(rows.len()),
+            hits: Room::new(rows.len()),
             names: AHashMap::new(),
             warnings,
         };
         let rows = rows.into_iter().map(|row| (row.set, loading.destination(row))).collect();
         let sets = Sets::new(rows, old.map_or(1, |old| old.generation + 1));
+        if self.maglev.load(Relaxed) {
+            sets.make_tables(old);
+        }
         self.names.watch("dispatcher", places(&sets));
         Ok(sets)
     }
@@ -93,6 +101,8 @@ struct Loading<'a> {
     old: AHashMap<Identity, &'a Destination>,
     /// Live parts of the destinations made so far: equal lines share one.
     live: AHashMap<Identity, Arc<Live>>,
+    /// Counters of those that are new.
+    hits: Room,
     /// Names resolved so far.
     names: AHashMap<String, Result<Vec<IpAddr>, String>>,
     warnings: &'a mut Vec<String>,
@@ -110,10 +120,11 @@ impl Loading<'_> {
             self.warn(&row, &format!("{why}; it begins inactive"));
         }
         let first = if why.is_some() { State::INACTIVE } else { row.state };
+        let hits = &mut self.hits;
         let live = self.live.entry(identity).or_insert_with(|| match old {
             // One that was out for want of an address goes to work when it has one.
             Some(old) if old.trouble().is_none() || why.is_some() => Arc::clone(&old.live),
-            _ => Arc::new(Live::new(first)),
+            _ => Arc::new(Live::new(first, hits.place())),
         });
         live.is_stored(row.state);
         let live = Arc::clone(live);
@@ -272,6 +283,7 @@ mod tests {
                 false => Err(format!("{name}: no such name")),
             }),
             names: Arc::new(Names::new(0)),
+            maglev: AtomicBool::new(false),
         }
     }
 

@@ -121,23 +121,19 @@ fn is_in_list(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> Flow {
     let Ok(port) = u16::try_from(port) else { return Flow::FALSE };
     let set = (set != -1).then_some(set);
     let active_only = [partition, active_only].iter().any(|v| v.int().is_some_and(|n| n != 0));
-    let sets = worker.sets.get().some(set);
-    let found = sets.iter().find_map(|set| {
-        let fits = |d: &&super::sets::Destination| {
-            d.is_at(ip, port)
-                && (!active_only || d.is_active())
-                && pattern.text().is_none_or(|p| {
-                    !d.attrs.is_empty() && glob::matches(ctx.bytes(p), d.attrs.as_bytes())
-                })
-        };
-        set.destinations.iter().find(fits).map(|d| (set.id, d))
-    });
-    let Some((id, destination)) = found else { return Flow::FALSE };
+    let fits = |d: &super::sets::Destination| {
+        (!active_only || d.is_active())
+            && pattern.text().is_none_or(|p| {
+                !d.attrs.is_empty() && glob::matches(ctx.bytes(p), d.attrs.as_bytes())
+            })
+    };
+    let found = worker.sets.get().at(ip, port, set).find(|(_, destination)| fits(destination));
+    let Some((found_in, destination)) = found else { return Flow::FALSE };
     let params = &worker.shared.params;
     if set.is_none()
         && let Some(variable) = params.setid
     {
-        assign(ctx, variable, i64::from(id));
+        assign(ctx, variable, i64::from(found_in.id));
     }
     params.avps.push_attrs(ctx, destination);
     Flow::TRUE
@@ -176,12 +172,11 @@ fn push_script_attrs(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> 
     if attrs.len as usize > limits::SCRIPT_ATTRS_BYTES {
         return Flow::Fail("dispatcher: script attributes are too long");
     }
-    let sets = worker.sets.get().some((set != -1).then_some(set));
-    let all = sets.iter().flat_map(|set| &set.destinations);
-    let hits = all.filter(|d| d.is_at(ip, port)).inspect(|d| {
-        d.live.set_script_attrs(ctx.bytes(attrs));
+    let found = worker.sets.get().at(ip, port, (set != -1).then_some(set));
+    let found = found.inspect(|(_, destination)| {
+        destination.live.set_script_attrs(ctx.bytes(attrs));
     });
-    Flow::of(hits.count() > 0)
+    Flow::of(found.count() > 0)
 }
 
 fn get_script_attrs(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> Flow {

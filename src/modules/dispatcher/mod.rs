@@ -22,6 +22,8 @@ mod flags;
 mod functions;
 
 pub mod hash;
+pub mod hits;
+pub mod index;
 mod limits;
 pub mod list;
 pub mod load;
@@ -106,6 +108,7 @@ fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
         sockets: setup.sockets.clone(),
         resolve: Arc::clone(&setup.resolve),
         names: Arc::clone(setup.names),
+        maglev: AtomicBool::new(false),
     };
     let at = setup.param("db_url").map_or(at, |(_, at)| Some(at));
     let sets = file.load(None, setup.warnings).map_err(|text| SetupError {
@@ -148,6 +151,9 @@ impl SharedState for Dispatcher {
     fn adopt(&self, routes: &Uses<'_>) {
         if self.params.avps.are_read(routes) {
             self.fills_avps.store(true, Relaxed);
+        }
+        if algorithms::may_draw(routes) && !self.file.maglev.swap(true, Relaxed) {
+            self.sets.load().make_tables(None);
         }
     }
 

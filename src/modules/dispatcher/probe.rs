@@ -65,12 +65,12 @@ impl Prober {
     /// Whether its time has come; then it has a new one, a tenth sooner or later than the interval.
     fn is_due(&self, destination: &Destination, now_ms: u64) -> bool {
         let (turn, interval) = (&destination.live.probe, self.probing.interval_ms);
-        let random = self.random.hash_one((&destination.uri, now_ms));
+        let random = || self.random.hash_one((&destination.uri, now_ms));
         match turn.due_ms.load(Relaxed) {
-            0 => turn.due_ms.store(now_ms + 1 + random % interval, Relaxed),
+            0 => turn.due_ms.store(now_ms + 1 + random() % interval, Relaxed),
             due if due > now_ms => {}
             _ => {
-                let varied = interval - interval / 10 + random % (interval / 5 + 1);
+                let varied = interval - interval / 10 + random() % (interval / 5 + 1);
                 turn.due_ms.store(now_ms + varied, Relaxed);
                 return true;
             }

@@ -44,7 +44,7 @@ fn choose_around(set: &Set, pick: Pick, default_last: bool) -> Option<usize> {
         Pick::Turn => return take_turn(set, size, |candidate| settle(candidate, 0)),
         Pick::Hash(hash) => settle(set.by_weight(hash, size), hash),
         Pick::Maglev(hash) => {
-            let drawn = set.table.find(hash, |at| at < size && set.is_active(at));
+            let drawn = set.draw(hash, |at| at < size && set.is_active(at));
             drawn.or_else(|| instead(set, size, size, hash as u32 | 1, default_last))
         }
         Pick::Index(index) => settle(index, 0),

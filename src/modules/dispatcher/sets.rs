@@ -7,9 +7,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use sluice_base::SocketId;
 
 use super::cursor::Cursor;
+use super::index::{ByAddress, ByUri};
 use super::maglev::Table;
 use super::named::Named;
 use super::state::Live;
@@ -18,6 +20,7 @@ use super::state::Live;
 #[derive(Debug)]
 pub struct Sets {
     sets: Box<[Set]>,
+    by_address: ByAddress,
     /// Which of the snapshots, one after another, this is; from 1.
     pub generation: u64,
 }
@@ -33,8 +36,9 @@ pub struct Set {
     pub destinations: Box<[Destination]>,
     /// Sums of the weights up to and with each destination.
     sums: Box<[u64]>,
-    /// Maglev's table.
-    pub table: Table,
+    by_uri: ByUri,
+    /// Maglev's table, when a script may ask for it.
+    table: ArcSwapOption<Table>,
     /// Where round robin stands.
     pub cursor: Cursor,
 }
@@ -106,8 +110,9 @@ impl Sets {
                 _ => sets.push((id, vec![destination])),
             }
         }
-        let sets = sets.into_iter().map(|(id, all)| Set::new(id, generation, all)).collect();
-        Self { sets, generation }
+        let sets = sets.into_iter().map(|(id, all)| Set::new(id, generation, all));
+        let sets: Box<[Set]> = sets.collect();
+        Self { by_address: ByAddress::new(&sets), sets, generation }
     }
 
     /// The set of a number.
@@ -122,18 +127,41 @@ impl Sets {
         self.sets.iter()
     }
 
-    /// The set of a number, or all for `None`.
-    pub fn some(&self, id: Option<i64>) -> &[Set] {
-        match id {
-            Some(id) => self.get(id).map(std::slice::from_ref).unwrap_or_default(),
-            None => &self.sets,
+    /// The destinations with this address and port ([`Destination::is_at`]) of the set of a
+    /// number, or of all in order.
+    pub fn at(
+        &self,
+        ip: IpAddr,
+        port: u16,
+        id: Option<i64>,
+    ) -> impl Iterator<Item = (&Set, &Destination)> {
+        let place = |id| {
+            let id = u32::try_from(id).ok()?;
+            self.sets.binary_search_by_key(&id, |set| set.id).ok()
+        };
+        // A set that is not there holds nothing.
+        let within = id.map(|id| place(id).unwrap_or(self.sets.len()));
+        let candidates = self.by_address.candidates(ip, within);
+        let candidates = candidates.filter_map(|place| {
+            let set = self.sets.get(place.set as usize)?;
+            Some((set, set.get(place.index as usize)?))
+        });
+        candidates.filter(move |(_, destination)| destination.is_at(ip, port))
+    }
+
+    /// Makes Maglev's tables; sets that are in `old` as they are here share theirs.
+    pub fn make_tables(&self, old: Option<&Self>) {
+        for set in &self.sets {
+            let before = old.and_then(|old| old.get(set.id.into()));
+            let same = before.filter(|before| before.has_shares_of(set));
+            let table = same.and_then(|same| same.table.load_full());
+            set.table.store(Some(table.unwrap_or_else(|| Arc::new(set.make_table()))));
         }
     }
 }
 
 impl Set {
     fn new(id: u32, generation: u64, destinations: Vec<Destination>) -> Self {
-        let shares: Vec<_> = destinations.iter().map(|d| (&*d.uri, d.weight)).collect();
         let add = |sum: &mut u64, d: &Destination| {
             *sum += u64::from(d.weight);
             Some(*sum)
@@ -141,11 +169,30 @@ impl Set {
         Self {
             id,
             generation,
-            table: Table::new(&shares),
+            by_uri: ByUri::new(&destinations),
+            table: ArcSwapOption::const_empty(),
             sums: destinations.iter().scan(0, add).collect(),
             cursor: Cursor::new(destinations.len()),
             destinations: destinations.into(),
         }
+    }
+
+    fn make_table(&self) -> Table {
+        let shares: Vec<_> = self.destinations.iter().map(|d| (&*d.uri, d.weight)).collect();
+        Table::new(&shares)
+    }
+
+    /// Whether the destinations have the URIs and weights of another set's, in their order.
+    fn has_shares_of(&self, other: &Self) -> bool {
+        let share = |d: &Destination| (d.uri.to_ascii_lowercase(), d.weight);
+        self.destinations.len() == other.destinations.len()
+            && self.destinations.iter().map(share).eq(other.destinations.iter().map(share))
+    }
+
+    /// What Maglev draws for a key's hash, see [`Table::find`].
+    #[inline]
+    pub fn draw(&self, hash: u64, may: impl Fn(usize) -> bool) -> Option<usize> {
+        self.table.load().as_ref()?.find(hash, may)
     }
 
     /// The one at an index.
@@ -184,7 +231,7 @@ impl Set {
 
     /// The one with this URI, full or bare, in any case.
     pub fn find(&self, uri: &[u8]) -> Option<&Destination> {
-        self.destinations.iter().find(|d| d.is_called(uri))
+        self.by_uri.find(&self.destinations, uri)
     }
 }
 

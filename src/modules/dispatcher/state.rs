@@ -4,12 +4,11 @@
 //! same live part on to the destination's new snapshot, so that no packet sees a state reset.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use arc_swap::ArcSwapOption;
-use crossbeam::utils::CachePadded;
 
-use super::limits::HIT_LANES;
+use super::hits::Hits;
 use super::probe::Turn;
 
 /// The states of a destination (spec 3.3), as the bits that OpenSIPS and list files use.
@@ -73,20 +72,19 @@ pub struct Live {
     stored: AtomicU8,
     /// Its probes.
     pub(super) probe: Turn,
-    /// By worker, each in its own cache line: counting must not slow the other workers down.
-    hits: [CachePadded<AtomicU64>; HIT_LANES],
+    hits: Hits,
 }
 
 impl Live {
-    /// In a first state, without hits.
-    pub fn new(state: State) -> Self {
+    /// In a first state, with counters of its own.
+    pub fn new(state: State, hits: Hits) -> Self {
         Self {
             state: AtomicU8::new(state.0),
             failures: AtomicU32::new(0),
             script_attrs: ArcSwapOption::const_empty(),
             stored: AtomicU8::new(state.0),
             probe: Turn::default(),
-            hits: Default::default(),
+            hits,
         }
     }
 
@@ -145,12 +143,12 @@ impl Live {
     /// Counts a selection.
     #[inline]
     pub fn hit(&self, lane: usize) {
-        self.hits[lane % HIT_LANES].fetch_add(1, Ordering::Relaxed);
+        self.hits.add(lane);
     }
 
     /// Selections by all workers.
     pub fn hits(&self) -> u64 {
-        self.hits.iter().map(|lane| lane.load(Ordering::Relaxed)).sum()
+        self.hits.sum()
     }
 
     /// What `ds_push_script_attrs` gave it last.
@@ -167,6 +165,11 @@ impl Live {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dispatcher::hits::Room;
+
+    fn live(state: State) -> Live {
+        Live::new(state, Room::new(1).place())
+    }
 
     #[test]
     fn bits_and_letters_name_the_same_states() {
@@ -182,7 +185,7 @@ mod tests {
 
     #[test]
     fn failures_lead_to_probing_at_the_threshold() {
-        let live = Live::new(State::ACTIVE);
+        let live = live(State::ACTIVE);
         live.fail(3);
         live.fail(3);
         assert!(live.is_active());
@@ -192,7 +195,7 @@ mod tests {
 
     #[test]
     fn an_inactive_destination_is_not_woken_by_failures() {
-        let live = Live::new(State::INACTIVE);
+        let live = live(State::INACTIVE);
         for _ in 0..5 {
             live.fail(3);
         }
@@ -201,19 +204,10 @@ mod tests {
 
     #[test]
     fn setting_a_state_forgets_failures() {
-        let live = Live::new(State::ACTIVE);
+        let live = live(State::ACTIVE);
         live.fail(2);
         live.set(State::ACTIVE);
         live.fail(2);
         assert!(live.is_active());
-    }
-
-    #[test]
-    fn hits_of_all_lanes_count() {
-        let live = Live::new(State::ACTIVE);
-        for lane in 0..3 * HIT_LANES {
-            live.hit(lane);
-        }
-        assert_eq!(live.hits(), 3 * HIT_LANES as u64);
     }
 }

@@ -1,6 +1,7 @@
 //! Any bytes as the dispatcher's list file: read, loaded, loaded again, selected from.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use sluice_engine::files::InMemory;
 use sluice_engine::sockets::Sockets;
@@ -56,6 +57,7 @@ fn file(bytes: &[u8]) -> ListFile {
             _ => Ok(vec!["192.0.2.2".parse().unwrap()]),
         }),
         names: Arc::new(Names::new(0)),
+        maglev: AtomicBool::new(true),
     }
 }
 

@@ -13,6 +13,7 @@ mod request_uri;
 mod round_robin;
 mod to_uri;
 
+use sluice_engine::uses::Uses;
 use sluice_engine::{Ctx, Value};
 use sluice_sip::uri::{Scheme, Uri};
 
@@ -104,6 +105,17 @@ pub fn parse(text: &str) -> Result<i64, String> {
         },
     }
 }
+
+/// Whether routes may select by Maglev's tables.
+pub fn may_draw(routes: &Uses<'_>) -> bool {
+    SELECTORS.iter().any(|selector| {
+        let numbers = routes.numbers(selector, 1);
+        numbers.is_none_or(|all| all.iter().any(|n| matches!(*n, MAGLEV | MAGLEV_PVAR)))
+    })
+}
+
+/// The functions whose second argument is an algorithm.
+const SELECTORS: [&str; 2] = ["ds_select_dst", "ds_select_domain"];
 
 const fn is_later(number: i64) -> bool {
     matches!(number, 9 | 10)
