@@ -15,6 +15,7 @@ mod locate_tests;
 mod locator;
 pub mod mi;
 mod query;
+mod service;
 mod writing;
 
 use std::io;
@@ -23,15 +24,15 @@ use std::thread::{Builder, JoinHandle};
 
 use sluice_engine::job::{Answer, Job, Mail, Request};
 use sluice_engine::later::Later;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task;
 
 pub use dns::{Dns, DnsOptions};
 pub use locate::Reach;
 use locator::Reply;
 pub use locator::{Locator, NowMs};
-use mi::Service;
 use query::Queries;
+pub use service::Service;
 use writing::Writers;
 
 /// Wakes a worker that sleeps; by number of worker.
@@ -52,7 +53,7 @@ pub struct Jobs(mpsc::Sender<Request>);
 
 impl Control {
     /// Starts the thread. `wakers` are those of the workers, by number; `sweep` is called every
-    /// [`limits::SWEEP`], or when the last one is over if that took longer; `service` takes
+    /// [`limits::SWEEP`], or when the last one is over if that took longer; `services` take
     /// management commands; what is in `later` is written.
     ///
     /// # Errors
@@ -61,7 +62,7 @@ impl Control {
         locator: Arc<Locator>,
         wakers: Vec<Waker>,
         sweep: Sweep,
-        service: Option<Service>,
+        services: Vec<Service>,
         later: Vec<Arc<Later>>,
     ) -> io::Result<Self> {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
@@ -71,7 +72,7 @@ impl Control {
         let thread = Builder::new().name("control".into()).spawn(move || {
             runtime.block_on(async {
                 let writers = Writers::start(later);
-                serve(queue, locator, wakers.into(), sweep, service).await;
+                serve(queue, locator, wakers.into(), sweep, services).await;
                 writers.stop().await;
             });
             // A command that still waits for files or names is not waited for.
@@ -116,10 +117,9 @@ async fn serve(
     locator: Arc<Locator>,
     wakers: Arc<[Waker]>,
     sweep: Sweep,
-    service: Option<Service>,
+    services: Vec<Service>,
 ) {
-    let (stop, stopped) = oneshot::channel();
-    let service = service.map(|service| tokio::spawn(service.serve(stopped)));
+    let services = service::Running::start(services);
     let mut sweeps = tokio::time::interval(limits::SWEEP);
     let mut sweeping: Option<task::JoinHandle<()>> = None;
     let queries = Arc::<Queries>::default();
@@ -158,10 +158,7 @@ async fn serve(
             }
         }
     }
-    let _ = stop.send(());
-    if let Some(service) = service {
-        let _ = service.await;
-    }
+    services.stop().await;
     if let Some(sweeping) = sweeping {
         let _ = sweeping.await;
     }

@@ -74,6 +74,15 @@ pub const MI_REPLY_LOOK: Duration = Duration::from_millis(10);
 /// The longest that one reply may take, however it is read.
 pub const MI_REPLY_TOTAL: Duration = Duration::from_secs(30);
 
+/// Requests in one batch: more than anybody writes by hand, and each may list every destination.
+pub const MI_BATCH: usize = 64;
+
+/// Longest reply in a datagram: what OpenSIPS sends at most, within what UDP over IPv4 can carry.
+pub const MI_DATAGRAM: usize = 65_457;
+
+/// Pause after a datagram could not be received: an error that stays must not use up the CPU.
+pub const MI_DATAGRAM_PAUSE: Duration = Duration::from_millis(100);
+
 /// How often is looked whether the FIFO is still there.
 pub const MI_LOOK: Duration = Duration::from_secs(30);
 

@@ -113,7 +113,6 @@ pub static KNOWN: &[KnownModule] = &[
     // --- management and events
     later("httpd", &[], &[]),
     also("mi_http", &["mi_json"], LATER),
-    later("mi_datagram", &[], &[]),
     later("mi_script", &["mi"], &[]),
     later("prometheus", &["prometheus_declare_stat", "prometheus_push_stat"], &[]),
     later("status_report", &["sr_set_status", "sr_add_report"], &[]),

@@ -18,6 +18,7 @@ mod known;
 pub mod limits;
 pub mod mathops;
 pub mod maxfwd;
+pub mod mi_datagram;
 pub mod mi_fifo;
 mod names;
 pub mod options;
@@ -62,6 +63,7 @@ pub static MODULES: &[&Module] = &[
     &cachedb_local::MODULE,
     &dispatcher::MODULE,
     &mi_fifo::MODULE,
+    &mi_datagram::MODULE,
 ];
 
 /// Names that OpenSIPS has changed between its releases.

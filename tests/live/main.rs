@@ -24,6 +24,7 @@ mod load;
 mod maglev;
 mod manage;
 mod mi;
+mod mi_datagram;
 mod names;
 mod odd;
 mod own;

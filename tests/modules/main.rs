@@ -26,6 +26,7 @@ mod language;
 mod locks;
 mod mathops;
 mod maxfwd;
+mod mi_datagram;
 mod mi_fifo;
 mod mi_frames;
 mod options;

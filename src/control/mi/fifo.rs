@@ -151,7 +151,8 @@ pub fn is_unread(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::ENXIO as i32)
 }
 
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
+/// Device and number of a file.
+pub(super) fn identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
 }
 

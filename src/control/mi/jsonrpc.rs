@@ -1,34 +1,56 @@
 //! JSON-RPC 2.0 as OpenSIPS speaks it. Pure: the text of a request in, the reply out.
 //!
-//! A notification (no id) is run and never answered. Batches are refused, as there.
+//! A notification (no id) is run and never answered. The requests of a batch are run one after
+//! the other (JSON-RPC 2.0, 6).
 
 use serde_json::{Map, Value, json};
 use sluice_engine::module::CommandError;
 
 use super::{Answer, BAD_PARAMS, NO_COMMAND, Params};
+use crate::limits::MI_BATCH;
 
 /// JSON-RPC 2.0, 5.1: no JSON.
 const PARSE_ERROR: i32 = -32_700;
 /// JSON-RPC 2.0, 5.1: JSON, but no request.
 const INVALID_REQUEST: i32 = -32_600;
+/// JSON-RPC 2.0, 5.1: it went wrong here.
+const INTERNAL_ERROR: i32 = -32_603;
 
-/// The reply to a request, if it gets one; `run` executes its command.
-pub fn reply(body: &[u8], run: impl FnOnce(&str, &Params) -> Answer) -> Option<Value> {
-    let request = match serde_json::from_slice(body) {
-        Ok(Value::Object(request)) => request,
-        Ok(Value::Array(_)) => return Some(invalid(Value::Null, "batches are not taken")),
-        Ok(_) => return Some(invalid(Value::Null, "not an object")),
+/// The reply to a request or a batch of them, if it gets one; `run` executes a command.
+pub fn reply(body: &[u8], mut run: impl FnMut(&str, &Params) -> Answer) -> Option<Value> {
+    match serde_json::from_slice(body) {
+        Ok(Value::Array(requests)) => batch(&requests, &mut run),
+        Ok(request) => one(&request, &mut run),
         Err(why) => {
             let why = Some(why.to_string().into());
-            return Some(error(Value::Null, PARSE_ERROR, "Parse error", why));
+            Some(error(Value::Null, PARSE_ERROR, "Parse error", why))
         }
+    }
+}
+
+/// JSON-RPC 2.0, 6: a reply for each request that gets one; without any, nothing.
+fn batch(requests: &[Value], run: &mut impl FnMut(&str, &Params) -> Answer) -> Option<Value> {
+    match requests.len() {
+        0 => Some(invalid(Value::Null, "an empty batch")),
+        1..=MI_BATCH => {
+            let replies: Vec<Value> =
+                requests.iter().filter_map(|request| one(request, run)).collect();
+            (!replies.is_empty()).then(|| replies.into())
+        }
+        _ => Some(invalid(Value::Null, &format!("a batch of more than {MI_BATCH} requests"))),
+    }
+}
+
+fn one(request: &Value, run: &mut impl FnMut(&str, &Params) -> Answer) -> Option<Value> {
+    let Some(request) = request.as_object() else {
+        return Some(invalid(Value::Null, "not an object"));
     };
     let id = match request.get("id") {
         Some(id @ (Value::String(_) | Value::Number(_) | Value::Null)) => Some(id.clone()),
         None => None,
         Some(_) => return Some(invalid(Value::Null, "the id is no string or number")),
     };
-    match call(&request) {
+    match call(request) {
         // 5.1: that a request is none is said even to who sent no id.
         Err(why) => Some(invalid(id.unwrap_or_default(), &why)),
         Ok((method, params)) => {
@@ -43,6 +65,18 @@ pub fn reply(body: &[u8], run: impl FnOnce(&str, &Params) -> Answer) -> Option<V
 /// The reply to a request that was too long to be read.
 pub fn too_long(limit: usize) -> Value {
     invalid(Value::Null, &format!("more than {limit} bytes"))
+}
+
+/// What is sent instead of a reply that is too long for its way back.
+pub fn too_large(reply: &Value, bytes: usize, limit: usize) -> Value {
+    let id = reply.get("id").cloned().unwrap_or_default();
+    let why = format!("the reply has {bytes} bytes, and {limit} fit; ask by mi_fifo or mi_http");
+    error(id, INTERNAL_ERROR, "Internal error", Some(why.into()))
+}
+
+/// The reply to a request whose command panicked.
+pub fn broken() -> Value {
+    error(Value::Null, INTERNAL_ERROR, "Internal error", Some("the command panicked".into()))
 }
 
 /// A reply as it is written: one line, or with `pretty` indented.
@@ -186,8 +220,8 @@ mod tests {
             ("{} {}", -32700),
             (&format!("{}1{}", "[".repeat(500), "]".repeat(500)), -32700),
             ("[]", -32600),
-            (r#"[{"jsonrpc":"2.0","method":"m","id":1}]"#, -32600),
             ("1", -32600),
+            (&format!("[{}]", vec!["1"; MI_BATCH + 1].join(",")), -32600),
             ("{}", -32600),
             (r#"{"jsonrpc":"2.0","method":"m","id":{}}"#, -32600),
             (r#"{"jsonrpc":"2.0","method":"m","params":"x"}"#, -32600),
@@ -207,6 +241,31 @@ mod tests {
             assert_eq!(code(&request(rest)), (expected, json!(7)), "{rest}");
         }
         assert_eq!(code(r#"{"jsonrpc":"1.0","method":"m","id":7}"#), (-32600, json!(7)));
+    }
+
+    #[test]
+    fn a_batch_gets_a_reply_for_each_that_has_an_id() {
+        let request = |rest: &str| format!(r#"{{"jsonrpc":"2.0","method":"m"{rest}}}"#);
+        let body = format!("[{},{},7,{}]", request(r#","id":1"#), request(""), "{}");
+        let mut runs = 0;
+        let replies = reply(body.as_bytes(), |method, params| {
+            runs += 1;
+            echo(method, params)
+        });
+        let replies = replies.unwrap();
+        let code = |at: usize| replies[at]["error"]["code"].as_i64();
+        assert_eq!((replies.as_array().unwrap().len(), runs), (3, 2));
+        assert_eq!(replies[0]["result"]["method"], "m");
+        assert_eq!((code(1), code(2)), (Some(-32600), Some(-32600)));
+        assert_eq!(reply(format!("[{}]", request("")).as_bytes(), echo), None);
+    }
+
+    #[test]
+    fn a_reply_too_long_for_its_way_is_told_by_its_id() {
+        let told = too_large(&json!({ "id": 7, "result": "x" }), 70_000, 65_457);
+        assert_eq!((&told["id"], &told["error"]["code"]), (&json!(7), &json!(-32603)));
+        assert!(told["error"]["data"].as_str().unwrap().contains("70000 bytes, and 65457 fit"));
+        assert_eq!(too_large(&json!([{ "id": 7 }]), 2, 1)["id"], Value::Null);
     }
 
     #[test]

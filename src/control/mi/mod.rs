@@ -7,6 +7,8 @@
 mod blacklists;
 mod command;
 mod core;
+pub mod datagram;
+mod datagram_socket;
 mod events;
 pub mod fifo;
 pub mod frames;
@@ -37,7 +39,7 @@ use sluice_engine::targets::Names;
 use command::Run;
 pub use command::{Known, Params};
 pub use core::{CORE, CoreCommand};
-pub use server::Service;
+pub use server::FifoService;
 use statistics::Statistics;
 pub use statistics::{CORE_STATISTICS, CoreStatistic};
 

@@ -19,7 +19,7 @@ use super::{Management, jsonrpc, reply, text};
 use crate::limits::{MI_LOOK, MI_READ, MI_REQUEST, MI_REQUESTS, MI_SILENCE, MI_STOP};
 
 /// Commands by a FIFO.
-pub struct Service {
+pub struct FifoService {
     /// The pipe.
     pub fifo: Fifo,
     /// Its end for reading.
@@ -28,7 +28,7 @@ pub struct Service {
     pub management: Arc<Management>,
 }
 
-impl Service {
+impl FifoService {
     /// Serves until told to stop; then finishes what is under way, for a moment.
     pub(crate) async fn serve(self, stop: oneshot::Receiver<()>) {
         let receiver = match Receiver::from_file(self.pipe) {

@@ -67,6 +67,16 @@ pub fn too_long(limit: usize) -> String {
     format!("400 more than {limit} bytes\n\n")
 }
 
+/// The answer to what is no request.
+pub fn malformed() -> String {
+    "400 no request: `:COMMAND:`, then a parameter a line\n\n".to_owned()
+}
+
+/// What is sent instead of a reply that is too long for its way back.
+pub fn too_large(bytes: usize, limit: usize) -> String {
+    format!("500 the reply has {bytes} bytes, and {limit} fit; ask by mi_fifo\n\n")
+}
+
 fn tree(text: &mut String, indent: &str, depth: usize, value: &Value) {
     match value {
         Value::Object(members) => {

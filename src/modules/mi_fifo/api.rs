@@ -1,5 +1,7 @@
 //! What the program reads of this module to join it to the control plane.
 
+use sluice_engine::module::Setup;
+use sluice_script::ir::Setting;
 use sluice_script::source::Location;
 
 /// The parameters, digested.
@@ -30,4 +32,22 @@ pub enum Owner {
     Id(u32),
     /// By name.
     Name(String),
+}
+
+impl Owner {
+    /// What a parameter says.
+    pub(crate) fn of(setup: &Setup<'_>, param: &str) -> Option<Self> {
+        match setup.param(param)?.0 {
+            Setting::Int(id) => u32::try_from(*id).ok().map(Self::Id),
+            Setting::Text(name) | Setting::Word(name) => Some(Self::Name(name.clone())),
+        }
+    }
+}
+
+/// Refuses what are no permissions of a file.
+pub(crate) fn mode(value: &Setting) -> Result<(), String> {
+    match value {
+        Setting::Int(0..=0o777) => Ok(()),
+        _ => Err("permissions are 0 to 0777".to_owned()),
+    }
 }

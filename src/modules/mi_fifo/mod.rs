@@ -12,10 +12,9 @@ use sluice_base::WorkerId;
 use sluice_engine::module::{Hooks, Module, ParamEntry, Setup, SetupError, SharedState};
 use sluice_script::catalog::SettingKind::{Either, Int, Text};
 use sluice_script::catalog::Status::{Honoured, Later};
-use sluice_script::ir::Setting;
 
 use crate::table::setting;
-use api::{Owner, Parameters};
+use api::{Owner, Parameters, mode};
 
 /// The definition table.
 pub static MODULE: Module = Module {
@@ -36,7 +35,7 @@ pub static MODULE: Module = Module {
 const PARAMS: &[ParamEntry] = &[
     setting("fifo_name", &[], "Path of the FIFO that is made; must be given.", Text, Honoured),
     ParamEntry {
-        check: Some(check_mode),
+        check: Some(mode),
         ..setting("fifo_mode", &[], "Permissions of the FIFO; 0660.", Int, Honoured)
     },
     setting("fifo_user", &[], "Owner of the FIFO; who runs the program.", Either, Honoured),
@@ -47,13 +46,6 @@ const PARAMS: &[ParamEntry] = &[
     setting("trace_destination", &[], "Where commands are traced to.", Text, Later),
     setting("trace_bwlist", &[], "Commands that are traced, or not.", Text, Later),
 ];
-
-fn check_mode(value: &Setting) -> Result<(), String> {
-    match value {
-        Setting::Int(0..=0o777) => Ok(()),
-        _ => Err("permissions are 0 to 0777".to_owned()),
-    }
-}
 
 fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
     let name = setup.param("fifo_name").map(|(_, at)| at).zip(setup.text("fifo_name"));
@@ -66,19 +58,12 @@ fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
         fifo_name: name.to_owned(),
         at,
         fifo_mode: u32::try_from(setup.int("fifo_mode", 0o660)).unwrap_or(0o660),
-        fifo_user: owner(setup, "fifo_user"),
-        fifo_group: owner(setup, "fifo_group"),
+        fifo_user: Owner::of(setup, "fifo_user"),
+        fifo_group: Owner::of(setup, "fifo_group"),
         reply_dir: text("reply_dir", "/tmp/"),
         pretty_printing: setup.int("pretty_printing", 0) != 0,
         reply_indent: text("reply_indent", "\t"),
     }))
-}
-
-fn owner(setup: &Setup<'_>, param: &str) -> Option<Owner> {
-    match setup.param(param)?.0 {
-        Setting::Int(id) => u32::try_from(*id).ok().map(Owner::Id),
-        Setting::Text(name) | Setting::Word(name) => Some(Owner::Name(name.clone())),
-    }
 }
 
 impl SharedState for Parameters {

@@ -44,7 +44,7 @@ use host::Host;
 use modules::Loaded;
 pub use modules::Refused;
 use script::Inputs;
-use service::management_service;
+use service::services;
 use shell::Shell;
 use streams::Streams;
 
@@ -128,7 +128,7 @@ impl Gateway {
             connections,
         };
         let management = Arc::new(Management::new(&program, counters, Box::new(host)));
-        let service = management_service(&program, &management, tuning.becomes)
+        let services = services(&program, &management, tuning.becomes)
             .map_err(|error| loaded.refused(vec![error]))?;
         let swept = Arc::clone(&program);
         let sampled = Arc::clone(&management);
@@ -141,7 +141,7 @@ impl Gateway {
         let (reach, names) = (reach(&shared.sockets), Arc::clone(&shared.names));
         let locator = Locator::new(dns, reach, names, Box::new(move || clock.now().mono_ms()));
         let later = program.later().to_vec();
-        let control = Control::start(Arc::new(locator), wakers.clone(), sweep, service, later)?;
+        let control = Control::start(Arc::new(locator), wakers.clone(), sweep, services, later)?;
         let stop = Arc::new(AtomicBool::new(false));
         let aborted = Arc::new(AtomicBool::new(false));
         let (mut threads, mut monitors) = (Vec::new(), Vec::new());
