@@ -45,6 +45,7 @@ pub mod settings;
 pub mod sockets;
 pub mod sql;
 pub mod targets;
+pub mod ticket;
 pub mod tm;
 pub mod uac;
 pub mod uses;

@@ -170,6 +170,7 @@ fn add(ctx: &mut Ctx<'_>, key: Key, to: Remote, mark: impl FnOnce(&mut Branch)) 
     branch.flags = ctx.run.branch_flags;
     branch.on_reply = ctx.run.branch_on_reply;
     branch.script = carry::of_branch(ctx);
+    branch.ticket = ctx.take_ticket();
     mark(&mut branch);
     let (mut scene, tm) = scene(ctx);
     tm.add_branch(&mut scene, key, branch);
@@ -394,6 +395,7 @@ fn cancel_key(ctx: &mut Ctx<'_>, key: Key) {
 /// and not used is forgotten.
 #[inline]
 pub(crate) fn settle(ctx: &mut Ctx<'_>) {
+    ctx.run.drop_ticket();
     if let Some(key) = ctx.run.transaction {
         settle_transaction(ctx, key);
     }

@@ -19,6 +19,7 @@ use crate::module::Subject;
 use crate::originals::Replaced;
 use crate::own::Origin;
 use crate::record::Record;
+use crate::ticket::Left;
 use crate::tm::cookie::{self, BranchId};
 use crate::tm::transaction::{Armed, KeptKey, Waits};
 use crate::value::{Text, Value};
@@ -164,6 +165,8 @@ pub struct RunState {
     /// The address that `destination` is known to stand for; cleared by whoever changes `$du`
     /// without knowing it.
     pub destination_addr: Option<SocketAddr>,
+    /// Whose choice where it goes was, and who wants to know how it fares there.
+    pub(crate) ticket: Option<Left>,
     /// Forced sending socket.
     pub send_socket: Option<SocketId>,
     /// Message flags by slot.
@@ -273,6 +276,7 @@ impl RunState {
             ruri: None,
             destination: None,
             destination_addr: None,
+            ticket: None,
             send_socket: None,
             flags: 0,
             branch_flags: 0,
@@ -331,6 +335,7 @@ impl RunState {
         self.ruri = None;
         self.destination = None;
         self.destination_addr = None;
+        self.drop_ticket();
         self.send_socket = None;
         self.flags = 0;
         self.branch_flags = 0;

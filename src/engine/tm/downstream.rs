@@ -69,10 +69,15 @@ impl Tm {
             wheel.schedule(now + u64::from(after), purpose.pack(key))
         };
         branch.request.interval_ms = times.t1_ms;
-        // RFC 3261 17.1.1.2: nothing is repeated over a reliable transport.
+        // RFC 3261 17.1.1.2: nothing is repeated over a reliable transport; whether anything was
+        // heard by then is told all the same.
         let repeats = !scene.shared.sockets.is_reliable(branch.target.socket);
-        branch.request.resend = repeats.then(|| timer(times.t1_ms, Purpose::Resend(number)));
+        let looks = repeats || branch.ticket.is_some();
+        branch.request.resend = looks.then(|| timer(times.t1_ms, Purpose::Resend(number)));
         branch.request.expire = Some(timer(times.first_ms, Purpose::Expire(number)));
+        if let Some(ticket) = &mut branch.ticket {
+            ticket.send(scene.now);
+        }
         // Mostly there is one only: room for four would be a waste.
         transaction.branches.reserve_exact(1);
         transaction.branches.push(branch);

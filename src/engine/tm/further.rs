@@ -1,8 +1,8 @@
 //! The addresses of a name: a branch that failed at one of them goes on to the next, before the
 //! script is asked (RFC 3263 4.3, spec 8.5); and what that says about the address.
 
-use sluice_base::SocketId;
 use sluice_base::slab::Key;
+use sluice_base::{Now, SocketId};
 use sluice_sip::Patches;
 
 use super::replies::Failed;
@@ -10,6 +10,7 @@ use super::transaction::{Branch, KeptRecord};
 use super::{Scene, Tm};
 use crate::sockets::Remote;
 use crate::targets::Failure;
+use crate::ticket::News;
 
 /// The addresses that are left, and what the request is made of for each of them.
 #[derive(Debug)]
@@ -38,6 +39,22 @@ pub struct Changes {
 }
 
 impl Branch {
+    /// Tells who has chosen where it goes. Silence is one while nothing has come; and what sends
+    /// the request on to the name's next address is not told of the name.
+    #[inline]
+    pub(super) fn tell(&mut self, news: News, now: Now) {
+        let Some(ticket) = &mut self.ticket else { return };
+        let last = self.further.is_none();
+        let counts = match news {
+            News::Silent | News::Lost => last && self.received == 0,
+            News::Status(503) => last,
+            News::Heard | News::Status(_) => true,
+        };
+        if counts {
+            ticket.tell(news, now);
+        }
+    }
+
     /// Whether it failed since of its address nothing, or nothing but an overload, was heard.
     fn is_lost(&self) -> bool {
         self.received == 0 || self.received == 503
@@ -53,16 +70,17 @@ impl Tm {
     }
 
     /// The last branch has taken the place of one that failed.
-    pub(crate) fn replace(&mut self, failed: Failed) {
+    pub(crate) fn replace(&mut self, failed: Failed, now: Now) {
         let Some(transaction) = self.all.get_mut(failed.key) else { return };
         let branch = transaction.branches.get_mut(usize::from(failed.winner));
-        let script = branch.and_then(|branch| {
+        let (script, mut ticket) = branch.map_or((None, None), |branch| {
             // It never wins.
             (branch.status, branch.reply) = (0, Box::default());
-            branch.script.take()
+            (branch.script.take(), branch.ticket.take())
         });
+        ticket.iter_mut().for_each(|ticket| ticket.send(now));
         if let Some(next) = transaction.branches.last_mut() {
-            next.script = script;
+            (next.script, next.ticket) = (script, ticket);
         }
     }
 
@@ -90,7 +108,11 @@ impl Tm {
 
     /// A request was sent again: of which nothing has come by its third time, others shall take
     /// another address already.
-    pub(super) fn note_silence(&self, scene: &Scene<'_>, key: Key, number: u8) {
+    pub(super) fn note_silence(&mut self, scene: &Scene<'_>, key: Key, number: u8) {
+        let transaction = self.all.get_mut(key);
+        if let Some(branch) = transaction.and_then(|t| t.branches.get_mut(usize::from(number))) {
+            branch.tell(News::Silent, scene.now);
+        }
         let third = 4 * self.times.t1_ms;
         if let Some(branch) = self.named(key, number)
             && branch.received == 0

@@ -13,6 +13,7 @@ use super::tally::Count;
 use super::times::Purpose;
 use super::transaction::Client;
 use super::{Scene, Tm, hush};
+use crate::ticket::News;
 
 /// All branches of a transaction have ended without success: the script may decide, or
 /// [`Tm::answer`] sends the winner's reply up.
@@ -100,6 +101,12 @@ impl Tm {
             self.note_life(scene, key, number);
         }
         let branch = self.all.get_mut(key)?.branches.get_mut(usize::from(number))?;
+        if branch.received == 0 {
+            branch.tell(News::Heard, scene.now);
+        }
+        if status > 100 {
+            branch.tell(News::Status(status), scene.now);
+        }
         branch.status = branch.status.max(status);
         branch.received = status;
         let patches = patches?;
@@ -136,7 +143,11 @@ impl Tm {
     ) -> Option<Failed> {
         self.note_failure(scene, key, number);
         let transaction = self.all.get_mut(key)?;
-        let status = transaction.branches.get(usize::from(number))?.status;
+        let branch = transaction.branches.get_mut(usize::from(number))?;
+        let status = branch.status;
+        if let Some(ticket) = branch.ticket.as_mut().filter(|_| branch.further.is_none()) {
+            ticket.end();
+        }
         let blocks = !scene.shared.settings.disable_6xx_block;
         if status >= 600 && blocks && !transaction.closed {
             // spec 8.5: it wins at once, and closes the transaction for new branches.

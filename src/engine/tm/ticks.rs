@@ -9,6 +9,7 @@ use super::replies::Failed;
 use super::server::{self, State};
 use super::times::Purpose;
 use super::{Scene, Tm};
+use crate::ticket::News;
 
 impl Tm {
     /// Handles one due timer; false when none is due.
@@ -32,7 +33,9 @@ impl Tm {
                 None
             }
             Purpose::Resend(number) => {
-                self.happen(scene, key, number, Side::Request, Event::Resend);
+                if self.repeats(scene, key, number) {
+                    self.happen(scene, key, number, Side::Request, Event::Resend);
+                }
                 self.note_silence(scene, key, number);
                 None
             }
@@ -59,6 +62,12 @@ impl Tm {
         }
     }
 
+    /// Whether a branch's request is sent again on time: not over a reliable transport.
+    fn repeats(&self, scene: &Scene<'_>, key: Key, number: u8) -> bool {
+        let branch = self.all.get(key).and_then(|t| t.branches.get(usize::from(number)));
+        branch.is_some_and(|branch| !scene.shared.sockets.is_reliable(branch.target.socket))
+    }
+
     /// A branch that was not answered in time, or not reached: as if a reply of this status had
     /// come.
     pub(super) fn give_up(
@@ -70,6 +79,8 @@ impl Tm {
     ) -> Option<Failed> {
         let branch = self.all.get_mut(key)?.branches.get_mut(usize::from(number))?;
         branch.status = status;
+        let unheard = if status == 503 { News::Lost } else { News::Silent };
+        branch.tell(unheard, scene.now);
         if let Some(timer) = branch.request.resend.take() {
             self.wheel.cancel(timer);
         }

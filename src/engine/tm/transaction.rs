@@ -18,6 +18,7 @@ use sluice_script::ir::RouteId;
 use crate::context::Kept;
 use crate::originals::Originals;
 use crate::run::Packet;
+use crate::ticket::Ticket;
 
 /// See the file's head.
 #[derive(Debug)]
@@ -258,6 +259,8 @@ pub struct Branch {
     pub further: Option<Box<Further>>,
     /// What else a script knows of it; nothing of most.
     pub script: Option<Box<BranchScript>>,
+    /// Whom its fate is told.
+    pub ticket: Option<Ticket>,
 }
 
 /// What a script knows of a branch besides where it went.
@@ -298,6 +301,7 @@ impl Branch {
             named: false,
             further: None,
             script: None,
+            ticket: None,
         }
     }
 }

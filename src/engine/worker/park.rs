@@ -255,6 +255,7 @@ impl Worker {
     fn end(&mut self, run: &mut Run) {
         self.local.release_locks(&mut run.state.locks);
         self.local.leave_transaction(&mut run.state);
+        run.state.drop_ticket();
         if let Origin::Own(busy) = std::mem::take(&mut run.origin) {
             busy.end();
             run.state.names.clear();

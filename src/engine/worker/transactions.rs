@@ -109,7 +109,7 @@ impl Worker {
         };
         let sent = failover::send_next(&mut ctx, failed.key, further);
         if sent {
-            ctx.local.tm.replace(failed);
+            ctx.local.tm.replace(failed, now);
         }
         sent
     }
