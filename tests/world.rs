@@ -179,21 +179,26 @@ fn refusals(errors: &[(&'static str, SetupError)]) -> String {
 fn sockets(listen: &[SocketAddr]) -> Sockets {
     let default = [SocketAddr::from(([127, 0, 0, 1], 5060))];
     let listen = if listen.is_empty() { &default[..] } else { listen };
-    let entry = |addr: &SocketAddr| Listen {
-        proto: Proto::Udp,
-        addr: *addr,
+    let listen = listen.iter().map(|addr| socket(Proto::Udp, *addr)).collect();
+    Sockets { listen, aliases: Vec::new() }
+}
+
+/// A socket that is advertised as it is.
+pub fn socket(proto: Proto, addr: SocketAddr) -> Listen {
+    Listen {
+        proto,
+        addr,
         name: addr.ip().to_string(),
         advertised: None,
         tag: None,
         anycast: false,
         subdomains: false,
-        text: format!("udp:{addr}"),
+        text: format!("{}:{addr}", proto.lower()),
         sent_by: match addr.port() {
             5060 => addr.to_string().trim_end_matches(":5060").to_owned(),
             _ => addr.to_string(),
         },
-    };
-    Sockets { listen: listen.iter().map(entry).collect(), aliases: Vec::new() }
+    }
 }
 
 /// Workers under virtual time.

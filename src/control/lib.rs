@@ -30,7 +30,7 @@ use tokio::task;
 pub use dns::{Dns, DnsOptions};
 pub use locate::Reach;
 use locator::Reply;
-pub use locator::{Locator, NowMs};
+pub use locator::{AskKernel, Locator, NowMs, Routes};
 use query::Queries;
 pub use service::Service;
 use writing::Writers;

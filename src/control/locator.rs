@@ -3,10 +3,12 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sluice_engine::job::{Answer, Request};
-use sluice_engine::targets::{Found, Names, Outcome, Place};
+use sluice_engine::sockets::Proto;
+use sluice_engine::targets::{Found, Located, Names, Outcome, Place, Source, Sources};
 use tokio::sync::Semaphore;
 
 use crate::dns::Dns;
@@ -19,10 +21,22 @@ pub type NowMs = Box<dyn Fn() -> u64 + Send + Sync>;
 /// Gives a run its answer.
 pub(crate) type Reply = Arc<dyn Fn(Request, Answer) + Send + Sync>;
 
+/// The kernel's answer to by which address of ours another one is reached; it does not wait.
+pub type AskKernel = Box<dyn Fn(IpAddr) -> Option<IpAddr> + Send + Sync>;
+
+/// What is kept of the kernel's routes, and how the kernel is asked.
+pub struct Routes {
+    /// Its answers.
+    pub sources: Arc<Sources>,
+    /// How.
+    pub ask: AskKernel,
+}
+
 /// See the file's head.
 pub struct Locator {
     servers: Servers,
     names: Arc<Names>,
+    routes: Routes,
     now_ms: NowMs,
     /// Those who wait, by what they wait for.
     waiting: Mutex<HashMap<Place, Vec<Request>>>,
@@ -30,11 +44,18 @@ pub struct Locator {
 }
 
 impl Locator {
-    /// One that keeps what it finds in `names`.
-    pub fn new(dns: Arc<Dns>, reach: Reach, names: Arc<Names>, now_ms: NowMs) -> Self {
+    /// One that keeps what it finds in `names` and in `routes`.
+    pub fn new(
+        dns: Arc<Dns>,
+        reach: Reach,
+        names: Arc<Names>,
+        routes: Routes,
+        now_ms: NowMs,
+    ) -> Self {
         Self {
             servers: Servers { dns, reach: Arc::new(reach) },
             names,
+            routes,
             now_ms,
             waiting: Mutex::default(),
             lookups: Semaphore::new(limits::LOOKUPS),
@@ -48,6 +69,9 @@ impl Locator {
 
     /// Answers a run that asks for a place, now or when it is located.
     pub(crate) fn begin(self: &Arc<Self>, place: Place, request: Request, reply: &Reply) {
+        if let Some(ip) = place.address() {
+            return reply(request, self.numeric(&place, ip));
+        }
         // Another one may have asked since the worker looked.
         let known = self.names.look(&place, (self.now_ms)());
         if known != Found::Later {
@@ -72,6 +96,7 @@ impl Locator {
     pub(crate) fn refresh(self: &Arc<Self>, reply: &Reply) {
         let now_ms = (self.now_ms)();
         self.names.failed.sweep(now_ms);
+        self.routes.sources.due(now_ms).into_iter().for_each(|to| self.ask_kernel(to));
         for place in self.names.due(now_ms) {
             if let Entry::Vacant(first) = self.waiting().entry(place.clone()) {
                 first.insert(Vec::new());
@@ -99,8 +124,31 @@ impl Locator {
         if let Outcome::Unknown(why) | Outcome::Nowhere(why, _) = &outcome {
             tracing::debug!(target: "dns", "{}: {why}", place.host);
         }
+        if let Outcome::At(located, _) = &outcome {
+            located.hops().for_each(|hop| self.learn(hop.addr.ip()));
+        }
         self.names.keep(&place, &outcome, (self.now_ms)());
         self.answer(&place, &reply, false);
+    }
+
+    /// An address is where it is; what had to be found out is how it is reached.
+    fn numeric(&self, place: &Place, ip: IpAddr) -> Answer {
+        self.learn(ip);
+        let proto = place.proto.unwrap_or(Proto::Udp);
+        let port = place.port.unwrap_or(proto.default_port());
+        Answer::Located(Arc::new(Located::host(proto, port, [ip])))
+    }
+
+    /// Finds out how an address is reached, where sockets are chosen by that and it is not known.
+    fn learn(&self, to: IpAddr) {
+        let sources = &self.routes.sources;
+        if sources.is_on() && sources.look(to) == Source::Unknown {
+            self.ask_kernel(to);
+        }
+    }
+
+    fn ask_kernel(&self, to: IpAddr) {
+        self.routes.sources.keep(to, (self.routes.ask)(to), (self.now_ms)());
     }
 
     async fn look_up(&self, place: &Place) -> Outcome {

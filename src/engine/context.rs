@@ -26,7 +26,7 @@ use crate::reports::Reports;
 use crate::run::{Packet, Run, RunState};
 use crate::settings::{Levels, Settings};
 use crate::sockets::Sockets;
-use crate::targets::Names;
+use crate::targets::{Names, Sources};
 use crate::tm::Tm;
 use crate::value::{Source, Text, Value};
 use crate::vars::Vars;
@@ -56,6 +56,8 @@ pub struct Shared {
     pub zone: TimeZone,
     /// What is known of the names of next hops.
     pub names: Arc<Names>,
+    /// By which address of ours others are reached; the same for all editions.
+    pub sources: Arc<Sources>,
     /// Where requests are not sent to; the same for all editions.
     pub blacklists: Arc<Blacklists>,
     /// Who is told of events; the same for all editions.

@@ -62,13 +62,21 @@ pub enum Counter {
     NamesAsked,
     /// Branches that went on to the next address of their name.
     NextTargets,
+    /// Messages for a transport that there is no socket of.
+    NoSocketOfTransport,
+    /// Messages for an address family that there is no socket of.
+    NoSocketOfFamily,
+    /// Messages whose forced socket has another transport or address family.
+    SocketUnfit,
+    /// Sockets that the script forced by a name that none of ours has.
+    SocketUnknown,
     /// Messages dropped because handling them panicked: a defect of ours.
     Panics,
 }
 
 impl Counter {
     /// All, by number.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 32] = [
         Self::Received,
         Self::Handled,
         Self::Requests,
@@ -96,6 +104,10 @@ impl Counter {
         Self::NamesKnown,
         Self::NamesAsked,
         Self::NextTargets,
+        Self::NoSocketOfTransport,
+        Self::NoSocketOfFamily,
+        Self::SocketUnfit,
+        Self::SocketUnknown,
         Self::Panics,
     ];
 
@@ -135,6 +147,10 @@ impl Counter {
             Self::NamesKnown => "names_known",
             Self::NamesAsked => "names_asked",
             Self::NextTargets => "next_targets",
+            Self::NoSocketOfTransport => "no_socket_of_transport",
+            Self::NoSocketOfFamily => "no_socket_of_family",
+            Self::SocketUnfit => "socket_unfit",
+            Self::SocketUnknown => "socket_unknown",
             Self::Panics => "panics",
         }
     }

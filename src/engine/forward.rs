@@ -30,8 +30,7 @@ pub(crate) const COOKIE: &[u8] = b"z9hG4bK";
 
 /// Sends the request to an address; false when no socket of ours can reach it.
 pub fn request(ctx: &mut Ctx<'_>, to: Remote) -> bool {
-    let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
-    let Some(socket) = ctx.shared.sockets.towards(to, preferred) else { return false };
+    let Some(socket) = ctx.socket_towards(to) else { return false };
     let (Some(field), Some(head)) =
         (ctx.message.field(Kind::Via), ctx.shared.via_heads.get(usize::from(socket.0)))
     else {
@@ -63,8 +62,7 @@ pub fn request(ctx: &mut Ctx<'_>, to: Remote) -> bool {
 /// Sends the message as it was received, with lines of the script in front of its headers; false
 /// when no socket of ours can reach the address.
 pub fn unchanged(ctx: &mut Ctx<'_>, to: Remote, lines: Option<Text>) -> bool {
-    let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
-    let Some(socket) = ctx.shared.sockets.towards(to, preferred) else { return false };
+    let Some(socket) = ctx.socket_towards(to) else { return false };
     let Ctx { message, run, local, shared, .. } = ctx;
     let lines = lines.map(|lines| bytes_in(lines, *message, &run.arena, shared));
     let (first, rest) = message.bytes.split_at(usize::from(message.start_line().end));
@@ -194,9 +192,8 @@ pub(crate) fn branch_patches(
 
 /// The request as it would be sent to an address, but for our branch parameter.
 pub(crate) fn preview(ctx: &mut Ctx<'_>, to: Remote) -> Vec<u8> {
-    let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
     let mut out = Vec::new();
-    let socket = ctx.shared.sockets.towards(to, preferred);
+    let socket = ctx.socket_towards(to);
     if let Some(patches) = socket.and_then(|socket| branch_patches(ctx, socket, COOKIE)) {
         patches.write(ctx.message.text(Span::new(0, ctx.message.body().end)), &mut out);
     }
@@ -257,14 +254,12 @@ fn try_reply(ctx: &mut Ctx<'_>) -> Option<()> {
         return None;
     }
     let mut to = Remote { proto: Proto::of_name(next.transport)?, addr: reply_addr(&next)? };
-    let mut preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
-    if to.proto.is_reliable()
-        && let Some(connection) = Connection::of(&ctx.via.0)
-    {
-        preferred = connection.socket;
+    let connection = Connection::of(&ctx.via.0).filter(|_| to.proto.is_reliable());
+    let by_connection = connection.and_then(|connection| {
         to.addr.set_port(connection.port);
-    }
-    let socket = ctx.shared.sockets.towards(to, preferred)?;
+        ctx.shared.sockets.forced(to, connection.socket)
+    });
+    let socket = by_connection.or_else(|| ctx.socket_towards(to))?;
     remove_top_via(&message, &mut ctx.run.patches);
     put_status(ctx, true);
     put_length(ctx);

@@ -124,6 +124,16 @@ pub const STALE_USE_MS: u64 = 30_000;
 /// 9520 3.2: at least a second).
 pub const UNKNOWN_MS: u64 = 1_000;
 
+/// Addresses of which is kept by which address of ours they are reached: as many as names are.
+pub const SOURCES: usize = 16_384;
+
+/// How long what the kernel has said about one in use is believed: a link that fails takes its
+/// calls along for seconds, not minutes. Asking takes some 5 us, all of [`SOURCES`] 80 ms.
+pub const SOURCE_USE_MS: u64 = 5_000;
+
+/// How long it is kept for nobody: the next call there waits for the control plane again.
+pub const SOURCE_FORGOTTEN_MS: u64 = 60_000;
+
 /// Replies of one branch that wait for the run of an earlier one: a usual call has three or four in
 /// all, and what is final comes again.
 pub const WAITING_REPLIES: usize = 16;

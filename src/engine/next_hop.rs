@@ -34,10 +34,20 @@ pub enum Way {
 impl NextHop {
     /// Of `$du`, else of the Request-URI. `None`: nowhere that can be reached.
     pub fn of_request(ctx: &Ctx<'_>) -> Option<Self> {
-        if let Some(addr) = ctx.known_hop() {
-            return Some(Self::Addr(Remote::udp(addr)));
+        let hop = match ctx.known_hop() {
+            Some(addr) => Self::Addr(Remote::udp(addr)),
+            None => Self::of_uri(ctx.bytes(ctx.next_hop()?))?,
+        };
+        Some(hop.routed(ctx))
+    }
+
+    /// With `mhomed`, an address that the kernel was not asked about yet is located as a name is:
+    /// afterwards it is known by which address of ours it is reached.
+    pub fn routed(self, ctx: &Ctx<'_>) -> Self {
+        match self {
+            Self::Addr(to) if ctx.lacks_source(to) => Self::Name(Place::of(to)),
+            hop => hop,
         }
-        Self::of_uri(ctx.bytes(ctx.next_hop()?))
     }
 
     /// Of a URI, or of `[udp:]host[:port]`; also `tcp:`.
@@ -110,7 +120,11 @@ impl Ctx<'_> {
     fn order(&mut self, located: &Located) -> Vec<Remote> {
         let mut order = Vec::new();
         located.draw(|| self.local.random(), &mut order);
+        let first = order.first().copied();
         order.retain(|to| self.shared.sockets.reach(*to));
+        if let Some(first) = first.filter(|_| order.is_empty()) {
+            self.unreachable(first);
+        }
         if !order.is_empty() {
             order.retain(|to| !self.is_filtered(*to));
             self.run.blacklists.hit |= order.is_empty();

@@ -19,6 +19,7 @@ use crate::counter;
 use crate::db::Databases;
 use crate::events::Events;
 use crate::files::Files;
+use crate::forced::{self, Unknown};
 use crate::forward;
 use crate::later::Later;
 use crate::limits;
@@ -31,7 +32,7 @@ use crate::series::Series;
 use crate::settings::{Levels, Settings};
 use crate::sockets::Sockets;
 use crate::sql::Sql;
-use crate::targets::Names;
+use crate::targets::{Names, Sources};
 use crate::uses::Uses;
 use crate::vm;
 use crate::worker::{Parts, Worker, mesh};
@@ -128,6 +129,14 @@ impl Program {
                 Err(error) => errors.push((module.name, error)),
             }
         }
+        for Unknown { at, text, is_error } in forced::unknown(&script, &registry, &sockets) {
+            if is_error {
+                errors.push((CORE, SetupError { at: Some(at), text }));
+            } else {
+                let file = script.files.get(usize::from(at.file)).map_or("", String::as_str);
+                warnings.push((CORE, format!("{file}:{}:{}: {text}", at.line, at.column)));
+            }
+        }
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -149,6 +158,7 @@ impl Program {
             sockets,
             levels: Arc::new(Levels::of(&settings)),
             names,
+            sources: Arc::new(Sources::new(settings.mhomed)),
             settings,
             zone: environment.zone.clone(),
             followed: followed(&registry, &states),

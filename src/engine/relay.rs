@@ -160,8 +160,7 @@ fn add(ctx: &mut Ctx<'_>, key: Key, to: Remote, mark: impl FnOnce(&mut Branch)) 
         return false;
     }
     originals::keep(ctx, key);
-    let preferred = ctx.run.send_socket.unwrap_or(ctx.packet.socket);
-    let Some(socket) = ctx.shared.sockets.towards(to, preferred) else { return false };
+    let Some(socket) = ctx.socket_towards(to) else { return false };
     let Some(branch) = ctx.local.tm.next_branch(key) else { return false };
     let Some(patches) = branch_patches(ctx, key, socket, &branch) else { return false };
     let uri = ctx.ruri().map(|uri| ctx.bytes(uri)).unwrap_or_default();

@@ -16,7 +16,7 @@ use sluice_sip::write::{Reply, ViaMarks};
 use crate::context::{Ctx, Shared, bytes_in};
 use crate::dset::Branch;
 use crate::forward::{hex, reply_addr, via_marks};
-use crate::sockets::{Proto, Remote};
+use crate::sockets::Remote;
 use crate::value::Text;
 
 /// What became of a reply.
@@ -61,16 +61,15 @@ pub fn send(ctx: &mut Ctx<'_>, code: u16, reason: Text) -> Sent {
 }
 
 /// Where replies to the request go, and by which socket; `None` when no socket reaches it.
-pub(crate) fn target(ctx: &Ctx<'_>) -> Option<Target> {
-    let sockets = &ctx.shared.sockets;
-    let proto = sockets.proto(ctx.packet.socket)?;
+pub(crate) fn target(ctx: &mut Ctx<'_>) -> Option<Target> {
+    let came = ctx.packet.socket;
+    let proto = ctx.shared.sockets.proto(came)?;
     // RFC 3261 18.2.2: over a stream by the connection that the request came on.
-    let addr = match proto {
-        Proto::Udp => destination(ctx, &ctx.via.0, &via_marks(ctx)),
-        Proto::Tcp => ctx.packet.peer,
-    };
-    let preferred = ctx.run.send_socket.filter(|_| proto == Proto::Udp);
-    let socket = sockets.towards(Remote { proto, addr }, preferred.unwrap_or(ctx.packet.socket))?;
+    if proto.is_reliable() {
+        return Some(Target { socket: came, addr: ctx.packet.peer });
+    }
+    let addr = destination(ctx, &ctx.via.0, &via_marks(ctx));
+    let socket = ctx.socket_of_reply(Remote { proto, addr })?;
     Some(Target { socket, addr })
 }
 

@@ -44,6 +44,8 @@ pub struct Settings {
     pub dns_failover: bool,
     /// How long an address that failed is avoided, milliseconds; 0 is never.
     pub failed_address_ms: u64,
+    /// The kernel says which socket reaches a destination.
+    pub mhomed: bool,
     /// The database of modules that name none.
     pub db_default_url: Option<String>,
     /// The table of versions (spec 5.5).
@@ -145,6 +147,7 @@ impl Settings {
             ("db_version_table", Setting::Text(name)) => self.db_version_table.clone_from(name),
             ("sip_warning", Setting::Int(n)) => self.sip_warning = *n != 0,
             ("reply_to_via", Setting::Int(n)) => self.reply_to_via = *n != 0,
+            ("mhomed", Setting::Int(n)) => self.mhomed = *n != 0,
             ("disable_dns_failover", Setting::Int(n)) => self.dns_failover = *n == 0,
             ("disable_dns_blacklist", Setting::Int(1)) => self.failed_address_ms = 0,
             ("dns_blacklist_time", Setting::Int(s)) if self.failed_address_ms != 0 => {
@@ -178,6 +181,7 @@ impl Default for Settings {
             tag_key: ahash::RandomState::new().hash_one(0u8),
             dns_failover: true,
             failed_address_ms: 30_000,
+            mhomed: false,
             times: Times::default(),
             disable_6xx_block: false,
             onreply_avp_mode: false,

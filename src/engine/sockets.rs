@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use sluice_base::SocketId;
+use sluice_script::socket::{Endpoint, endpoint};
 use sluice_sip::uri::literal_addr;
 
 /// A transport protocol.
@@ -156,18 +157,26 @@ impl Sockets {
         self.listen.iter().any(fits)
     }
 
-    /// The socket that a text names, as the script or a table writes it: `udp:10.0.0.1:5060`.
+    /// The socket that a text names, as the script or a table writes it: `udp:10.0.0.1:5060`, the
+    /// host also by its name; without a transport the first of the address; or by its tag.
     pub fn named(&self, text: &str) -> Option<SocketId> {
-        let (proto, rest) = text.split_once(':')?;
-        let proto = Proto::of_name(proto.as_bytes())?;
-        let with_port = rest.parse::<SocketAddr>().ok();
-        let alone = rest.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
-        let addr = with_port.or(alone.map(|ip| SocketAddr::new(ip, 5060)));
-        addr.and_then(|addr| self.find(proto, addr)).or_else(|| {
-            let at =
-                self.listen.iter().position(|listen| listen.text.eq_ignore_ascii_case(text))?;
-            Some(SocketId(at as u16))
-        })
+        let whole = |l: &Listen| {
+            l.text.eq_ignore_ascii_case(text) || l.tag.as_deref().is_some_and(|tag| tag == text)
+        };
+        let at = self.listen.iter().position(whole).or_else(|| {
+            let Endpoint { proto, host, port } = endpoint(text).ok()?;
+            let proto = match proto {
+                Some(name) => Some(Proto::of_name(name.as_bytes())?),
+                None => None,
+            };
+            let (ip, name) = (literal_addr(host.as_bytes()), host.trim_matches(['[', ']']));
+            self.listen.iter().position(|l| {
+                let host = ip == Some(l.addr.ip()) || l.name.eq_ignore_ascii_case(name);
+                let port = port.unwrap_or(l.proto.default_port()) == l.addr.port();
+                host && port && proto.is_none_or(|proto| proto == l.proto)
+            })
+        });
+        at.map(|at| SocketId(at as u16))
     }
 
     /// The socket to send to `peer` by: the preferred one if transport and family fit, else the
@@ -175,6 +184,29 @@ impl Sockets {
     #[inline]
     pub fn towards(&self, peer: Remote, preferred: SocketId) -> Option<SocketId> {
         let fits = |l: &Listen| l.proto == peer.proto && l.addr.is_ipv4() == peer.addr.is_ipv4();
+        if self.get(preferred).is_some_and(fits) {
+            return Some(preferred);
+        }
+        self.listen.iter().position(fits).map(|at| SocketId(at as u16))
+    }
+
+    /// A socket that the script forces, as far as it can send to `peer`: itself, or the one of the
+    /// same address and the peer's transport.
+    #[inline]
+    pub fn forced(&self, peer: Remote, forced: SocketId) -> Option<SocketId> {
+        let listen = self.get(forced)?;
+        if listen.addr.is_ipv4() != peer.addr.is_ipv4() {
+            return None;
+        }
+        if listen.proto == peer.proto { Some(forced) } else { self.find(peer.proto, listen.addr) }
+    }
+
+    /// The socket to send to `peer` by from an address of ours: the preferred one if it has that,
+    /// else the first of the transport that has it.
+    pub fn of_source(&self, peer: Remote, source: IpAddr, preferred: SocketId) -> Option<SocketId> {
+        let own =
+            |ip: IpAddr| ip == source || ip.is_unspecified() && ip.is_ipv4() == source.is_ipv4();
+        let fits = |l: &Listen| l.proto == peer.proto && own(l.addr.ip());
         if self.get(preferred).is_some_and(fits) {
             return Some(preferred);
         }

@@ -78,6 +78,7 @@ fn run_of(
     run.packet = packet;
     run.state.reset(RouteKind::Local);
     run.state.begin_own(transaction, key, draft.next_hop.as_deref());
+    run.state.send_socket = draft.socket;
     run.origin = Origin::Local(Own::Routed);
     run.edition = Some(Arc::clone(shared));
     // A route that is not there is over at once.

@@ -27,6 +27,7 @@ mod mi;
 mod mi_datagram;
 mod names;
 mod odd;
+mod outgoing;
 mod own;
 mod parked;
 mod probing;

@@ -181,7 +181,7 @@ fn what_only_moves_or_has_no_effect_may_change() {
     // global and a module that is not built.
     let moved = "modparam(\"cfg.*\", \"shvset\", \"x=i:1\")\nlisten=udp:127.0.0.1:5060\n\
         route { sl_send_reply(200, \"moved\"); }\nalias=\"a.example\"\ndebug=3\n\
-        modparam(\"cfgutils\", \"shvset\", \"y=s:why\")\nmhomed=1\n\
+        modparam(\"cfgutils\", \"shvset\", \"y=s:why\")\nauto_aliases=1\n\
         loadmodule \"tls_mgm.so\"\n";
     let top = "loadmodule \"/usr/lib/cfgutils.so\"\nloadmodule \"sl\"\n";
     world.reload(&format!("{top}{moved}")).unwrap();

@@ -30,6 +30,7 @@ mod mi_datagram;
 mod mi_fifo;
 mod mi_frames;
 mod options;
+mod outgoing;
 mod parked;
 mod proto_tcp;
 mod routes;

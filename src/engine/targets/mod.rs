@@ -10,13 +10,16 @@
 //! | `located.rs` | the answer, and the order in which one call tries it |
 //! | `names.rs` | answers that are kept: fresh, stale, negative |
 //! | `failed.rs` | addresses that did not answer |
+//! | `sources.rs` | which address of ours reaches another one (`mhomed`) |
 
 pub mod failed;
 pub mod located;
 pub mod names;
 pub mod place;
+pub mod sources;
 
 pub use failed::{Failed, Failure};
 pub use located::{Group, Host, Located};
 pub use names::{Found, Kept, Names, Outcome};
 pub use place::Place;
+pub use sources::{Source, Sources};

@@ -1,8 +1,10 @@
 //! What is to be located: the host of a URI, with the port and transport that it names (RFC 3263
 //! 4.1, 4.2).
 
+use std::net::IpAddr;
+
 use crate::limits;
-use crate::sockets::Proto;
+use crate::sockets::{Proto, Remote};
 
 /// See the file's head. Equal ones have one answer.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -24,6 +26,18 @@ impl Place {
         }
         let host = std::str::from_utf8(host).ok()?.to_ascii_lowercase().into();
         Some(Self { host, port, proto })
+    }
+
+    /// An address, of which is to be found out how it is reached.
+    pub fn of(remote: Remote) -> Self {
+        let Remote { proto, addr } = remote;
+        let host = addr.ip().to_string().into();
+        Self { host, port: Some(addr.port()), proto: Some(proto) }
+    }
+
+    /// The address, when it is one.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.host.parse().ok()
     }
 }
 

@@ -78,7 +78,7 @@ pub(super) static ALL: &[ParamEntry] = &[
     off("auto_aliases", &[], "Names of the sockets' addresses are us, too.", Bool, NO_REVERSE),
     on("advertised_address", &[], "Host of our Via.", Word),
     on("advertised_port", &[], "Port of our Via.", Port),
-    off("mhomed", &[], "Ask the kernel for the sending socket.", Bool, MHOMED),
+    on("mhomed", &[], "The kernel says which socket reaches a destination; 0.", Bool),
     off("tos", &[], "Type of service of sent packets.", Word, TOS),
     off("reuse_port", &[], "SO_REUSEPORT.", Bool, Ignored("every socket has it")),
     off("maxbuffer", &[], "Most bytes of a socket's buffer.", Int, BUFFERS),
@@ -212,8 +212,6 @@ pub(super) static ALL: &[ParamEntry] = &[
     ),
 ];
 
-const MHOMED: Status =
-    Ignored("a message leaves by the socket it came by, else by the first that fits");
 const TOS: Status = Ignored("packets keep the system's type of service");
 const BUFFERS: Status = Ignored("buffers are sized by the number of workers");
 const EPOLL: Status = Ignored("each worker waits by epoll");

@@ -4,6 +4,7 @@ pub(crate) mod errors;
 mod memory;
 pub(crate) mod mmsg;
 mod name;
+pub mod route;
 pub mod socket;
 pub(crate) mod train;
 

@@ -27,7 +27,7 @@ use sluice_base::histogram::{Collector, histogram};
 use sluice_base::limits::WORKERS_MAX;
 use sluice_base::{OwnerSeed, WorkerId};
 use sluice_control::mi::Management;
-use sluice_control::{Control, Dns, Locator, Reach, Waker};
+use sluice_control::{Control, Dns, Locator, Reach, Routes, Waker};
 use sluice_engine::context::Shared;
 use sluice_engine::counter::Counter;
 use sluice_engine::program::Program;
@@ -37,6 +37,7 @@ use sluice_engine::sockets::{Proto, Sockets};
 use sluice_net::Clock;
 use sluice_net::driver::Driver;
 use sluice_net::pin::available_cpus;
+use sluice_net::udp::route::source_towards;
 use sluice_net::udp::socket::{UdpOptions, open_group};
 use sluice_script::Script;
 
@@ -139,7 +140,10 @@ impl Gateway {
         });
         let shared = program.shared();
         let (reach, names) = (reach(&shared.sockets), Arc::clone(&shared.names));
-        let locator = Locator::new(dns, reach, names, Box::new(move || clock.now().mono_ms()));
+        let ask = Box::new(|to| source_towards(to).ok());
+        let routes = Routes { sources: Arc::clone(&shared.sources), ask };
+        let now_ms = Box::new(move || clock.now().mono_ms());
+        let locator = Locator::new(dns, reach, names, routes, now_ms);
         let later = program.later().to_vec();
         let control = Control::start(Arc::new(locator), wakers.clone(), sweep, services, later)?;
         let stop = Arc::new(AtomicBool::new(false));

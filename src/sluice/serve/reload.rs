@@ -5,6 +5,7 @@
 
 use serde_json::json;
 use sluice_control::mi::Answer;
+use sluice_engine::forced::{self, Unknown};
 use sluice_engine::module::CommandError;
 use sluice_engine::program::Program;
 use sluice_script::{Compiled, Severity};
@@ -25,7 +26,18 @@ pub(super) fn reload(program: &Program, script: Option<&Origin>) -> Answer {
         let compiled = origin.recompile(running, program.registry());
         let mut compiled = compiled.map_err(|error| refusal(format!("{error:#}")))?;
         warnings = findings(&compiled, |severity| severity == Severity::Warning);
-        compiled.script.take().ok_or_else(|| mistakes(&compiled))
+        let script = compiled.script.take().ok_or_else(|| mistakes(&compiled))?;
+        for Unknown { at, text, is_error } in
+            forced::unknown(&script, program.registry(), &program.shared().sockets)
+        {
+            let file = script.files.get(usize::from(at.file)).map_or("", String::as_str);
+            let line = format!("{file}:{}:{}: {text}", at.line, at.column);
+            if is_error {
+                return Err(refusal(line));
+            }
+            warnings.push(line);
+        }
+        Ok(script)
     });
     match made {
         Ok(()) => tracing::info!(target: "core", "reload_routes: new routes are in force"),

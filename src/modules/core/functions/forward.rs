@@ -39,7 +39,8 @@ fn resolved(ctx: &mut Ctx<'_>, _: &mut dyn Any, args: &[Value], answer: &Answer)
 #[inline]
 pub(super) fn address(ctx: &mut Ctx<'_>, args: &[Value], send: Send, then: Then) -> Flow {
     let given = args.first().and_then(|to| to.text());
-    match ctx.known_hop().filter(|_| given.is_none()) {
+    let known = ctx.known_hop().filter(|_| given.is_none() && !ctx.shared.sources.is_on());
+    match known {
         Some(addr) => send(ctx, args, Remote::udp(addr)),
         None => find(ctx, args, send, then),
     }
@@ -77,7 +78,7 @@ fn send_first(ctx: &mut Ctx<'_>, args: &[Value], ways: &[Remote], send: Send) ->
 /// The argument, else `$du`, else the Request-URI.
 fn hop(ctx: &Ctx<'_>, args: &[Value]) -> Option<NextHop> {
     match args.first().and_then(|to| to.text()) {
-        Some(given) => NextHop::of_text(ctx.bytes(given)),
+        Some(given) => NextHop::of_text(ctx.bytes(given)).map(|hop| hop.routed(ctx)),
         None => NextHop::of_request(ctx),
     }
 }

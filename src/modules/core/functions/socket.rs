@@ -96,7 +96,7 @@ pub(super) const LIST: &[Function] = &[
         Routes::ANY,
         |ctx, _, args| {
             let text = args.first().and_then(|value| value.text());
-            let socket = text.and_then(|text| find_socket(ctx, ctx.bytes(text)));
+            let socket = text.and_then(|text| find_socket(ctx, text));
             let Some(socket) = socket else { return Flow::Fail("no such socket of ours") };
             ctx.run.send_socket = Some(socket);
             Flow::TRUE

@@ -226,7 +226,7 @@ fn set(ctx: &mut Ctx<'_>, number: usize, field: Field, value: Value) -> Result<(
         Field::Socket => {
             branch.socket = match text()? {
                 Some(socket) => {
-                    let found = find_socket(ctx, ctx.bytes(socket));
+                    let found = find_socket(ctx, socket);
                     Some(found.ok_or("no such socket of ours")?)
                 }
                 None => None,

@@ -3,10 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 
 use sluice_base::SocketId;
+use sluice_engine::counter::Counter;
 use sluice_engine::digits::Digits;
 use sluice_engine::module::{Name, Subject, Variable};
-use sluice_engine::sockets::{Listen, Proto};
-use sluice_engine::{Ctx, Value};
+use sluice_engine::{Ctx, Text, Value};
 use sluice_script::catalog::SubKind;
 use sluice_sip::digits::push_addr;
 
@@ -40,7 +40,7 @@ pub(super) const LIST: &[Variable] = &[
                     Value::Null => None,
                     _ => {
                         let text = value.text().ok_or("a socket was expected")?;
-                        Some(find_socket(ctx, ctx.bytes(text)).ok_or("no such socket of ours")?)
+                        Some(find_socket(ctx, text).ok_or("no such socket of ours")?)
                     }
                 };
                 Ok(())
@@ -108,25 +108,16 @@ fn socket(ctx: &mut Ctx<'_>, id: Option<SocketId>, subject: Subject) -> Value {
     }
 }
 
-/// The socket that a script names: `udp:127.0.0.1:5060`, the host also by its name or the whole
-/// by its tag.
-pub(in crate::core) fn find_socket(ctx: &Ctx<'_>, text: &[u8]) -> Option<SocketId> {
-    let named = |listen: &Listen| {
-        listen.text.as_bytes().eq_ignore_ascii_case(text)
-            || listen.tag.as_ref().is_some_and(|tag| tag.as_bytes() == text)
-    };
-    let at = ctx.shared.sockets.listen.iter().position(named);
-    if let Some(at) = at {
-        return Some(SocketId(at as u16));
+/// The socket that a script names ([`Sockets::named`]); one that there is not is counted.
+///
+/// [`Sockets::named`]: sluice_engine::sockets::Sockets::named
+pub(in crate::core) fn find_socket(ctx: &mut Ctx<'_>, text: Text) -> Option<SocketId> {
+    let name = std::str::from_utf8(ctx.bytes(text)).ok();
+    let found = name.and_then(|name| ctx.shared.sockets.named(name));
+    if found.is_none() {
+        ctx.local.add(Counter::SocketUnknown, 1);
     }
-    let text = std::str::from_utf8(text).ok()?;
-    let (proto, addr) = text.split_once(':')?;
-    let proto = Proto::of_name(proto.as_bytes())?;
-    let addr = match addr.parse::<SocketAddr>() {
-        Ok(addr) => addr,
-        Err(_) => SocketAddr::new(addr.parse().ok()?, proto.default_port()),
-    };
-    ctx.shared.sockets.find(proto, addr)
+    found
 }
 
 fn family(addr: SocketAddr) -> &'static [u8] {
