@@ -63,6 +63,37 @@ impl<'a> Uses<'a> {
         }
     }
 
+    /// The arguments of each call of a function that are texts written out, and `None` for the
+    /// others.
+    pub fn literals(&self, name: &str) -> Vec<Vec<Option<&'a str>>> {
+        let calls = self.script.code.iter().enumerate().filter_map(|(at, op)| {
+            let (_, function) = self.registry.function_by_id(op.called()?)?;
+            (function.name == name).then_some((at, op.arguments()?))
+        });
+        calls.map(|(at, args)| self.texts_before(at, usize::from(args))).collect()
+    }
+
+    /// Which of the `count` values that are pushed before an instruction are texts written out.
+    fn texts_before(&self, mut at: usize, count: usize) -> Vec<Option<&'a str>> {
+        let mut texts = vec![None; count];
+        for text in texts.iter_mut().rev() {
+            let end = at;
+            let mut missing = 1;
+            while missing > 0 {
+                let Some(op) = at.checked_sub(1).and_then(|at| self.script.code.get(at)) else {
+                    return texts;
+                };
+                let Some(pops) = op.pops(self.script) else { return texts };
+                missing = missing - 1 + pops;
+                at -= 1;
+            }
+            if let Some(Op::Text(constant)) = self.script.code.get(at).filter(|_| at + 1 == end) {
+                *text = std::str::from_utf8(self.script.text(*constant)).ok();
+            }
+        }
+        texts
+    }
+
     /// Whether they may touch the AVP of a slot: by its name, or by one made at run time.
     pub fn names_avp(&self, slot: u32) -> bool {
         let named = self.script.references.iter().any(|reference| match reference.sub {

@@ -37,7 +37,6 @@ pub static KNOWN: &[KnownModule] = &[
     later("speeddial", &["sd_lookup"], &[]),
     later("group", &["db_is_user_in", "db_get_user_group", "aaa_is_user_in"], &[]),
     later("domain", &["is_from_local", "is_uri_host_local", "is_domain_local"], &[]),
-    later("permissions", PERMISSIONS, &[]),
     later("userblacklist", &["check_user_blacklist", "check_blacklist"], &[]),
     // --- routing
     later("load_balancer", LOAD_BALANCER, &[]),
@@ -306,15 +305,6 @@ const AUTH_DB: Names = &[
     "check_to",
     "check_from",
     "does_uri_exist",
-];
-const PERMISSIONS: Names = &[
-    "check_address",
-    "check_source_address",
-    "get_source_group",
-    "allow_routing",
-    "allow_register",
-    "allow_uri",
-    "allow_trusted",
 ];
 const LOAD_BALANCER: Names = &[
     "load_balance",

@@ -22,10 +22,12 @@ pub mod mi_datagram;
 pub mod mi_fifo;
 mod names;
 pub mod options;
+pub mod permissions;
 pub mod proto_tcp;
 pub mod proto_udp;
 mod regexes;
 mod renamed;
+mod rows;
 pub mod rr;
 pub mod signaling;
 pub mod sipmsgops;
@@ -62,6 +64,7 @@ pub static MODULES: &[&Module] = &[
     &cfgutils::MODULE,
     &cachedb_local::MODULE,
     &dispatcher::MODULE,
+    &permissions::MODULE,
     &mi_fifo::MODULE,
     &mi_datagram::MODULE,
 ];

@@ -225,6 +225,34 @@ impl Op {
             _ => None,
         }
     }
+
+    /// How many arguments of that function lie on the stack.
+    pub const fn arguments(self) -> Option<u8> {
+        match self {
+            Self::Call { args, .. } | Self::Async { args, .. } | Self::Launch { args, .. } => {
+                Some(args)
+            }
+            _ => None,
+        }
+    }
+
+    /// How many values it takes from the stack to push one; `None` of one that does anything else.
+    pub fn pops(self, script: &Script) -> Option<usize> {
+        let dynamic = |id: ReferenceId| {
+            let reference = script.references.get(usize::from(id.0))?;
+            let name = usize::from(matches!(reference.sub, Sub::Dynamic));
+            Some(name + usize::from(matches!(reference.index, Index::Dynamic)))
+        };
+        match self {
+            Self::Text(_) | Self::Int(_) | Self::Null | Self::Omitted | Self::Regex(_) => Some(0),
+            Self::Load(id) | Self::Refer(id) => dynamic(id),
+            Self::Concat(count) => Some(usize::from(count)),
+            Self::Transform { params, .. } => Some(usize::from(params) + 1),
+            Self::Arith { .. } => Some(2),
+            Self::Complement => Some(1),
+            _ => None,
+        }
+    }
 }
 
 /// Arithmetic and bit operators (spec 1.7).

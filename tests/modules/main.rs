@@ -32,6 +32,7 @@ mod mi_frames;
 mod options;
 mod outgoing;
 mod parked;
+mod permissions;
 mod proto_tcp;
 mod routes;
 mod rr;

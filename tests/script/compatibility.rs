@@ -160,7 +160,10 @@ fn what_is_said_to_start_does() {
     for path in inventory() {
         let text = std::fs::read_to_string(&path).unwrap();
         if missing(&text).is_empty() {
-            let plan = Plan::default().file("dispatcher.list", "2 sip:127.0.0.1:5071\n");
+            let plan = Plan::default()
+                .file("dispatcher.list", "2 sip:127.0.0.1:5071\n")
+                .file("/etc/opensips/dbtext/dispatcher", "setid(int) destination(string)\n")
+                .file("/etc/opensips/dbtext/address", "grp(int) ip(string)\n");
             let refused = plan.try_run(&text).err();
             assert!(refused.is_none(), "{}: {refused:?}", path.display());
             started += 1;

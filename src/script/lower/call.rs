@@ -310,6 +310,10 @@ impl Lowering<'_> {
                     return Ok(());
                 }
             }
+            ParamKind::Output if text.is_empty() && param.optional => {
+                self.emit(Op::Omitted, at);
+                return Ok(());
+            }
             _ => {}
         }
         let source = self.source(at);

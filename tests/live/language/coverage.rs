@@ -33,6 +33,7 @@ const SHOWN: &[&str] = &[
     "cachedb_local",
     "cfgutils",
     "dispatcher",
+    "permissions",
     "tm",
     "uac",
     "uac_auth",
