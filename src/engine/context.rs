@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use sluice_base::counters::Cells;
 use sluice_base::{Now, WorkerId};
 use sluice_script::Script;
-use sluice_script::ir::{Constant, ReferenceId, RouteId, Setting, Sub, VariableId};
+use sluice_script::ir::{Constant, ReferenceId, RouteId, RouteKind, Setting, Sub, VariableId};
 use sluice_sip::Message;
 use sluice_sip::via::{Known, Via};
 
@@ -66,6 +66,14 @@ pub struct Shared {
     pub reports: Arc<Reports>,
     /// Who is told when a request has followed a Route of ours.
     pub followed: Followed,
+}
+
+impl Shared {
+    /// Whether any route may hear events: who has much to tell asks first.
+    #[inline]
+    pub fn hears_events(&self) -> bool {
+        self.script.routes.iter().any(|route| route.kind == RouteKind::Event)
+    }
 }
 
 /// Hooks of the running modules, each with its module's state.

@@ -14,7 +14,15 @@ use crate::context::Kept;
 use crate::limits;
 
 /// Events that the program itself raises.
-pub const OWN: &[&str] = &["E_CORE_SR_STATUS_CHANGED", "E_DISPATCHER_STATUS"];
+pub const OWN: &[&str] = &[
+    "E_CORE_SR_STATUS_CHANGED",
+    "E_DISPATCHER_STATUS",
+    "E_UL_AOR_INSERT",
+    "E_UL_AOR_DELETE",
+    "E_UL_CONTACT_INSERT",
+    "E_UL_CONTACT_DELETE",
+    "E_UL_CONTACT_UPDATE",
+];
 
 /// An event that was raised outside of the workers.
 #[derive(Clone, PartialEq, Eq, Debug)]

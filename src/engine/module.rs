@@ -12,7 +12,7 @@ use sluice_script::catalog::{ParamDef, Routes, SettingKind, Status, SubKind};
 use sluice_script::ir::{Assign, Index, RouteId, Setting};
 use sluice_script::source::Location;
 
-use crate::context::Ctx;
+use crate::context::{Ctx, Local, Shared};
 use crate::db::Databases;
 use crate::files::Files;
 use crate::job::{Answer, Job};
@@ -273,6 +273,8 @@ pub struct Hooks {
     pub request_in: Option<Hook>,
     /// A request that has followed a Route of ours, which was taken away.
     pub loose_route: Option<LooseRoute>,
+    /// Something to be done in each worker now and then.
+    pub tick: Option<Tick>,
 }
 
 /// A hook that looks at a message.
@@ -281,9 +283,23 @@ pub type Hook = fn(&mut Ctx<'_>, &mut dyn Any) -> Seen;
 /// A hook that may change a request of a dialog.
 pub type LooseRoute = fn(&mut Ctx<'_>, &dyn SharedState);
 
+/// A hook that no message has called: a worker's own things, and the module's state in it. Gives
+/// when it wants to be called next, monotonic milliseconds.
+pub type Tick = fn(&mut Chore<'_>, &mut dyn Any) -> u64;
+
+/// What a worker has for a [`Tick`].
+pub struct Chore<'a> {
+    /// The worker.
+    pub local: &'a mut Local,
+    /// The snapshot.
+    pub shared: &'a Shared,
+    /// The moment of this turn.
+    pub now: Now,
+}
+
 impl Hooks {
     /// No hook.
-    pub const NONE: Self = Self { request_in: None, loose_route: None };
+    pub const NONE: Self = Self { request_in: None, loose_route: None, tick: None };
 }
 
 /// The definition table of a module.
@@ -422,6 +438,11 @@ pub trait SharedState: Any + Send + Sync {
     /// count.
     fn counted(&self, _statistic: usize) -> u64 {
         0
+    }
+    /// Statistics whose names are only known while it runs, and those that come and go: names and
+    /// values, on the control plane. They cannot be reset.
+    fn gauges(&self) -> Vec<(String, u64)> {
+        Vec::new()
     }
     /// Whether a management command, by its old name, waits for others and so runs beside itself.
     /// Any other does not: of two reloads the later one wins.

@@ -38,6 +38,11 @@ impl Owners {
         Self { seed, workers, key: RandomState::new(), made: Arc::default() }
     }
 
+    /// How many workers there are.
+    pub fn workers(&self) -> u8 {
+        self.workers
+    }
+
     /// The worker that owns a Call-ID.
     #[inline]
     pub fn of(&self, call_id: &[u8]) -> WorkerId {

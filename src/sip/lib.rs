@@ -16,6 +16,7 @@ pub mod nameaddr;
 pub mod params;
 pub mod patch;
 pub mod reason;
+pub mod same;
 pub mod sdp;
 mod startline;
 pub mod text;

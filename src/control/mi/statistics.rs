@@ -75,6 +75,8 @@ const fn core(
 pub(super) struct Statistics {
     rows: Vec<Row>,
     workers: Vec<CellsReader>,
+    /// The running modules.
+    modules: Vec<(&'static str, Arc<dyn SharedState>)>,
     load: Load,
 }
 
@@ -95,18 +97,15 @@ enum Source {
     Seconds,
     /// How busy the workers were over this time.
     Load(Duration),
+    /// A module's, as it is just now.
+    Gauge(u64),
 }
 
 impl Statistics {
     /// The core's, those of each running module, and the engine's own counters.
     pub(super) fn new(program: &Program, workers: Vec<CellsReader>) -> Self {
-        let row = |group, name: &str, value| Row {
-            group,
-            name: name.to_owned(),
-            value,
-            module: None,
-            reset_at: AtomicU64::new(0),
-        };
+        let row = |group, name: &str, value| Row::new(group, name.to_owned(), value);
+        let mut modules = Vec::new();
         let mut rows = Vec::new();
         for core in CORE_STATISTICS {
             let counters = Source::Counters(core.plus.to_vec(), core.minus.to_vec());
@@ -118,6 +117,7 @@ impl Statistics {
         }
         for module in program.registry().modules() {
             let Some(state) = program.state(module.name) else { continue };
+            modules.push((module.name, Arc::clone(state)));
             let Some(base) = program.statistics(module.name) else { continue };
             for (at, statistic) in module.statistics.iter().enumerate() {
                 let cell = usize::from(base.0) + at;
@@ -138,7 +138,7 @@ impl Statistics {
             let value = Source::Counters(vec![stream(event)], vec![]);
             rows.push(row("sluice", event.name(), value));
         }
-        Self { rows, workers, load: Load::default() }
+        Self { rows, workers, modules, load: Load::default() }
     }
 
     /// Takes a sample of the load.
@@ -156,7 +156,7 @@ impl Statistics {
         let wanted = if wanted.is_empty() { &[Some("all")] } else { wanted };
         self.each(wanted, |row| match row.value {
             Source::Counters(..) => Some(json!("incremental")),
-            Source::Seconds | Source::Load(_) => Some(json!("non-incremental")),
+            Source::Seconds | Source::Load(_) | Source::Gauge(_) => Some(json!("non-incremental")),
         })
     }
 
@@ -173,9 +173,10 @@ impl Statistics {
     /// have no value just now.
     fn each(&self, wanted: &[Option<&str>], make: impl Fn(&Row) -> Option<Value>) -> Answer {
         let mut found = Map::new();
+        let gauges = self.gauges();
         for name in wanted.iter().copied().flatten() {
             let mut known = false;
-            for row in self.rows.iter().filter(|row| row.is(name)) {
+            for row in self.rows.iter().chain(&gauges).filter(|row| row.is(name)) {
                 known = true;
                 if let Some(value) = make(row) {
                     found.insert(format!("{}:{}", row.group, row.name), value);
@@ -195,10 +196,20 @@ impl Statistics {
         match row.value {
             Source::Seconds => Some(up),
             Source::Load(window) => self.load.percent(window),
+            Source::Gauge(value) => Some(value),
             Source::Counters(..) => {
                 Some(self.counted(row).saturating_sub(row.reset_at.load(Ordering::Relaxed)))
             }
         }
+    }
+
+    /// What the modules tell just now.
+    fn gauges(&self) -> Vec<Row> {
+        let all = self.modules.iter().flat_map(|(group, state)| {
+            let row = |(name, value)| Row::new(group, name, Source::Gauge(value));
+            state.gauges().into_iter().map(row)
+        });
+        all.collect()
     }
 
     /// What the counters of all workers say, and the module.
@@ -212,6 +223,10 @@ impl Statistics {
 }
 
 impl Row {
+    fn new(group: &'static str, name: String, value: Source) -> Self {
+        Self { group, name, value, module: None, reset_at: AtomicU64::new(0) }
+    }
+
     fn is(&self, wanted: &str) -> bool {
         match wanted.split_once(':') {
             None => wanted == "all" || wanted == self.name,

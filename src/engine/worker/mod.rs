@@ -3,6 +3,7 @@
 //! No system call, no clock, no lock but a shard's. What is to be sent and asked lies in the
 //! [`Output`] afterwards; the shell around the worker does it.
 
+mod chores;
 mod entry;
 mod frames;
 mod guard;
@@ -119,6 +120,7 @@ pub struct Worker {
     timers: Vec<entry::Timer>,
     /// Whether the startup route is not over.
     startup: Busy,
+    chores: chores::Chores,
 }
 
 impl Worker {
@@ -130,6 +132,11 @@ impl Worker {
             let hook = parts.registry.modules()[*at].hooks.request_in;
             hook.map(|hook| (*at, hook))
         });
+        let ticks = running.iter().filter_map(|at| {
+            let tick = parts.registry.modules()[*at].hooks.tick;
+            tick.map(|tick| (*at, tick))
+        });
+        let chores = chores::Chores::new(ticks, parts.now);
         let settings = &parts.editions.value().settings;
         let tm = Tm::new(parts.id, settings.times, parts.now);
         let mut worker = Self {
@@ -154,6 +161,7 @@ impl Worker {
             more: false,
             timers: Vec::new(),
             startup: Busy::watched(),
+            chores,
         };
         worker.begin_own(parts.now);
         worker
@@ -184,6 +192,7 @@ impl Worker {
         self.take_letters(now);
         self.take_timers(now);
         self.take_ticks(now);
+        self.do_chores(now);
     }
 
     #[inline(always)]
@@ -207,7 +216,8 @@ impl Worker {
 
     /// When the next timer is due, in monotonic milliseconds.
     pub fn next_due_ms(&self) -> Option<u64> {
-        let dues = [self.wheel.next_due_ms(), self.local.tm.next_due_ms()];
+        let tm_ms = self.local.tm.next_due_ms();
+        let dues = [self.wheel.next_due_ms(), tm_ms, self.chores.next_ms()];
         dues.into_iter().flatten().min()
     }
 
