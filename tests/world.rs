@@ -289,6 +289,15 @@ impl World {
         self.turn(worker, Batch::EMPTY)
     }
 
+    /// Has the database answer the oldest job, which must be a query.
+    ///
+    /// # Panics
+    /// When it is none.
+    pub fn query(&mut self) -> Vec<Sent> {
+        let Some(Job::Query(query)) = self.asked().cloned() else { panic!("nothing is queried") };
+        self.answer(Answer::Rows(Arc::new(query.source.ask(query.statements))))
+    }
+
     /// What the oldest unanswered job asks.
     pub fn asked(&self) -> Option<&Job> {
         self.jobs.first().map(|request| &request.job)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sluice_base::slab::Key;
 use sluice_base::wheel::TimerId;
-use sluice_base::{Now, SocketId};
+use sluice_base::{Now, SocketId, Span};
 use sluice_script::ir::{ReferenceId, RouteId, RouteKind};
 use sluice_sip::patch::Mark;
 use sluice_sip::{Index, Patches};
@@ -260,6 +260,10 @@ pub struct RunState {
     pub branch: Option<BranchId>,
     /// `drop` was called.
     pub dropped: bool,
+    /// The field of the credentials that were found right.
+    pub accepted: Option<Span>,
+    /// Credentials came whose nonce is not good any more.
+    pub stale: bool,
     /// `forward()` or a reply has been sent.
     pub answered: bool,
     /// The place of the last stateless reply among what this turn sends.
@@ -323,6 +327,8 @@ impl RunState {
             second: false,
             branch: None,
             dropped: false,
+            accepted: None,
+            stale: false,
             answered: false,
             replied: None,
             guard: None,
@@ -380,6 +386,8 @@ impl RunState {
         self.second = false;
         self.branch = None;
         self.dropped = false;
+        self.accepted = None;
+        self.stale = false;
         self.answered = false;
         self.replied = None;
         self.guard = None;

@@ -81,6 +81,25 @@ impl Algorithm {
     }
 }
 
+/// Reads a list of algorithms, `MD5, SHA-256`: a bit for each.
+///
+/// # Errors
+/// What was expected.
+pub fn algorithms(text: &str) -> Result<i64, String> {
+    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+    let bits = words.map(|word| match Algorithm::of_name(word.as_bytes()) {
+        Some(algorithm) => Ok(i64::from(algorithm.bit())),
+        None => Err(format!("algorithms are MD5, SHA-256, SHA-512-256 and -sess, not `{word}`")),
+    });
+    bits.into_iter().try_fold(0, |all, bit| bit.map(|bit| all | bit))
+}
+
+/// The algorithms of a set, the strongest first.
+pub fn strongest_first(bits: i64) -> impl Iterator<Item = Algorithm> {
+    let all = NAMES.iter().rev().map(|(_, algorithm)| *algorithm);
+    all.filter(move |algorithm| bits & i64::from(algorithm.bit()) != 0)
+}
+
 impl Function {
     /// How many hexadecimal digits its hashes have.
     pub const fn digits(self) -> usize {

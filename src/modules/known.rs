@@ -29,9 +29,7 @@ pub static KNOWN: &[KnownModule] = &[
     later("usrloc", &[], &[]),
     later("registrar", REGISTRAR, &[]),
     later("mid_registrar", &["mid_registrar_save", "mid_registrar_lookup"], &[]),
-    later("auth", AUTH, &[]),
-    later("auth_db", AUTH_DB, &[]),
-    later("auth_aaa", &["aaa_www_authorize", "aaa_proxy_authorize"], &[]),
+    later("auth_aaa", AUTH_AAA, &[]),
     later("auth_jwt", &["jwt_db_authorize", "jwt_script_authorize"], &[]),
     later("alias_db", &["alias_db_lookup", "alias_db_find"], &[]),
     later("speeddial", &["sd_lookup"], &[]),
@@ -282,30 +280,8 @@ const REGISTRAR: Names = &[
     "is_ip_registered",
     "is_other_contact_registered",
 ];
-const AUTH: Names = &[
-    "www_challenge",
-    "proxy_challenge",
-    "consume_credentials",
-    "is_rpid_user_e164",
-    "append_rpid_hf",
-    "pv_www_authorize",
-    "pv_proxy_authorize",
-];
-const AUTH_DB: Names = &[
-    "www_authorize",
-    "proxy_authorize",
-    "db_is_to_authorized",
-    "db_is_from_authorized",
-    "db_check_to",
-    "db_check_from",
-    "db_does_uri_exist",
-    "aaa_does_uri_exist",
-    "aaa_does_uri_user_exist",
-    "db_get_auth_id",
-    "check_to",
-    "check_from",
-    "does_uri_exist",
-];
+const AUTH_AAA: Names =
+    &["aaa_www_authorize", "aaa_proxy_authorize", "aaa_does_uri_exist", "aaa_does_uri_user_exist"];
 const LOAD_BALANCER: Names = &[
     "load_balance",
     "lb_start",

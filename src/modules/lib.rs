@@ -7,6 +7,8 @@
 use sluice_engine::module::{KnownModule, Module};
 use sluice_script::catalog::Renamed;
 
+pub mod auth;
+pub mod auth_db;
 pub mod cachedb_local;
 pub mod cfgutils;
 pub mod core;
@@ -53,6 +55,8 @@ pub static MODULES: &[&Module] = &[
     &signaling::MODULE,
     &tm::MODULE,
     &rr::MODULE,
+    &auth::MODULE,
+    &auth_db::MODULE,
     &uac_auth::MODULE,
     &uac::MODULE,
     &maxfwd::MODULE,

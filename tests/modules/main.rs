@@ -3,6 +3,8 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod aside;
+mod auth;
+mod auth_db;
 mod blacklists;
 mod cachedb_local;
 mod cfgutils;

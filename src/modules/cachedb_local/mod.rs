@@ -2,6 +2,7 @@
 //!
 //! Nothing is written to disk, and nothing is told to other programs.
 
+pub mod api;
 mod functions;
 mod limits;
 mod mi;

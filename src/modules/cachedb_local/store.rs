@@ -13,7 +13,7 @@ type Key = Arc<[u8]>;
 
 /// Why a value was not stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Refused {
+pub enum Refused {
     /// The shard has its share of entries or bytes.
     Full,
     /// Longer than [`limits::KEY_BYTES`] or [`limits::VALUE_BYTES`].
@@ -26,7 +26,7 @@ pub(super) enum Refused {
 
 impl Refused {
     /// The text for a log line.
-    pub(super) const fn text(self) -> &'static str {
+    pub const fn text(self) -> &'static str {
         match self {
             Self::Full => "the cache is full",
             Self::Long => "the key or the value is too long for the cache",
@@ -37,7 +37,7 @@ impl Refused {
 }
 
 /// Keys and values that expire or stay.
-pub(super) struct Collection {
+pub struct Collection {
     hasher: RandomState,
     shards: Box<[Mutex<Shard>]>,
 }
@@ -65,7 +65,7 @@ impl Default for Collection {
 
 impl Collection {
     /// Stores a value in place of the one before, for these seconds, or for ever with 0.
-    pub(super) fn store(
+    pub fn store(
         &self,
         key: &[u8],
         value: &[u8],
@@ -76,30 +76,19 @@ impl Collection {
     }
 
     /// Shows a value.
-    pub(super) fn fetch<T>(
-        &self,
-        key: &[u8],
-        now_ms: u64,
-        show: impl FnOnce(&[u8]) -> T,
-    ) -> Option<T> {
+    pub fn fetch<T>(&self, key: &[u8], now_ms: u64, show: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let shard = self.shard(key);
         shard.entries.get(key).filter(|entry| entry.lives(now_ms)).map(|entry| show(&entry.value))
     }
 
     /// Removes a value, if there is one.
-    pub(super) fn remove(&self, key: &[u8]) {
+    pub fn remove(&self, key: &[u8]) {
         self.shard(key).remove(key);
     }
 
     /// Adds to a counter, which begins with `by` when there is none; its new value. With seconds it
     /// expires that much later, without it keeps its end.
-    pub(super) fn add(
-        &self,
-        key: &[u8],
-        by: i64,
-        seconds: u64,
-        now_ms: u64,
-    ) -> Result<i64, Refused> {
+    pub fn add(&self, key: &[u8], by: i64, seconds: u64, now_ms: u64) -> Result<i64, Refused> {
         let mut shard = self.shard(key);
         let known = shard.entries.get(key).filter(|entry| entry.lives(now_ms));
         let (sum, end_before) = match known {
@@ -115,11 +104,7 @@ impl Collection {
     }
 
     /// Keys and values that `wanted` likes, by shard and key.
-    pub(super) fn list(
-        &self,
-        now_ms: u64,
-        wanted: impl Fn(&[u8]) -> bool,
-    ) -> Vec<(Key, Box<[u8]>)> {
+    pub fn list(&self, now_ms: u64, wanted: impl Fn(&[u8]) -> bool) -> Vec<(Key, Box<[u8]>)> {
         let mut found = Vec::new();
         self.walk(|shard, keys| {
             let entries = keys.iter().filter(|key| wanted(key));
@@ -131,14 +116,14 @@ impl Collection {
     }
 
     /// Removes the keys that `wanted` likes.
-    pub(super) fn remove_all(&self, wanted: impl Fn(&[u8]) -> bool) {
+    pub fn remove_all(&self, wanted: impl Fn(&[u8]) -> bool) {
         self.walk(|shard, keys| {
             keys.iter().filter(|key| wanted(key)).for_each(|key| shard.remove(key));
         });
     }
 
     /// Drops what has expired.
-    pub(super) fn sweep(&self, now_ms: u64) {
+    pub fn sweep(&self, now_ms: u64) {
         for shard in &self.shards {
             while lock(shard).expire(now_ms) == limits::HELD {}
         }
@@ -226,7 +211,7 @@ impl Entry {
 }
 
 /// A value as a number.
-pub(super) fn number(value: &[u8]) -> Option<i64> {
+pub fn number(value: &[u8]) -> Option<i64> {
     std::str::from_utf8(value).ok()?.trim().parse().ok()
 }
 

@@ -12,19 +12,6 @@ use crate::rr::api as rr;
 /// The parameter of Record-Route that says by how much the CSeq of the dialog is raised.
 pub(super) const SHIFT: &str = "aci";
 
-/// Reads the algorithms that a call allows, `MD5, SHA-256`: a bit for each.
-///
-/// # Errors
-/// What was expected.
-pub(super) fn algorithms(text: &str) -> Result<i64, String> {
-    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-    let bits = words.map(|word| match Algorithm::of_name(word.as_bytes()) {
-        Some(algorithm) => Ok(i64::from(algorithm.bit())),
-        None => Err(format!("algorithms are MD5, SHA-256, SHA-512-256 and -sess, not `{word}`")),
-    });
-    bits.into_iter().try_fold(0, |all, bit| bit.map(|bit| all | bit))
-}
-
 /// A challenge and the header line that answers it.
 struct Answer {
     header: &'static [u8],

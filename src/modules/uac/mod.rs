@@ -17,6 +17,7 @@ use sluice_engine::{Ctx, Flow, Value};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 use sluice_script::ir::RouteKind;
 
+use crate::digest;
 use crate::table::{function, optional, param};
 use params::Options;
 use replace::Party;
@@ -41,7 +42,7 @@ static FUNCTIONS: &[Function] = &[
     function(
         "uac_auth",
         "Adds credentials for the challenge of the reply that won; t_relay() sends them.",
-        &[optional("algorithms", ParamKind::Word(auth::algorithms))],
+        &[optional("algorithms", ParamKind::Word(digest::algorithms))],
         Routes::of(&[RouteKind::Failure]),
         |ctx, state, args| with(state, |options| auth::answer(ctx, options, args)),
     ),

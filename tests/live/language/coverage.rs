@@ -30,6 +30,8 @@ const SHOWN: &[&str] = &[
     "uri",
     "options",
     "mathops",
+    "auth",
+    "auth_db",
     "cachedb_local",
     "cfgutils",
     "dispatcher",
