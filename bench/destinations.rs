@@ -27,6 +27,7 @@ pub fn list(sets: u16, each: u16) -> ListFile {
     let files = InMemory::default();
     files.set("bench.list", Some(text.as_bytes()));
     ListFile {
+        watch: "dispatcher".to_owned(),
         path: "bench.list".to_owned(),
         files: Arc::new(files),
         table: None,

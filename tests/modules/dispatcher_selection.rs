@@ -17,6 +17,7 @@ pub fn sets(list: String) -> Sets {
     let files = InMemory::default();
     files.set("test.list", Some(list.as_bytes()));
     let file = ListFile {
+        watch: "dispatcher".to_owned(),
         path: "test.list".to_owned(),
         files: Arc::new(files),
         table: None,

@@ -16,6 +16,7 @@ mod dispatcher_examples;
 mod dispatcher_failover;
 mod dispatcher_maglev;
 mod dispatcher_many;
+mod dispatcher_partitions;
 mod dispatcher_probing;
 mod dispatcher_selection;
 mod dispatcher_series;

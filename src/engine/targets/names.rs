@@ -65,7 +65,7 @@ pub struct Names {
     /// Monotonic milliseconds, for management, which has no clock.
     now_ms: AtomicU64,
     /// Places that are in use whether calls go there or not, by who says so.
-    watched: Mutex<AHashMap<&'static str, Vec<Place>>>,
+    watched: Mutex<AHashMap<String, Vec<Place>>>,
     /// Addresses that did not answer.
     pub failed: Failed,
 }
@@ -130,8 +130,8 @@ impl Names {
     }
 
     /// From now on these places of a module are in use, and no others of its.
-    pub fn watch(&self, module: &'static str, places: Vec<Place>) {
-        self.watched().insert(module, places);
+    pub fn watch(&self, who: &str, places: Vec<Place>) {
+        self.watched().insert(who.to_owned(), places);
     }
 
     /// The places in use that are to be asked for anew now; each is given once. What is over is
@@ -184,7 +184,7 @@ impl Names {
         unknown.cloned().collect()
     }
 
-    fn watched(&self) -> MutexGuard<'_, AHashMap<&'static str, Vec<Place>>> {
+    fn watched(&self) -> MutexGuard<'_, AHashMap<String, Vec<Place>>> {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,7 +1,6 @@
 //! The script functions that select, go on to the next destination, and mark (spec 3.2 to 3.4).
 
 use std::any::Any;
-use std::sync::atomic::Ordering::Relaxed;
 
 use sluice_engine::module::{Flow, Function};
 use sluice_engine::{Ctx, Value};
@@ -13,7 +12,7 @@ use super::select::{self, Pick};
 use super::sets::Set;
 use super::state::State;
 use super::target::Target;
-use super::{Worker, limits, lookup, report};
+use super::{Worker, given, limits, lookup};
 
 /// The table.
 pub static FUNCTIONS: &[Function] = &[
@@ -37,14 +36,14 @@ pub static FUNCTIONS: &[Function] = &[
         name: "ds_next_dst",
         doc: "Drops the current destination and puts the next one into $du.",
         params: &[PARTITION],
-        call: |ctx, state, _| next(ctx, state, Target::Destination),
+        call: |ctx, state, args| next(ctx, state, args, Target::Destination),
         ..REQUEST_FUNCTION
     },
     Function {
         name: "ds_next_domain",
         doc: "Drops the current destination, puts the next one's host into the Request-URI.",
         params: &[PARTITION],
-        call: |ctx, state, _| next(ctx, state, Target::Domain),
+        call: |ctx, state, args| next(ctx, state, args, Target::Domain),
         ..REQUEST_FUNCTION
     },
     Function {
@@ -77,6 +76,8 @@ pub(super) const REQUEST_FUNCTION: Function = Function {
 
 pub(super) const NOT_STARTED: Flow = Flow::Fail("dispatcher: the module was not started");
 
+pub(super) const NO_PARTITION: Flow = Flow::Fail("dispatcher: no partition has that name");
+
 /// A parameter that must be given.
 pub(super) const fn required(name: &'static str, kind: ParamKind) -> ParamDef {
     ParamDef { name, kind, optional: false }
@@ -87,8 +88,9 @@ pub(super) const fn optional(name: &'static str, kind: ParamKind) -> ParamDef {
     ParamDef { name, kind, optional: true }
 }
 
-/// Partitions come later: only the default one may be named.
-pub(super) const PARTITION: ParamDef = optional("partition", ParamKind::Word(partition));
+/// The partition; the default one where it is left out.
+pub(super) const PARTITION: ParamDef =
+    optional("partition", ParamKind::Word(|name| Ok(given::key(name))));
 
 const SELECT_PARAMS: &[ParamDef] = &[
     required("set", ParamKind::Int),
@@ -98,13 +100,6 @@ const SELECT_PARAMS: &[ParamDef] = &[
     optional("max_res", ParamKind::Int),
 ];
 
-fn partition(name: &str) -> Result<i64, String> {
-    match name.trim() {
-        "" | "default" => Ok(0),
-        other => Err(format!("partitions come later: only `default` is here, not `{other}`")),
-    }
-}
-
 fn mark(letter: &str) -> Result<i64, String> {
     let state = State::of_letter(letter.trim());
     state.map(|state| i64::from(state.letter())).ok_or_else(|| {
@@ -113,25 +108,26 @@ fn mark(letter: &str) -> Result<i64, String> {
 }
 
 fn select_from(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: Target) -> Flow {
-    let (Some(worker), [set, algorithm, flags, _, most, hash_pvar]) =
+    let (Some(worker), [set, algorithm, flags, partition, most, hash_pvar]) =
         (state.downcast_mut::<Worker>(), args)
     else {
         return NOT_STARTED;
     };
-    let params = &worker.shared.params;
+    let (params, lane) = (worker.shared.params, worker.lane);
+    let Some((partition, part)) = worker.partition(*partition) else { return NO_PARTITION };
     if target == Target::Destination && ctx.run.destination.is_some() && !params.force_dst {
         return Flow::FALSE;
     }
     let (of_call, results) = Flags::unpack(flags.int().unwrap_or(0));
     let flags = params.flags.or(of_call);
-    let Some(set) = set.int().and_then(|id| worker.sets.get().get(id)) else { return Flow::FALSE };
+    let Some(set) = set.int().and_then(|id| part.sets.get().get(id)) else { return Flow::FALSE };
     let pick = match pick(ctx, set, algorithm, flags.user_only, hash_pvar) {
         Ok(pick) => pick,
         Err(why) => return Flow::Fail(why),
     };
     let chosen = match (pick, params.maglev_bound) {
         (Pick::Maglev(hash), Some(percent)) => {
-            worker.loads.choose(set, hash, percent, flags.default_last)
+            part.loads.choose(set, hash, percent, flags.default_last)
         }
         _ => select::choose(set, pick, flags.default_last),
     };
@@ -144,13 +140,13 @@ fn select_from(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: T
     if destination.socket.is_some() {
         ctx.run.send_socket = destination.socket;
     }
-    destination.live.hit(worker.lane);
-    if !worker.shared.fills_avps.load(Relaxed) {
+    destination.live.hit(lane);
+    if !partition.fills_avps() {
         return Flow::TRUE;
     }
     let most = most.int().and_then(|most| usize::try_from(most).ok()).filter(|most| *most > 0);
     let results = most.or(results).unwrap_or(limits::RESULTS);
-    params.avps.fill(ctx, set, chosen, flags, results);
+    partition.avps.fill(ctx, set, chosen, flags, results);
     Flow::TRUE
 }
 
@@ -174,12 +170,14 @@ fn pick(
     algorithm.pick(ctx, &Call { user_only, hash_pvar: *hash_pvar })
 }
 
-fn next(ctx: &mut Ctx<'_>, state: &mut dyn Any, target: Target) -> Flow {
+fn next(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: Target) -> Flow {
     let Some(worker) = state.downcast_mut::<Worker>() else { return NOT_STARTED };
-    let avps = &worker.shared.params.avps;
+    let partition = args.first().copied().unwrap_or(Value::Omitted);
+    let Some((partition, part)) = worker.partition(partition) else { return NO_PARTITION };
+    let avps = &partition.avps;
     let Some(uri) = avps.next(ctx) else { return Flow::FALSE };
     let uri = ctx.to_text(uri);
-    let set = avps.set(ctx).and_then(|id| worker.sets.get().get(id));
+    let set = avps.set(ctx).and_then(|id| part.sets.get().get(id));
     let destination = set.and_then(|set| set.find(ctx.bytes(uri)));
     let addr = destination.and_then(|destination| destination.target);
     if let Some(destination) = destination.filter(|destination| destination.socket.is_some()) {
@@ -192,30 +190,33 @@ fn next(ctx: &mut Ctx<'_>, state: &mut dyn Any, target: Target) -> Flow {
 }
 
 fn mark_destination(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> Flow {
-    let Some(worker) = state.downcast_mut::<Worker>() else { return NOT_STARTED };
-    let params = &worker.shared.params;
-    let (Some(uri), Some(set)) = (params.avps.current(ctx), params.avps.set(ctx)) else {
+    let (Some(worker), &[letter, partition]) = (state.downcast_mut::<Worker>(), args) else {
+        return NOT_STARTED;
+    };
+    let Some((partition, part)) = worker.partition(partition) else { return NO_PARTITION };
+    let avps = &partition.avps;
+    let (Some(uri), Some(set)) = (avps.current(ctx), avps.set(ctx)) else {
         return Flow::Fail("dispatcher: nothing to mark, select with flag f first");
     };
     let uri = ctx.to_text(uri);
-    let found = worker.sets.get().get(set).and_then(|set| set.find(ctx.bytes(uri)));
+    let found = part.sets.get().get(set).and_then(|set| set.find(ctx.bytes(uri)));
     let Some(destination) = found else { return Flow::FALSE };
     let before = destination.live.is_active();
-    let letter = match args.first() {
-        None | Some(Value::Omitted) => State::INACTIVE.letter(),
-        Some(state) => state.int().and_then(|n| u8::try_from(n).ok()).unwrap_or_default(),
+    let letter = match letter {
+        Value::Omitted => State::INACTIVE.letter(),
+        state => state.int().and_then(|n| u8::try_from(n).ok()).unwrap_or_default(),
     };
     match letter {
         b'a' => destination.live.set(State::ACTIVE),
         b'i' => destination.live.set(State::INACTIVE),
         b'p' => {
-            destination.live.fail(params.threshold);
+            destination.live.fail(partition.threshold);
         }
         _ => return Flow::Fail("dispatcher: a state is one of the letters a, i, p"),
     }
     let active = destination.live.is_active();
     if active != before {
-        report::changed(ctx, set, &destination.uri, active);
+        partition.desk.change_told(ctx, set, &destination.uri, active);
     }
     Flow::TRUE
 }

@@ -3,6 +3,9 @@
 /// Longest line of a list file in bytes. OpenSIPS had 511; room for long attributes.
 pub const LINE_BYTES: usize = 4_096;
 
+/// Most partitions: a call that names one looks through them.
+pub const PARTITIONS: usize = 64;
+
 /// Most destinations of a list file: more than twice what is measured, within 256 MiB.
 pub const DESTINATIONS: usize = 262_144;
 

@@ -25,7 +25,9 @@ use crate::db_text::api as db_text;
 
 /// Where the sets come from.
 pub struct ListFile {
-    /// Its path as the script has it.
+    /// Who has its names watched.
+    pub watch: String,
+    /// Its path as the script has it; empty where there is none, and so no destination.
     pub path: String,
     /// Reads it.
     pub files: Arc<dyn Files>,
@@ -68,13 +70,16 @@ impl ListFile {
         if self.maglev.load(Relaxed) {
             sets.make_tables(old);
         }
-        self.names.watch("dispatcher", places(&sets));
+        self.names.watch(&self.watch, places(&sets));
         Ok(sets)
     }
 
     /// The rows of the file: of a list, or of a table's text.
     fn rows(&self, warnings: &mut Vec<String>) -> Result<Vec<Row>, String> {
         let path = &self.path;
+        if path.is_empty() {
+            return Ok(Vec::new());
+        }
         let bytes = self.files.read(path).map_err(|error| format!("{path}: {error}"))?;
         if !db_text::is_table(&bytes) {
             return list::parse(&bytes, path, warnings);
@@ -274,6 +279,7 @@ mod tests {
 
     fn file(text: &'static str, known: bool) -> ListFile {
         ListFile {
+            watch: "dispatcher".into(),
             path: "d.list".into(),
             files: files(Some(text)),
             table: None,

@@ -9,10 +9,12 @@ use sluice_engine::run::AvpKey;
 use sluice_engine::{Ctx, Value};
 use sluice_script::catalog::{ParamKind, Routes};
 
-use super::functions::{NOT_STARTED, PARTITION, REQUEST_FUNCTION, optional, required};
+use super::functions::{
+    NO_PARTITION, NOT_STARTED, PARTITION, REQUEST_FUNCTION, optional, required,
+};
 use super::params::Variable;
 use super::state::State;
-use super::{Worker, limits};
+use super::{Worker, given, limits};
 use sluice_base::glob;
 
 /// `ds_is_in_list(ip, port[, set][, partition][, active_only][, pattern])`
@@ -84,11 +86,11 @@ const PROBING: i64 = 4;
 
 /// 1.x had the active flag where 3.x has the partition.
 fn partition_or_active(text: &str) -> Result<i64, String> {
-    match text.trim() {
-        "" | "default" | "0" => Ok(0),
-        "1" => Ok(1),
-        other => Err(format!("partitions come later: only `default` is here, not `{other}`")),
-    }
+    Ok(match text.trim() {
+        "0" => 0,
+        "1" => 1,
+        name => given::key(name),
+    })
 }
 
 /// The states that `ds_count` counts: letters, or the number of older releases.
@@ -120,31 +122,36 @@ fn is_in_list(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> Flow {
     };
     let Ok(port) = u16::try_from(port) else { return Flow::FALSE };
     let set = (set != -1).then_some(set);
-    let active_only = [partition, active_only].iter().any(|v| v.int().is_some_and(|n| n != 0));
+    let old_flag = partition.int() == Some(1);
+    let active_only = old_flag || active_only.int().is_some_and(|n| n != 0);
+    let params = worker.shared.params;
+    let partition = if old_flag { Value::Omitted } else { partition };
+    let Some((partition, part)) = worker.partition(partition) else { return NO_PARTITION };
     let fits = |d: &super::sets::Destination| {
         (!active_only || d.is_active())
             && pattern.text().is_none_or(|p| {
                 !d.attrs.is_empty() && glob::matches(ctx.bytes(p), d.attrs.as_bytes())
             })
     };
-    let found = worker.sets.get().at(ip, port, set).find(|(_, destination)| fits(destination));
+    let found = part.sets.get().at(ip, port, set).find(|(_, destination)| fits(destination));
     let Some((found_in, destination)) = found else { return Flow::FALSE };
-    let params = &worker.shared.params;
     if set.is_none()
         && let Some(variable) = params.setid
     {
         assign(ctx, variable, i64::from(found_in.id));
     }
-    params.avps.push_attrs(ctx, destination);
+    partition.avps.push_attrs(ctx, destination);
     Flow::TRUE
 }
 
 fn count(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> Flow {
-    let (Some(worker), &[set, filter, result, _]) = (state.downcast_mut::<Worker>(), args) else {
+    let (Some(worker), &[set, filter, result, partition]) = (state.downcast_mut::<Worker>(), args)
+    else {
         return NOT_STARTED;
     };
     let (Some(set), Some(filter)) = (set.int(), filter.int()) else { return Flow::FALSE };
-    let Some(set) = worker.sets.get().get(set) else { return Flow::FALSE };
+    let Some((_, part)) = worker.partition(partition) else { return NO_PARTITION };
+    let Some(set) = part.sets.get().get(set) else { return Flow::FALSE };
     let wanted = |state| match state {
         State::ACTIVE => filter & ACTIVE != 0,
         State::PROBING => filter & PROBING != 0,
@@ -156,7 +163,8 @@ fn count(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> Flow {
 }
 
 fn push_script_attrs(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> Flow {
-    let (Some(worker), &[attrs, ip, port, set, _]) = (state.downcast_mut::<Worker>(), args) else {
+    let (Some(worker), &[attrs, ip, port, set, partition]) = (state.downcast_mut::<Worker>(), args)
+    else {
         return NOT_STARTED;
     };
     let peer = ctx.packet.peer;
@@ -172,7 +180,8 @@ fn push_script_attrs(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> 
     if attrs.len as usize > limits::SCRIPT_ATTRS_BYTES {
         return Flow::Fail("dispatcher: script attributes are too long");
     }
-    let found = worker.sets.get().at(ip, port, (set != -1).then_some(set));
+    let Some((_, part)) = worker.partition(partition) else { return NO_PARTITION };
+    let found = part.sets.get().at(ip, port, (set != -1).then_some(set));
     let found = found.inspect(|(_, destination)| {
         destination.live.set_script_attrs(ctx.bytes(attrs));
     });
@@ -180,11 +189,13 @@ fn push_script_attrs(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> 
 }
 
 fn get_script_attrs(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> Flow {
-    let (Some(worker), &[uri, set, _, result]) = (state.downcast_mut::<Worker>(), args) else {
+    let (Some(worker), &[uri, set, partition, result]) = (state.downcast_mut::<Worker>(), args)
+    else {
         return NOT_STARTED;
     };
     let (Some(uri), Some(set)) = (uri.text(), set.int()) else { return Flow::FALSE };
-    let set = worker.sets.get().get(set);
+    let Some((_, part)) = worker.partition(partition) else { return NO_PARTITION };
+    let set = part.sets.get().get(set);
     let found = set.and_then(|set| set.find(ctx.bytes(uri)));
     let Some(attrs) = found.and_then(|d| d.live.script_attrs()) else { return Flow::FALSE };
     let attrs = ctx.keep(&attrs);
@@ -239,6 +250,6 @@ mod tests {
     fn the_active_flag_of_1_x_stands_in_place_of_the_partition() {
         assert_eq!(partition_or_active("1"), Ok(1));
         assert_eq!(partition_or_active(""), Ok(0));
-        assert!(partition_or_active("gold").is_err());
+        assert_eq!(partition_or_active("gold"), Ok(given::key("gold")));
     }
 }

@@ -3,9 +3,13 @@
 use serde_json::{Map, Value, json};
 use sluice_engine::module::{Command, CommandError, SharedState};
 
-use super::Dispatcher;
+use sluice_sip::uri::literal_addr;
+
+use super::given::DEFAULT;
+use super::partition::Partition;
 use super::sets::Destination;
 use super::state::State;
+use super::{Dispatcher, limits};
 
 /// The table.
 pub static COMMANDS: &[Command] = &[
@@ -26,9 +30,16 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "ds_reload",
         short: "reload",
-        doc: "Reads the list file again; with inherit_state `n` the states are the file's.",
+        doc: "Reads lists and tables again; with inherit_state `n` the states are those in there.",
         params: &["partition?", "inherit_state?"],
         run: reload,
+    },
+    Command {
+        name: "ds_push_script_attrs",
+        short: "push_script_attrs",
+        doc: "Gives the destinations of an address and port attributes of the script's own.",
+        params: &["attrs", "ip", "port", "setid", "partition?"],
+        run: push_script_attrs,
     },
 ];
 
@@ -45,10 +56,22 @@ fn dispatcher(state: &dyn SharedState) -> Result<&Dispatcher, CommandError> {
     }
 }
 
-fn check_partition(name: Option<&str>) -> Result<(), CommandError> {
-    match name {
-        None | Some("" | "default") => Ok(()),
-        Some(name) => refuse(404, format!("unknown partition `{name}`")),
+impl Dispatcher {
+    /// The partition of a name; without one, the default one.
+    fn named(&self, name: Option<&str>) -> Result<&Partition, CommandError> {
+        let found = match name.filter(|name| !matches!(*name, "" | DEFAULT)) {
+            None => self.partitions.first(),
+            Some(name) => self.partitions.iter().find(|partition| *partition.name == *name),
+        };
+        found.map_or_else(|| refuse(404, format!("unknown partition `{}`", name.unwrap_or(""))), Ok)
+    }
+
+    /// The partition of a name; without one, all.
+    fn some(&self, name: Option<&str>) -> Result<&[Partition], CommandError> {
+        match name.filter(|name| !name.is_empty()) {
+            None => Ok(&self.partitions),
+            name => self.named(name).map(std::slice::from_ref),
+        }
     }
 }
 
@@ -57,8 +80,13 @@ fn list(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {
     // By position the word itself, by name `full=1`.
     let full = params.next_if(|word| matches!(*word, "full" | "1" | "0"));
     let full = full.is_some_and(|word| word != "0");
-    check_partition(params.next())?;
-    let sets = dispatcher(state)?.sets.load();
+    let partitions = dispatcher(state)?.some(params.next())?;
+    let partitions: Vec<Value> = partitions.iter().map(|one| list_one(one, full)).collect();
+    Ok(json!({ "PARTITIONS": partitions }))
+}
+
+fn list_one(partition: &Partition, full: bool) -> Value {
+    let sets = partition.sets.load();
     let sets: Vec<Value> = sets
         .iter()
         .map(|set| {
@@ -66,7 +94,7 @@ fn list(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {
             json!({ "id": set.id, "Destinations": all })
         })
         .collect();
-    Ok(json!({ "PARTITIONS": [{ "name": "default", "SETS": sets }] }))
+    json!({ "name": &*partition.name, "SETS": sets })
 }
 
 fn describe(destination: &Destination, full: bool) -> Value {
@@ -101,42 +129,57 @@ fn set_state(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {
         Some((partition, group)) => (Some(partition), group),
         None => (None, group),
     };
-    check_partition(partition)?;
-    let Ok(group) = group.parse() else { return refuse(500, "bad group value") };
-    let dispatcher = dispatcher(state)?;
-    let sets = dispatcher.sets.load();
+    let Ok(group) = group.trim().parse() else { return refuse(500, "bad group value") };
+    let partition = dispatcher(state)?.named(partition.map(str::trim))?;
+    let sets = partition.sets.load();
     let found = sets.get(group).and_then(|set| set.find(address.as_bytes()));
     let Some(destination) = found else { return refuse(404, "destination not found") };
     let before = destination.live.is_active();
     destination.live.set(wanted);
     let active = destination.live.is_active();
     if active != before {
-        dispatcher.desk.changed(group, &destination.uri, active);
+        partition.desk.changed(group, &destination.uri, active);
     }
     Ok(json!("OK"))
 }
 
 fn reload(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {
     let param = |at: usize| params.get(at).copied().flatten();
-    check_partition(param(0))?;
-    let inherit = match param(1) {
+    let partitions = dispatcher(state)?.some(param(0))?;
+    let inherits = match param(1) {
         None | Some("y" | "1") => true,
         Some("n" | "0") => false,
         Some(_) => return refuse(400, "inherit_state is y or n"),
     };
-    let dispatcher = dispatcher(state)?;
-    let mut warnings = Vec::new();
-    let old = inherit.then(|| dispatcher.sets.load());
-    match dispatcher.file.load(old.as_deref(), &mut warnings) {
-        Ok(sets) => {
-            drop(old);
-            dispatcher.desk.loaded(&sets, warnings.len());
-            dispatcher.sets.publish(sets);
-            if warnings.is_empty() { Ok(json!("OK")) } else { Ok(json!({ "warnings": warnings })) }
-        }
-        Err(why) => {
-            dispatcher.desk.refused(&why);
-            refuse(500, format!("{why}; the old sets stay"))
+    let (mut warnings, mut refused) = (Vec::new(), Vec::new());
+    for partition in partitions {
+        match partition.reload(inherits) {
+            Ok(more) => warnings.extend(more),
+            Err(why) => refused.push(format!("{why}; the old sets stay")),
         }
     }
+    if !refused.is_empty() {
+        return refuse(500, refused.join("; "));
+    }
+    if warnings.is_empty() { Ok(json!("OK")) } else { Ok(json!({ "warnings": warnings })) }
+}
+
+fn push_script_attrs(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {
+    let &[Some(attrs), Some(ip), Some(port), Some(set), partition] = params else {
+        return refuse(400, "attrs, ip, port and setid are needed");
+    };
+    let partition = dispatcher(state)?.named(partition)?;
+    let Some(ip) = literal_addr(ip.as_bytes()) else { return refuse(400, "bad ip value") };
+    let Ok(port) = port.parse() else { return refuse(400, "bad port value") };
+    let Ok(set) = set.parse::<i64>() else { return refuse(400, "bad setid value") };
+    if attrs.len() > limits::SCRIPT_ATTRS_BYTES {
+        return refuse(400, "the attributes are too long");
+    }
+    let sets = partition.sets.load();
+    let found = sets.at(ip, port, (set != -1).then_some(set));
+    let found = found.inspect(|(_, one)| one.live.set_script_attrs(attrs.as_bytes()));
+    if found.count() == 0 {
+        return refuse(404, "destination not found");
+    }
+    Ok(json!("OK"))
 }

@@ -5,10 +5,8 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use ahash::RandomState;
-use sluice_base::snapshot::{Reader, Snapshot};
 use sluice_base::{Now, WorkerId};
 use sluice_engine::module::{Hooks, Module, Setup, SetupError, SharedState};
 use sluice_engine::series::Series;
@@ -20,7 +18,7 @@ mod cursor;
 mod failover;
 mod flags;
 mod functions;
-
+mod given;
 pub mod hash;
 pub mod hits;
 pub mod index;
@@ -32,6 +30,7 @@ pub mod maglev;
 mod mi;
 pub mod named;
 mod params;
+mod partition;
 mod probe;
 mod probing;
 mod report;
@@ -42,11 +41,9 @@ pub mod state;
 pub mod table;
 mod target;
 
-use load::ListFile;
+use given::Given;
 use params::Params;
-use probe::Prober;
-use report::Desk;
-use sets::{Host, Sets};
+use partition::{Part, Partition};
 
 /// The definition table.
 pub static MODULE: Module = Module {
@@ -67,81 +64,33 @@ pub static MODULE: Module = Module {
 /// What workers and the control plane share.
 pub struct Dispatcher {
     params: Params,
-    file: ListFile,
-    desk: Arc<Desk>,
-    sets: Snapshot<Sets>,
-    /// Whether a selection fills the failover AVPs: some edition so far may read them.
-    fills_avps: AtomicBool,
-    prober: Option<Prober>,
-    /// When states were last written to their table, monotonic milliseconds.
+    /// The default one first.
+    partitions: Box<[Partition]>,
+    /// When states were last written to their tables, monotonic milliseconds.
     stored_ms: AtomicU64,
-}
-
-impl Dispatcher {
-    /// Writes states to the table that they are from.
-    fn store(&self) {
-        let Some(table) = &self.file.table else { return };
-        if let Err(why) = table.store(&self.sets.load()) {
-            tracing::error!(target: "dispatcher", "{why}; states are tried again");
-        }
-    }
 }
 
 /// A worker's part.
 struct Worker {
     shared: Arc<Dispatcher>,
-    sets: Reader<Sets>,
+    /// One for each partition.
+    parts: Box<[Part]>,
     /// Which of a destination's counters is its own.
     lane: usize,
-    /// What it selected lately, where the load is bounded.
-    loads: bound::Loads,
 }
 
 fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
     let params = Params::read(setup)?;
-    let probing = probing::read(setup, params.threshold)?;
-    let (path, at) = params.list_file.clone();
-    let file = ListFile {
-        path,
-        table: params::table(setup)?,
-        files: Arc::clone(&setup.files),
-        sockets: setup.sockets.clone(),
-        resolve: Arc::clone(&setup.resolve),
-        names: Arc::clone(setup.names),
-        maglev: AtomicBool::new(false),
-    };
-    let at = setup.param("db_url").map_or(at, |(_, at)| Some(at));
-    let sets = file.load(None, setup.warnings).map_err(|text| SetupError {
-        at,
-        text: match at {
-            None if file.table.is_none() => {
-                format!("{text} (the default of modparam list_file)")
-            }
-            _ => text,
-        },
-    })?;
-    let desk = Arc::new(Desk { reports: Arc::clone(setup.reports), post: Arc::clone(setup.post) });
-    desk.loaded(&sets, setup.warnings.len());
-    Ok(Arc::new(Dispatcher {
-        params,
-        file,
-        sets: Snapshot::new(sets),
-        fills_avps: AtomicBool::new(false),
-        prober: probing.map(|probing| Prober {
-            probing: Arc::new(probing),
-            desk: Arc::clone(&desk),
-            host: setup.sockets.listen.first().map_or("localhost", |l| &l.sent_by).to_owned(),
-            random: RandomState::new(),
-        }),
-        desk,
-        stored_ms: AtomicU64::new(0),
-    }))
+    let definitions = given::definitions(setup)?;
+    let start = |definition| Partition::start(&mut Given { setup: &mut *setup, definition });
+    let partitions = definitions.iter().map(start).collect::<Result<_, _>>()?;
+    Ok(Arc::new(Dispatcher { params, partitions, stored_ms: AtomicU64::new(0) }))
 }
 
 impl SharedState for Dispatcher {
     fn worker(self: Arc<Self>, id: WorkerId) -> Box<dyn Any + Send> {
-        let (sets, lane) = (self.sets.reader(), usize::from(id.0));
-        Box::new(Worker { sets, shared: self, lane, loads: bound::Loads::default() })
+        let (parts, lane) = (self.partitions.iter().map(Partition::part).collect(), id.0.into());
+        Box::new(Worker { shared: self, parts, lane })
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -149,55 +98,29 @@ impl SharedState for Dispatcher {
     }
 
     fn adopt(&self, routes: &Uses<'_>) {
-        if self.params.avps.are_read(routes) {
-            self.fills_avps.store(true, Relaxed);
-        }
-        if algorithms::may_draw(routes) && !self.file.maglev.swap(true, Relaxed) {
-            self.sets.load().make_tables(None);
-        }
+        self.partitions.iter().for_each(|partition| partition.adopt(routes));
     }
 
     fn sweep(&self) {
-        self.sets.sweep();
+        for partition in &self.partitions {
+            partition.sets.sweep();
+        }
     }
 
     fn end(&self) {
-        self.store();
+        self.partitions.iter().for_each(Partition::store);
     }
 
     fn series(&self, to: &mut dyn Series) {
-        series::tell(&self.sets.load(), to);
+        series::tell(&self.partitions, to);
     }
 
     fn tick(&self, now: Now) {
-        self.follow_names(now);
+        self.partitions.iter().for_each(|partition| partition.tick(now));
         let (now_ms, last_ms) = (now.mono_ms(), self.stored_ms.load(Relaxed));
         if now_ms.saturating_sub(last_ms) >= limits::STORE_MS {
             self.stored_ms.store(now_ms, Relaxed);
-            self.store();
-        }
-        if let Some(prober) = &self.prober {
-            prober.tick(&self.sets.load(), now.mono_ms());
-        }
-    }
-}
-
-impl Dispatcher {
-    /// Takes over what names stand for now. One that was out for want of an address goes to work
-    /// when it has one.
-    fn follow_names(&self, now: Now) {
-        let sets = self.sets.load();
-        for set in sets.iter() {
-            for destination in &set.destinations {
-                let Host::Named(named) = &destination.host else { continue };
-                let woken = named.refresh(&self.file.names, now.mono_ms());
-                if let Some(state) = woken.filter(|_| destination.trouble.is_none()) {
-                    destination.live.set(state);
-                    if destination.live.is_active() {
-                        self.desk.changed(i64::from(set.id), &destination.uri, true);
-                    }
-                }
-            }
+            self.partitions.iter().for_each(Partition::store);
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The module's parameters (spec 3.8) and what they amount to.
 
-use std::sync::OnceLock;
-
+use arc_swap::ArcSwapOption;
 use sluice_engine::module::{ParamEntry, Setup, SetupError};
 use sluice_script::Script;
 use sluice_script::catalog::{SettingKind, Status};
@@ -10,24 +9,19 @@ use sluice_script::source::Location;
 
 use super::failover::Avps;
 use super::flags::{self, Flags};
+use super::given::Given;
 use super::table::{Columns, TableSource};
 use crate::names;
 
-/// What the parameters of a script amount to.
-#[derive(Debug)]
+/// What the parameters that all partitions share amount to.
+#[derive(Clone, Copy, Debug)]
 pub struct Params {
-    /// Path of the list file and where the script gives it.
-    pub list_file: (String, Option<Location>),
     /// Flags that every selection has besides its own.
     pub flags: Flags,
     /// Whether a selection may replace a `$du` that is set already.
     pub force_dst: bool,
-    /// The AVPs that a selection fills.
-    pub avps: Avps,
     /// What receives the set in which `ds_is_in_list` found an address.
     pub setid: Option<Variable>,
-    /// Failures that make a destination probing.
-    pub threshold: u32,
     /// Percent of a fair share that Maglev gives at most; `None` is off.
     pub maglev_bound: Option<u32>,
 }
@@ -44,56 +38,94 @@ pub enum Variable {
 const LIST_FILE: &str = "/etc/opensips/dispatcher.list";
 
 impl Params {
-    /// Reads them; names of AVPs are interned.
+    /// Reads them.
     ///
     /// # Errors
     /// A parameter that names no variable.
     pub fn read(setup: &mut Setup<'_>) -> Result<Self, SetupError> {
-        let list_file = setup.text("list_file").unwrap_or(LIST_FILE).to_owned();
-        let at = setup.param("list_file").map(|(_, at)| at);
-        let mut set = Flags::of_modparam(setup.int("flags", 0));
-        set.default_last = setup.int("use_default", 0) != 0;
-        let setid = match text(setup, "setid_pvar") {
+        let mut flags = Flags::of_modparam(setup.int("flags", 0));
+        flags.default_last = setup.int("use_default", 0) != 0;
+        let at = setup.param("setid_pvar").map(|(_, at)| at);
+        let setid = match setup.text("setid_pvar").map(|name| name.trim().to_owned()) {
             None => None,
-            Some((name, at)) => Some(variable(setup.script, &name).ok_or(SetupError {
-                at: Some(at),
+            Some(name) => Some(variable(setup.script, &name).ok_or(SetupError {
+                at,
                 text: format!("setid_pvar is $avp(name) or $var(name), not `{name}`"),
             })?),
         };
-        let avps = Avps {
-            destination: avp_or(setup, "dst_avp", "ds_dst_failover")?,
-            group: avp_or(setup, "grp_avp", "ds_grp_failover")?,
-            count: avp_or(setup, "cnt_avp", "ds_cnt_failover")?,
-            attrs: avp(setup, "attrs_avp")?,
-            script_attrs: avp(setup, "script_attrs_avp")?,
-        };
         Ok(Self {
-            list_file: (list_file, at),
-            flags: set,
+            flags,
             force_dst: setup.int("force_dst", 1) != 0,
-            avps,
             setid,
-            threshold: u32::try_from(setup.int("ds_probing_threshold", 3)).unwrap_or(3),
             maglev_bound: u32::try_from(setup.int("maglev_bound", 0)).ok().filter(|n| *n > 0),
         })
     }
 }
 
-/// The table that destinations come from: `db_url`, or the database of all modules where no list
-/// file is named.
+/// The AVPs of a partition; names are interned.
 ///
 /// # Errors
-/// Why there is no such database.
-pub fn table(setup: &mut Setup<'_>) -> Result<Option<TableSource>, SetupError> {
-    let own = text(setup, "db_url");
-    let (url, at) = match own {
-        Some((url, at)) => (url, Some(at)),
-        None => match setup.settings.db_default_url.clone() {
-            Some(url) if setup.param("list_file").is_none() => (url, None),
+/// A parameter that names no AVP.
+pub fn avps(given: &mut Given<'_, '_>) -> Result<Avps, SetupError> {
+    Ok(Avps {
+        destination: avp_or(given, "dst_avp", "ds_dst_failover")?,
+        group: avp_or(given, "grp_avp", "ds_grp_failover")?,
+        count: avp_or(given, "cnt_avp", "ds_cnt_failover")?,
+        attrs: avp(given, "attrs_avp")?,
+        script_attrs: avp(given, "script_attrs_avp")?,
+    })
+}
+
+/// The path of a partition's list file, and where the script gives it.
+pub fn list_file(given: &Given<'_, '_>) -> (Option<String>, Option<Location>) {
+    let named = given.text("list_file");
+    let at = given.at("list_file");
+    // Where only others are defined, nobody asks for the default one's list.
+    let is_asked_for = given.definition.at.is_some() || given.setup.param("partition").is_none();
+    let default = given.definition.is_default() && is_asked_for;
+    (named.or_else(|| default.then(|| LIST_FILE.to_owned())), at)
+}
+
+/// The table that a partition's destinations come from: `db_url`, or the database of all modules
+/// where no list file is named.
+///
+/// # Errors
+/// Why there is no such database; a partition that has neither table nor list file.
+pub fn table(given: &mut Given<'_, '_>) -> Result<Option<TableSource>, SetupError> {
+    let has_list = match given.definition.is_default() {
+        true => given.own("list_file").is_some() && given.own("db_url").is_none(),
+        false => given.own("list_file").is_some(),
+    };
+    let url = given.text("db_url").filter(|_| !has_list || given.own("db_url").is_some());
+    let at = given.at("db_url");
+    let (url, at) = match url {
+        Some(url) => (url, at),
+        None => match given.setup.settings.db_default_url.clone() {
+            Some(url) if given.text("list_file").is_none() => (url, None),
+            _ if list_file(given).0.is_none() && !given.definition.is_default() => {
+                let name = &given.definition.name;
+                let text = format!("partition {name} has neither db_url nor list_file");
+                return Err(SetupError { at: given.definition.at, text });
+            }
             _ => return Ok(None),
         },
     };
-    let source = setup.databases.open(&url).map_err(|text| SetupError { at, text })?;
+    if given.definition.at.is_some() && given.own("list_file").is_some() {
+        let name = &given.definition.name;
+        given.setup.warnings.push(format!("partition {name}: db_url goes before list_file"));
+    }
+    let source = given.setup.databases.open(&url).map_err(|text| SetupError { at, text })?;
+    Ok(Some(TableSource {
+        source,
+        table: given.text("table_name").unwrap_or_else(|| "dispatcher".to_owned()).into(),
+        columns: columns(given.setup),
+        versions: given.setup.settings.db_version_table.clone(),
+        keeps_states: given.int("persistent_state", 1) != 0,
+        state_column: ArcSwapOption::const_empty(),
+    }))
+}
+
+fn columns(setup: &Setup<'_>) -> Columns {
     let mut columns = Columns::default();
     for (name, column) in [
         ("setid_col", &mut columns.set),
@@ -109,32 +141,28 @@ pub fn table(setup: &mut Setup<'_>) -> Result<Option<TableSource>, SetupError> {
             *column = given.to_owned();
         }
     }
-    Ok(Some(TableSource {
-        source,
-        table: setup.text("table_name").unwrap_or("dispatcher").into(),
-        columns,
-        versions: setup.settings.db_version_table.clone(),
-        keeps_states: setup.int("persistent_state", 1) != 0,
-        state_column: OnceLock::new(),
-    }))
+    columns
 }
 
-fn text(setup: &Setup<'_>, name: &str) -> Option<(String, Location)> {
-    let at = setup.param(name)?.1;
-    Some((setup.text(name)?.trim().to_owned(), at))
-}
-
-fn avp_or(setup: &mut Setup<'_>, param: &str, default: &str) -> Result<u32, SetupError> {
-    Ok(avp(setup, param)?.unwrap_or_else(|| setup.script.avps.intern(default)))
+/// An AVP, or that of the default's name; partitions other than the default one end it in theirs.
+fn avp_or(given: &mut Given<'_, '_>, param: &str, default: &str) -> Result<u32, SetupError> {
+    if let Some(slot) = avp(given, param)? {
+        return Ok(slot);
+    }
+    let avps = &mut given.setup.script.avps;
+    Ok(match given.definition.is_default() {
+        true => avps.intern(default),
+        false => avps.intern(&format!("{default}_{}", given.definition.name)),
+    })
 }
 
 /// The slot of an AVP parameter: `$avp(name)`, `$(avp(name))`, or the bare name of 1.x.
-fn avp(setup: &mut Setup<'_>, param: &str) -> Result<Option<u32>, SetupError> {
-    let Some((value, at)) = text(setup, param) else { return Ok(None) };
+fn avp(given: &mut Given<'_, '_>, param: &str) -> Result<Option<u32>, SetupError> {
+    let Some(value) = given.text(param) else { return Ok(None) };
     match names::avp(&value) {
-        Some(name) => Ok(Some(setup.script.avps.intern(name))),
+        Some(name) => Ok(Some(given.setup.script.avps.intern(name))),
         None => Err(SetupError {
-            at: Some(at),
+            at: given.at(param),
             text: format!("{param} is an AVP, `$avp(name)`, not `{value}`"),
         }),
     }
@@ -191,7 +219,7 @@ pub static PARAMS: &[ParamEntry] = &[
     honoured("attrs_col", TEXT, "Column of the attributes; default attrs"),
     ignored("description_col", TEXT, "nothing reads it yet", "Column of the description"),
     honoured("probe_mode_col", TEXT, "Column of the probing mode; default probe_mode"),
-    later("partition", TEXT, "A further group of sets"),
+    honoured("partition", TEXT, "Further sets: `name: property = value; ...`; repeatable"),
     later("ds_define_blacklist", TEXT, "A blacklist of a set's addresses"),
     later("fetch_freeswitch_stats", INT, "Weights from FreeSWITCH"),
     later("max_freeswitch_weight", INT, "Greatest weight from FreeSWITCH"),

@@ -1,10 +1,11 @@
 //! How destinations are probed: what the parameters say (spec 3.5, 3.8).
 
 use sluice_base::SocketId;
-use sluice_engine::module::{Setup, SetupError};
-use sluice_script::ir::Setting;
+use sluice_engine::module::SetupError;
 use sluice_sip::text::is_token;
 use sluice_sip::uri::Uri;
+
+use super::given::Given;
 
 /// See the file's head.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,46 +37,41 @@ const FROM: &str = "sip:dispatcher@localhost";
 ///
 /// # Errors
 /// What is wrong with one of them, or that `tm` is not loaded.
-pub fn read(setup: &Setup<'_>, threshold: u32) -> Result<Option<Probing>, SetupError> {
-    let seconds = u64::try_from(setup.int("ds_ping_interval", 0)).unwrap_or(0);
-    let refuse = |name: &str, text: String| {
-        Err(SetupError { at: setup.param(name).map(|(_, at)| at), text })
-    };
+pub fn read(given: &Given<'_, '_>, threshold: u32) -> Result<Option<Probing>, SetupError> {
+    let seconds = u64::try_from(given.int("ds_ping_interval", 0)).unwrap_or(0);
+    let refuse = |name: &str, text: String| Err(SetupError { at: given.at(name), text });
     if seconds == 0 {
         return Ok(None);
     }
-    if !setup.script.modules.contains(&"tm") {
+    if !given.setup.script.modules.contains(&"tm") {
         let why = "probing needs transactions: loadmodule \"tm.so\"";
         return refuse("ds_ping_interval", why.to_owned());
     }
-    let method = setup.text("ds_ping_method").unwrap_or("OPTIONS").to_owned();
+    let method = given.text("ds_ping_method").unwrap_or_else(|| "OPTIONS".to_owned());
     if !is_token(method.as_bytes()) {
         return refuse("ds_ping_method", format!("`{method}` is no method"));
     }
     // Before 1.5 it was written without the scheme.
-    let from = match setup.text("ds_ping_from") {
+    let from = match given.text("ds_ping_from") {
         None => FROM.to_owned(),
-        Some(from) if from.contains(':') => from.to_owned(),
+        Some(from) if from.contains(':') => from,
         Some(from) => format!("sip:{from}"),
     };
     if Uri::parse(from.as_bytes()).is_none() || from.contains(['<', '>', '\r', '\n']) {
         return refuse("ds_ping_from", format!("`{from}` is no URI"));
     }
-    let codes = match numbers(setup.text("options_reply_codes").unwrap_or_default()) {
+    let codes = match numbers(&given.text("options_reply_codes").unwrap_or_default()) {
         Ok(codes) => codes,
         Err(why) => return refuse("options_reply_codes", why),
     };
-    let sets = match setup.param("ds_probing_list").map(|(setting, _)| setting) {
+    let sets = match given.text("ds_probing_list").map(|list| numbers(&list)) {
         None => None,
-        Some(Setting::Int(set)) => u32::try_from(*set).ok().map(|set| vec![set]),
-        Some(_) => match numbers(setup.text("ds_probing_list").unwrap_or_default()) {
-            Ok(sets) => Some(sets),
-            Err(why) => return refuse("ds_probing_list", why),
-        },
+        Some(Ok(sets)) => Some(sets),
+        Some(Err(why)) => return refuse("ds_probing_list", why),
     };
-    let socket = match setup.text("ds_probing_sock") {
+    let socket = match given.text("ds_probing_sock") {
         None => None,
-        Some(text) => match setup.sockets.named(text) {
+        Some(text) => match given.setup.sockets.named(&text) {
             Some(socket) => Some(socket),
             None => {
                 return refuse("ds_probing_sock", format!("`{text}` is not one of our sockets"));
@@ -86,8 +82,8 @@ pub fn read(setup: &Setup<'_>, threshold: u32) -> Result<Option<Probing>, SetupE
         interval_ms: seconds.saturating_mul(1_000),
         method,
         from,
-        max_forwards: u32::try_from(setup.int("ds_ping_maxfwd", -1)).ok(),
-        all: setup.int("ds_probing_mode", 0) == 1,
+        max_forwards: u32::try_from(given.int("ds_ping_maxfwd", -1)).ok(),
+        all: given.int("ds_probing_mode", 0) == 1,
         codes,
         socket,
         sets,

@@ -9,16 +9,18 @@ use sluice_engine::post::{Letter, Post};
 use sluice_engine::reports::Reports;
 use sluice_engine::{Ctx, Value};
 
+use super::given::DEFAULT;
 use super::sets::Sets;
 
-/// The group of its status, and the identifier of the only partition.
+/// The group of its statuses; their identifiers are the partitions' names.
 const GROUP: &str = "dispatcher";
-const PARTITION: &str = "default";
 
 const EVENT: &str = "E_DISPATCHER_STATUS";
 
-/// Where it tells it.
+/// Where a partition tells it.
 pub(super) struct Desk {
+    /// Its name.
+    pub partition: Arc<str>,
     pub reports: Arc<Reports>,
     pub post: Arc<Post>,
 }
@@ -28,17 +30,17 @@ impl Desk {
     pub(super) fn loaded(&self, sets: &Sets, warnings: usize) {
         let destinations: usize = sets.iter().map(|set| set.destinations.len()).sum();
         let line = format!("loaded; destinations: {destinations}, warnings: {warnings}");
-        self.reports.log(GROUP, PARTITION, line);
+        self.reports.log(GROUP, &self.partition, line);
         let (status, details) =
             if destinations > 0 { (1, "data available") } else { (-1, "no data loaded") };
-        let before = self.reports.set(GROUP, PARTITION, status, details);
+        let before = self.reports.set(GROUP, &self.partition, status, details);
         let Some(before) = before.filter(|before| *before != 0) else { return };
         let text = |text: &str| Kept::Text(text.as_bytes().to_vec());
         self.raise(
             "E_CORE_SR_STATUS_CHANGED",
             [
                 ("group", text(GROUP)),
-                ("identifier", text(PARTITION)),
+                ("identifier", text(&self.partition)),
                 ("status", Kept::Int(status.into())),
                 ("details", text(details)),
                 ("old_status", Kept::Int(before.into())),
@@ -48,36 +50,44 @@ impl Desk {
 
     /// The sets stay as they are.
     pub(super) fn refused(&self, why: &str) {
-        self.reports.log(GROUP, PARTITION, format!("{why}; the old sets stay"));
+        self.reports.log(GROUP, &self.partition, format!("{why}; the old sets stay"));
     }
 
     /// Management has changed the state of a destination.
     pub(super) fn changed(&self, set: i64, address: &str, active: bool) {
         let text = |text: &str| Kept::Text(text.as_bytes().to_vec());
+        // spec 3.7: the partition is told of others than the default one.
+        let partition = self.other().map(|name| ("partition", text(name)));
         let params =
             [("group", Kept::Int(set)), ("address", text(address)), ("status", text(word(active)))];
-        self.raise(EVENT, params);
+        self.raise(EVENT, partition.into_iter().chain(params));
+    }
+
+    /// A script has changed the state of a destination.
+    pub(super) fn change_told(&self, ctx: &mut Ctx<'_>, set: i64, address: &str, active: bool) {
+        let mut text = |text: &str| Value::Text(ctx.keep(text.as_bytes()));
+        let params = [
+            (text("partition"), text(&self.partition)),
+            (text("group"), Value::Int(set)),
+            (text("address"), text(address)),
+            (text("status"), text(word(active))),
+        ];
+        let without = usize::from(self.other().is_none());
+        if !ctx.raise(EVENT.as_bytes(), params.get(without..).unwrap_or_default()) {
+            ctx.complain("too many events wait for their route");
+        }
+    }
+
+    fn other(&self) -> Option<&str> {
+        Some(&*self.partition).filter(|name| *name != DEFAULT)
     }
 
     /// A full inbox means that events come faster than their routes run: this one is lost.
-    fn raise<const N: usize>(&self, name: &str, params: [(&str, Kept); N]) {
+    fn raise<'n>(&self, name: &str, params: impl IntoIterator<Item = (&'n str, Kept)>) {
         let params = params.into_iter().map(|(name, value)| (name.into(), value)).collect();
         if let Err(why) = self.post.send(Letter::Event(Raised { name: name.into(), params })) {
             tracing::warn!(target: "dispatcher", "{name}: {why}");
         }
-    }
-}
-
-/// A script has changed the state of a destination.
-pub(super) fn changed(ctx: &mut Ctx<'_>, set: i64, address: &str, active: bool) {
-    let mut text = |text: &str| Value::Text(ctx.keep(text.as_bytes()));
-    let params = [
-        (text("group"), Value::Int(set)),
-        (text("address"), text(address)),
-        (text("status"), text(word(active))),
-    ];
-    if !ctx.raise(EVENT.as_bytes(), &params) {
-        ctx.complain("too many events wait for their route");
     }
 }
 

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use sluice_engine::series::{Family, Figure, Series};
 
+use super::given::DEFAULT;
+use super::partition::Partition;
 use super::sets::{Destination, Sets};
 
 const CALLS: Family =
@@ -18,8 +20,9 @@ const ACTIVE: Family = Family {
 };
 
 /// Tells them.
-pub(super) fn tell(sets: &Sets, to: &mut dyn Series) {
-    let rows = rows(sets);
+pub(super) fn tell(partitions: &[Partition], to: &mut dyn Series) {
+    let sets: Vec<_> = partitions.iter().map(|one| (&*one.name, one.sets.load())).collect();
+    let rows: Vec<_> = sets.iter().flat_map(|(name, sets)| rows(name, sets)).collect();
     let mut each = |family, figure: fn(&Destination) -> Figure<'static>| {
         for (set, destination) in &rows {
             let labels = [("set", &**set), ("destination", &*destination.uri)];
@@ -31,10 +34,15 @@ pub(super) fn tell(sets: &Sets, to: &mut dyn Series) {
 }
 
 /// All destinations, each with its set. Equal lines have one live part, so they are one row.
-fn rows(sets: &Sets) -> Vec<(Rc<str>, &Destination)> {
+///
+/// A set of another partition than the default one is called `partition:set`, as in `ds_set_state`.
+fn rows<'a>(partition: &str, sets: &'a Sets) -> Vec<(Rc<str>, &'a Destination)> {
     let mut rows = Vec::new();
     for set in sets.iter() {
-        let id: Rc<str> = set.id.to_string().into();
+        let id: Rc<str> = match partition {
+            DEFAULT => set.id.to_string().into(),
+            name => format!("{name}:{}", set.id).into(),
+        };
         let mut seen = HashSet::with_capacity(set.destinations.len());
         let new = |destination: &&Destination| seen.insert(Arc::as_ptr(&destination.live));
         rows.extend(set.destinations.iter().filter(new).map(|one| (Rc::clone(&id), one)));

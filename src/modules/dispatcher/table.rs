@@ -3,8 +3,9 @@
 //! Takes rows as the database gives them, gives those of a list. A row that is wrong is told and
 //! left out; a weight or a destination that is missing ends the load, as in OpenSIPS.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use sluice_engine::db::{Action, Condition, Field, Rows, Source, Statement};
 use sluice_sip::uri::{Scheme, Uri};
 
@@ -29,7 +30,7 @@ pub struct TableSource {
     /// `persistent_state`: whether states are those of the table, and go back there.
     pub keeps_states: bool,
     /// The column of states that was found there.
-    pub state_column: OnceLock<Arc<str>>,
+    pub state_column: ArcSwapOption<String>,
 }
 
 /// Names of the columns.
@@ -89,7 +90,7 @@ impl TableSource {
         let rows = self.source.ask(vec![statement]).map_err(|error| error.to_string())?;
         let state = [self.columns.state.as_str(), FLAGS];
         if let Some(name) = state.into_iter().find(|name| rows.column(name).is_some()) {
-            self.state_column.get_or_init(|| name.into());
+            self.state_column.store(Some(Arc::new(name.to_owned())));
         }
         let rows = read(&rows, &self.place(), &self.columns, self.keeps_states, warnings)?;
         if rows.is_empty() {
@@ -105,8 +106,9 @@ impl TableSource {
     /// # Errors
     /// Why they are not in the table; then the next time they are tried again.
     pub fn store(&self, sets: &Sets) -> Result<(), String> {
-        let column = self.state_column.get().filter(|_| self.keeps_states);
+        let column = self.state_column.load_full().filter(|_| self.keeps_states);
         let Some(column) = column else { return Ok(()) };
+        let column: Arc<str> = column.as_str().into();
         let (set_column, uri_column) =
             (Arc::from(&*self.columns.set), Arc::from(&*self.columns.destination));
         let all = sets.iter().flat_map(|set| set.destinations.iter().map(|d| (set.id, d)));
@@ -115,7 +117,7 @@ impl TableSource {
             .collect();
         let statement = |(set, destination, state): &(u32, &Destination, State)| Statement {
             table: Arc::clone(&self.table),
-            action: Action::Update(vec![(Arc::clone(column), Field::Int(state.bits().into()))]),
+            action: Action::Update(vec![(Arc::clone(&column), Field::Int(state.bits().into()))]),
             conditions: vec![
                 Condition::equal(&set_column, Field::Int(i64::from(*set))),
                 Condition::equal(&uri_column, Field::text(&*destination.uri)),

@@ -47,6 +47,7 @@ fn file(bytes: &[u8]) -> ListFile {
     let files = InMemory::default();
     files.set("list", Some(bytes));
     ListFile {
+        watch: "dispatcher".to_owned(),
         path: "list".to_owned(),
         files: Arc::new(files),
         table: None,
