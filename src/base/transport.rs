@@ -99,6 +99,10 @@ pub enum StreamEvent {
     PostFull,
     /// Replies without a connection or an address to connect to.
     Unreachable,
+    /// Replies that were lost with their connection, or that no connection took.
+    RepliesLost,
+    /// Messages that no connection was to be opened for, and there was none.
+    NotConnected,
     /// Requests that could not be sent and went back to their transaction.
     Returned,
     /// Times that a reader was stopped because the owner of a message had no room.
@@ -107,7 +111,7 @@ pub enum StreamEvent {
 
 impl StreamEvent {
     /// All, by number.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::Accepted,
         Self::Opened,
         Self::Frames,
@@ -136,6 +140,8 @@ impl StreamEvent {
         Self::OutboxFull,
         Self::PostFull,
         Self::Unreachable,
+        Self::RepliesLost,
+        Self::NotConnected,
         Self::Returned,
         Self::Stopped,
     ];
@@ -171,6 +177,8 @@ impl StreamEvent {
             Self::OutboxFull => "stream_outbox_full",
             Self::PostFull => "stream_post_full",
             Self::Unreachable => "stream_unreachable",
+            Self::RepliesLost => "stream_replies_lost",
+            Self::NotConnected => "stream_not_connected",
             Self::Returned => "stream_returned",
             Self::Stopped => "stream_stopped",
         }

@@ -135,8 +135,8 @@ fn write_usual(
     own: OwnVia<'_>,
     (hops_at, hops): (Span, u32),
 ) {
-    let (message, marks) = (ctx.message, via_marks(ctx));
-    ctx.local.output.send(target, |out| {
+    let (message, marks, opens) = (ctx.message, via_marks(ctx), opens(ctx));
+    ctx.local.output.send_by(target, opens, |out| {
         let mut from = 0;
         let put_hops = |from: u16, out: &mut Vec<u8>| {
             out.extend_from_slice(message.text(Span::new(from, hops_at.start)));
@@ -397,10 +397,21 @@ fn write(ctx: &mut Ctx<'_>, target: Target) {
     let (patches, message) = (&ctx.run.patches, ctx.message);
     // RFC 3261 18.3: what stands behind the body is discarded.
     let whole = message.text(Span::new(0, message.body().end));
-    let dropped = ctx.local.output.send(target, |out| patches.write(whole, out));
+    let opens = opens(ctx);
+    let dropped = ctx.local.output.send_by(target, opens, |out| patches.write(whole, out));
     ctx.run.answered = true;
     if dropped > 0 {
         ctx.complain("a change of the message lay within text that another change removed");
+    }
+}
+
+/// Whether a connection may be opened for the message (`tcp_no_new_conn_bflag`, `_rplflag`).
+#[inline]
+fn opens(ctx: &Ctx<'_>) -> bool {
+    let unopened = ctx.shared.settings.unopened;
+    match ctx.message.status() {
+        None => ctx.run.branch_flags & unopened.branch == 0,
+        Some(_) => ctx.run.flags & unopened.reply == 0,
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Output {
     pub held: Vec<u32>,
     /// Ports of a peer that its connection shall be used for, too (`force_tcp_alias`, RFC 5923).
     pub aliases: Vec<(Target, u16)>,
+    /// Where messages begin that go by a connection that there is, or not at all.
+    pub unopened: Vec<u32>,
 }
 
 impl Output {
@@ -47,6 +49,21 @@ impl Output {
         self.jobs.clear();
         self.held.clear();
         self.aliases.clear();
+        self.unopened.clear();
+    }
+
+    /// As [`send`](Self::send); with `opens` false no connection is opened for it.
+    #[inline]
+    pub fn send_by<R>(
+        &mut self,
+        target: Target,
+        opens: bool,
+        write: impl FnOnce(&mut Vec<u8>) -> R,
+    ) -> R {
+        if !opens {
+            self.unopened.push(self.bytes.len() as u32);
+        }
+        self.send(target, write)
     }
 
     /// Queues one datagram that `write` appends to the buffer it is given.

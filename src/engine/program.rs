@@ -29,7 +29,7 @@ use crate::post::Post;
 use crate::registry::Registry;
 use crate::reports::{INITIALIZING, MAIN, RUNNING, Reports};
 use crate::series::Series;
-use crate::settings::{Levels, Settings};
+use crate::settings::{Levels, Settings, Unopened};
 use crate::sockets::Sockets;
 use crate::sql::Sql;
 use crate::targets::{Names, Sources};
@@ -91,6 +91,7 @@ impl Program {
         warnings: &mut Vec<(&'static str, String)>,
     ) -> Result<Self, Vec<(&'static str, SetupError)>> {
         let mut settings = Settings::of(&script, &registry);
+        settings.unopened = Unopened::of(&mut script);
         let (statistics, cells) = number_statistics(&registry);
         let mut states: Vec<Option<Arc<dyn SharedState>>> = vec![None; registry.modules().len()];
         let mut errors = Vec::new();

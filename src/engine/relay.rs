@@ -121,7 +121,9 @@ pub fn arm(ctx: &mut Ctx<'_>, change: impl FnOnce(&mut Armed), route: Option<Rou
 
 /// Sends a reply of ours with the script's lines.
 pub fn answer(ctx: &mut Ctx<'_>, key: Key, status: u16, phrase: &[u8]) {
-    let Some(socket) = ctx.local.tm.get(key).map(|t| t.reply_to.socket) else { return };
+    let Some(transaction) = ctx.local.tm.get_mut(key) else { return };
+    transaction.script.flags = ctx.run.flags;
+    let socket = transaction.reply_to.socket;
     let own_lines = ctx.run.reply_lines.len();
     reply::push_lines(ctx, status, socket);
     let lines = std::mem::take(&mut ctx.run.reply_lines);

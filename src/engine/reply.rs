@@ -54,7 +54,8 @@ pub fn send(ctx: &mut Ctx<'_>, code: u16, reason: Text) -> Sent {
         body: run.reply_body.map_or(b"", |body| bytes_in(body, *message, &run.arena, shared)),
     };
     run.replied = Some(local.output.sends.len() as u32);
-    local.output.send(target, |out| reply.write(message, out));
+    let opens = run.flags & shared.settings.unopened.reply == 0;
+    local.output.send_by(target, opens, |out| reply.write(message, out));
     run.reply_lines.truncate(own_lines);
     run.answered = true;
     Sent::Sent

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI8, Ordering};
 
 use sluice_script::Script;
-use sluice_script::ir::Setting;
+use sluice_script::ir::{Global, Setting};
 
 use crate::module::StatisticsBase;
 use crate::registry::Registry;
@@ -46,6 +46,8 @@ pub struct Settings {
     pub failed_address_ms: u64,
     /// The kernel says which socket reaches a destination.
     pub mhomed: bool,
+    /// Of what no connection is opened for.
+    pub unopened: Unopened,
     /// The database of modules that name none.
     pub db_default_url: Option<String>,
     /// The table of versions (spec 5.5).
@@ -64,6 +66,37 @@ pub struct Settings {
     pub detect_loops: bool,
     /// A Proxy-Require is refused; module tm sets it.
     pub check_require: bool,
+}
+
+/// Flags of messages that no connection is opened for (`tcp_no_new_conn_bflag` and `_rplflag`), a
+/// bit for each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Unopened {
+    /// Branch flags, of requests.
+    pub branch: u32,
+    /// Message flags, of replies.
+    pub reply: u32,
+}
+
+impl Unopened {
+    /// The globals of a script; the flags get their numbers here.
+    pub fn of(script: &mut Script) -> Self {
+        let mut found = Self::default();
+        for at in 0..script.globals.len() {
+            let Some(Global { name, value, .. }) = script.globals.get(at).cloned() else { break };
+            let place = match name {
+                "tcp_no_new_conn_bflag" => &mut found.branch,
+                "tcp_no_new_conn_rplflag" => &mut found.reply,
+                _ => continue,
+            };
+            let text = match value {
+                Setting::Int(number) => number.to_string(),
+                Setting::Text(text) | Setting::Word(text) => text,
+            };
+            *place = 1_u32.checked_shl(script.flags.intern(&text)).unwrap_or(0);
+        }
+        found
+    }
 }
 
 /// Thresholds that management may change while the program runs; all editions share them.
@@ -182,6 +215,7 @@ impl Default for Settings {
             dns_failover: true,
             failed_address_ms: 30_000,
             mhomed: false,
+            unopened: Unopened::default(),
             times: Times::default(),
             disable_6xx_block: false,
             onreply_avp_mode: false,

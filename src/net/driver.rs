@@ -327,7 +327,8 @@ impl Driver {
             Some(streams) => {
                 for (addr, range) in self.run.drain(..) {
                     let message = bytes.get(range.start as usize..range.end as usize);
-                    streams.send(Target { socket, addr }, message.unwrap_or_default());
+                    let to = Target { socket, addr };
+                    streams.send_of_batch(to, range.start, message.unwrap_or_default());
                 }
                 streams.write_queued();
             }

@@ -74,6 +74,10 @@ pub const CONNECTIONS: u32 = 1 << 20;
 /// Bytes that wait for one peer to take them: a second of a trunk's traffic.
 pub const OUTBOX_BYTES: usize = 1 << 20;
 
+/// How long a message may wait for its peer to take it, milliseconds: after 32 s (64 * T1, RFC 3261
+/// 17.1.1.2) nobody waits for it. So a peer that takes byte after byte holds no memory for long.
+pub const STALE_MS: u64 = 32_000;
+
 /// Bytes that wait in all connections of a worker: peers that take nothing must not fill the
 /// memory.
 pub const OUTBOXES_BYTES: usize = 64 << 20;

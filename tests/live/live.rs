@@ -24,15 +24,20 @@ pub struct Live {
 
 impl Live {
     pub fn start(script: &str, workers: u8) -> Self {
-        Self::with(None, script, workers)
+        Self::with(None, script, workers, &["udp"])
+    }
+
+    /// A gateway that listens by UDP and TCP.
+    pub fn start_both(script: &str, workers: u8) -> Self {
+        Self::with(None, script, workers, &["udp", "tcp"])
     }
 
     /// A gateway with a resolver of its own.
     pub fn asking(dns: Dns, script: &str, workers: u8) -> Self {
-        Self::with(Some(dns), script, workers)
+        Self::with(Some(dns), script, workers, &["udp"])
     }
 
-    fn with(dns: Option<Dns>, script: &str, workers: u8) -> Self {
+    fn with(dns: Option<Dns>, script: &str, workers: u8, transports: &[&str]) -> Self {
         let address = address();
         let folder = Folder::new();
         let origin = Origin::file(folder.write("test.cfg", script));
@@ -41,7 +46,7 @@ impl Live {
         let errors = compiled.render(false);
         let script = compiled.script.unwrap_or_else(|| panic!("{errors}"));
         let dns = Arc::new(dns.unwrap_or_else(|| Dns::new(options(&script))));
-        let listen = [format!("udp:{address}")];
+        let listen: Vec<String> = transports.iter().map(|t| format!("{t}:{address}")).collect();
         let sockets = sockets(&script, &listen, &|name| dns.addresses_now(name)).unwrap();
         let inputs = origin.inputs();
         let tuning = Tuning { workers: Some(workers), ..Tuning::default() };

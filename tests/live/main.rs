@@ -44,6 +44,7 @@ mod support;
 mod tcp;
 mod tcp_input;
 mod tcp_many;
+mod tcp_sockets;
 mod told;
 mod torture;
 mod uac;

@@ -241,7 +241,8 @@ impl Tm {
             let reason =
                 if branch.reason == Reason::Caller { reason } else { branch.reason.line() };
             let lines = [lines, reason].concat();
-            scene.output.send(branch.target, |out| hop::write_cancel(sent, &lines, out));
+            let opens = opens(scene, branch);
+            scene.output.send_by(branch.target, opens, |out| hop::write_cancel(sent, &lines, out));
         });
     }
 
@@ -257,7 +258,8 @@ impl Tm {
         let mut refused = None;
         self.with_sent(key, number, |sent, transaction, branch| {
             let lines = &transaction.script.lines;
-            scene.output.send(branch.target, |out| hop::write_ack(sent, to, lines, out));
+            let opens = opens(scene, branch);
+            scene.output.send_by(branch.target, opens, |out| hop::write_ack(sent, to, lines, out));
             if branch.refused.is_none() {
                 refused = Some(Box::new(Refused::of(sent, branch.target, lines)));
             }
@@ -286,5 +288,11 @@ impl Tm {
 }
 
 fn send(scene: &mut Scene<'_>, request: &[u8], branch: &Branch) {
-    scene.output.send(branch.target, |out| branch.patches.write(request, out));
+    let opens = opens(scene, branch);
+    scene.output.send_by(branch.target, opens, |out| branch.patches.write(request, out));
+}
+
+/// Whether a connection may be opened for a branch's requests.
+fn opens(scene: &Scene<'_>, branch: &Branch) -> bool {
+    branch.flags & scene.shared.settings.unopened.branch == 0
 }

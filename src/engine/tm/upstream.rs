@@ -64,10 +64,12 @@ impl Tm {
             return false;
         }
         let Some(effects) = self.serve(key, Event::of_status(status)) else { return false };
+        let unopened = scene.shared.settings.unopened.reply;
+        let opens = self.all.get(key).is_none_or(|t| t.script.flags & unopened == 0);
         if effects.has(Effects::PASS)
             && let Some(Upper { reply_to, last, .. }) = self.all.upper(key)
         {
-            scene.output.send(reply_to, |out| {
+            scene.output.send_by(reply_to, opens, |out| {
                 let start = out.len();
                 write(out);
                 *last = out.get(start..).unwrap_or_default().into();

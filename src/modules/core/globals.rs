@@ -171,12 +171,17 @@ pub(super) static ALL: &[ParamEntry] = &[
     on("tcp_keepcount", &[], "Probes without an answer; the system's.", Int),
     on("tcp_send_timeout", &["tcp_write_timeout"], "Seconds a peer may take nothing (1.x).", Int),
     off("tcp_poll_method", &[], "How TCP connections are waited for.", Word, EPOLL),
-    off(
+    on(
         "tcp_no_new_conn_bflag",
-        &["tcp_no_new_conn_rplflag"],
-        "Flags that keep TCP from connecting.",
+        &[],
+        "Requests of branches with this flag open no TCP connection; none.",
         Word,
-        Later,
+    ),
+    on(
+        "tcp_no_new_conn_rplflag",
+        &[],
+        "Replies to messages with this flag open no TCP connection; none.",
+        Word,
     ),
     off("tcp_parallel_handling", &["tcp_parallel_read_on_workers"], "Readers.", Int, ONE_OWNER),
     off("tcp_async", &[], "Connecting without waiting (2.x).", Int, NO_WAITING),

@@ -13,7 +13,7 @@ use super::directory::Vitals;
 use super::framer::Framer;
 use super::options::StreamOptions;
 use super::outbox::Outbox;
-use crate::limits::CLOSING_MS;
+use crate::limits::{CLOSING_MS, STALE_MS};
 
 /// See the file's head.
 #[derive(Debug)]
@@ -110,7 +110,9 @@ impl Connection {
                 let send = (self.taken_ms + options.send_ms, StreamEvent::SlowPeer);
                 let message = Some(message).filter(|_| self.is_within());
                 let send = Some(send).filter(|_| !self.outbox.is_empty());
-                let all = [Some(idle), message, send].into_iter().flatten();
+                let stale = self.outbox.since_ms();
+                let stale = stale.map(|since| (since + STALE_MS, StreamEvent::SlowPeer));
+                let all = [Some(idle), message, send, stale].into_iter().flatten();
                 all.min_by_key(|(due, _)| *due).unwrap_or(idle)
             }
         }

@@ -99,6 +99,8 @@ pub struct Streams {
     retry_ms: u64,
     /// Connections with something to write.
     dirty: Vec<Key>,
+    /// Messages of the batch being sent that no connection is opened for.
+    restricted: Vec<u32>,
     /// Accepted connections by which nothing has come, oldest first; also some that are gone.
     unproven: VecDeque<Key>,
     batch: Batch,
@@ -170,6 +172,7 @@ impl Streams {
             stopped: Vec::new(),
             retry_ms: 0,
             dirty: Vec::new(),
+            restricted: Vec::new(),
             unproven: VecDeque::new(),
             batch: Batch::new(),
             input_bytes: 0,

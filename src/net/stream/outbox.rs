@@ -15,15 +15,31 @@ pub(super) struct Outbox {
     written: usize,
     /// Where the first message begins that is not wholly written.
     begun: usize,
-    /// Where each message ends that is not wholly written, and who wants to know if it never is.
-    ends: VecDeque<(usize, Option<WorkerId>)>,
+    /// The messages that are not wholly written.
+    ends: VecDeque<End>,
+}
+
+/// The end of a message.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    /// Where it is.
+    at: usize,
+    /// Who wants to know if it is never written.
+    sender: Option<WorkerId>,
+    /// Since when the message waits, milliseconds.
+    since_ms: u64,
 }
 
 impl Outbox {
     /// Appends a message; `sender` gets it back when it cannot be sent.
-    pub fn push(&mut self, bytes: &[u8], sender: Option<WorkerId>) {
+    pub fn push(&mut self, bytes: &[u8], sender: Option<WorkerId>, now_ms: u64) {
         self.bytes.extend_from_slice(bytes);
-        self.ends.push_back((self.bytes.len(), sender));
+        self.ends.push_back(End { at: self.bytes.len(), sender, since_ms: now_ms });
+    }
+
+    /// Since when the oldest message waits.
+    pub fn since_ms(&self) -> Option<u64> {
+        self.ends.front().map(|end| end.since_ms)
     }
 
     /// Has the memory of an earlier outbox used, if it has none of its own.
@@ -41,8 +57,8 @@ impl Outbox {
     /// So many bytes of it were written. The memory, once nothing is left.
     pub fn advance(&mut self, count: usize) -> Option<Vec<u8>> {
         self.written += count;
-        while let Some((end, _)) = self.ends.front().filter(|(end, _)| *end <= self.written) {
-            self.begun = *end;
+        while let Some(end) = self.ends.front().filter(|end| end.at <= self.written) {
+            self.begun = end.at;
             self.ends.pop_front();
         }
         if self.written < self.bytes.len() {
@@ -75,10 +91,10 @@ impl Outbox {
     /// may have been.
     pub fn unsent(&self) -> impl Iterator<Item = (WorkerId, &[u8])> {
         let mut from = self.begun;
-        self.ends.iter().filter_map(move |(end, sender)| {
-            let message = self.bytes.get(from..*end).unwrap_or_default();
-            from = *end;
-            Some(((*sender)?, message))
+        self.ends.iter().filter_map(move |end| {
+            let message = self.bytes.get(from..end.at).unwrap_or_default();
+            from = end.at;
+            Some((end.sender?, message))
         })
     }
 
@@ -92,7 +108,7 @@ impl Outbox {
         self.bytes.drain(..begun);
         self.written -= begun;
         self.begun = 0;
-        self.ends.iter_mut().for_each(|(end, _)| *end -= begun);
+        self.ends.iter_mut().for_each(|end| end.at -= begun);
     }
 }
 
@@ -106,9 +122,10 @@ mod tests {
     #[test]
     fn what_was_not_written_comes_back_whole() {
         let mut outbox = Outbox::default();
-        outbox.push(b"first", Some(WorkerId(1)));
-        outbox.push(b"\r\n", None);
-        outbox.push(b"second", Some(WorkerId(2)));
+        outbox.push(b"first", Some(WorkerId(1)), 7);
+        outbox.push(b"\r\n", None, 8);
+        outbox.push(b"second", Some(WorkerId(2)), 9);
+        assert_eq!(outbox.since_ms(), Some(7));
         assert_eq!(outbox.pending(), b"first\r\nsecond");
         assert_eq!(outbox.advance(5), None);
         let unsent: Vec<_> = outbox.unsent().collect();
@@ -124,9 +141,9 @@ mod tests {
     #[test]
     fn one_that_is_never_empty_does_not_grow() {
         let mut outbox = Outbox::default();
-        outbox.push(&[b'a'; 1_000], Some(WorkerId(0)));
+        outbox.push(&[b'a'; 1_000], Some(WorkerId(0)), 0);
         for n in 0..1_000 {
-            outbox.push(&[b'b' + (n % 2) as u8; 1_000], Some(WorkerId(0)));
+            outbox.push(&[b'b' + (n % 2) as u8; 1_000], Some(WorkerId(0)), 0);
             assert_eq!(outbox.advance(1_000), None);
             assert!(outbox.size() <= 2 * COMPACT_BYTES + 2_000, "{n}");
         }

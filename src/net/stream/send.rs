@@ -14,11 +14,35 @@ use super::receive::{DEFAULT_PORT, REPLY};
 use crate::limits::{BATCH, OUTBOX_BYTES, OUTBOXES_BYTES, SPARE_BUFFERS, SPARE_BYTES};
 
 impl Streams {
-    /// Has a message sent to a peer; written by [`write_all`](Self::write_all).
-    pub(crate) fn send(&mut self, to: Target, bytes: &[u8]) {
+    /// Messages of the next batch, by where they begin in it, that no connection is opened for
+    /// (`tcp_no_new_conn_bflag`): without one they come back.
+    pub fn restrict(&mut self, begins: &[u32]) {
+        self.restricted.clear();
+        self.restricted.extend_from_slice(begins);
+    }
+
+    /// Has a message that begins at `begin` of its batch sent to a peer; written by
+    /// [`write_all`](Self::write_all).
+    pub(crate) fn send_of_batch(&mut self, to: Target, begin: u32, bytes: &[u8]) {
+        let opens = !self.restricted.contains(&begin);
+        if opens || self.directory.find(to).is_some() {
+            return self.send(to, bytes);
+        }
+        let own = self.post.id();
+        match self.fallback(to, bytes).filter(|other| self.directory.find(*other).is_some()) {
+            Some(other) => self.send(other, bytes),
+            None => {
+                self.count(StreamEvent::NotConnected);
+                self.give_back(own, bytes);
+            }
+        }
+    }
+
+    /// Has a message sent to a peer.
+    pub(super) fn send(&mut self, to: Target, bytes: &[u8]) {
         let own = self.post.id();
         match self.directory.find(to) {
-            Some(id) if id.worker == own => self.queue(id.key, bytes, sender_of(bytes, own)),
+            Some(id) if id.worker == own => self.queue(id.key, bytes, Some(own)),
             Some(id) => {
                 if !self.post.push(id.worker, to, bytes) {
                     self.count(StreamEvent::PostFull);
@@ -38,7 +62,7 @@ impl Streams {
                 let to = Target { socket: meta.socket, addr: meta.peer };
                 match self.directory.find(to) {
                     Some(id) if id.worker == self.post.id() => {
-                        self.queue(id.key, bytes, sender_of(bytes, *from));
+                        self.queue(id.key, bytes, Some(*from));
                     }
                     // It has ended since, and another worker has opened one.
                     Some(_) => self.give_back(*from, bytes),
@@ -56,30 +80,37 @@ impl Streams {
         if !bytes.starts_with(REPLY) {
             return self.open(to, bytes, sender);
         }
-        let Some(port) = self.sent_by_port(bytes) else {
-            return self.count(StreamEvent::Unreachable);
+        let Some(fallback) = self.fallback(to, bytes) else {
+            self.count(StreamEvent::Unreachable);
+            return self.give_back(sender, bytes);
         };
-        let fallback = Target { addr: SocketAddr::new(to.addr.ip(), port), ..to };
         match self.directory.find(fallback) {
-            Some(id) if id.worker == self.post.id() => self.queue(id.key, bytes, None),
+            Some(id) if id.worker == self.post.id() => self.queue(id.key, bytes, Some(sender)),
             Some(id) => {
                 if !self.post.push(id.worker, fallback, bytes) {
                     self.count(StreamEvent::PostFull);
+                    self.give_back(sender, bytes);
                 }
             }
             None => self.open(fallback, bytes, sender),
         }
     }
 
-    /// RFC 3261 18.2.2: the port in the sent-by of the topmost Via.
-    fn sent_by_port(&mut self, reply: &[u8]) -> Option<u16> {
+    /// RFC 3261 18.2.2: where a reply goes when its connection is gone, the port in the sent-by of
+    /// its topmost Via; `None` for a request.
+    fn fallback(&mut self, to: Target, reply: &[u8]) -> Option<Target> {
+        if !reply.starts_with(REPLY) {
+            return None;
+        }
         self.index.scan(reply).ok()?;
         let via = Message { bytes: reply, index: &self.index }.top_via()?;
-        Some(via.port.unwrap_or(DEFAULT_PORT))
+        let port = via.port.unwrap_or(DEFAULT_PORT);
+        Some(Target { addr: SocketAddr::new(to.addr.ip(), port), ..to })
     }
 
     /// Puts bytes into the outbox of a connection of ours; without room they go back.
     pub(super) fn queue(&mut self, key: Key, bytes: &[u8], sender: Option<WorkerId>) {
+        let now_ms = self.clock.now().mono_ms();
         let Some(connection) = self.all.get_mut(key) else { return };
         let outbox = &mut connection.outbox;
         let full = outbox.size() + bytes.len() > OUTBOX_BYTES
@@ -92,18 +123,25 @@ impl Streams {
             }
             return;
         }
+        if outbox.is_empty() {
+            // It has had nothing to take until now.
+            connection.taken_ms = now_ms;
+        }
         outbox.lend(|| self.spare.pop().unwrap_or_default());
         let before = outbox.size();
-        outbox.push(bytes, sender);
+        outbox.push(bytes, sender, now_ms);
         self.outbox_bytes += outbox.size() - before;
         if !std::mem::replace(&mut connection.dirty, true) {
             self.dirty.push(key);
         }
     }
 
-    /// A request that could not be sent goes back to the worker it came from.
+    /// A message that could not be sent: a request goes back to the worker it came from, a reply
+    /// is lost, since nobody could do anything about it.
     pub(super) fn give_back(&mut self, sender: WorkerId, bytes: &[u8]) {
-        if !bytes.starts_with(REPLY) && self.post.give_back(sender, bytes) {
+        if bytes.starts_with(REPLY) {
+            self.count(StreamEvent::RepliesLost);
+        } else if self.post.give_back(sender, bytes) {
             self.count(StreamEvent::Returned);
         }
     }
@@ -157,9 +195,4 @@ impl Streams {
             self.spare.push(buffer);
         }
     }
-}
-
-/// Who gets a message back that cannot be sent: nobody wants a reply.
-fn sender_of(bytes: &[u8], worker: WorkerId) -> Option<WorkerId> {
-    (!bytes.starts_with(REPLY)).then_some(worker)
 }

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 use sluice_base::wake::Wake;
 use sluice_base::{SocketId, StreamEvent, Target};
 
-use super::connection::Connection;
+use super::connection::{Connection, State};
 use super::open::open_listeners;
 use super::post::{Sleeper, posts};
 use super::{Counts, Directory, Setup, StreamOptions};
 use crate::Clock;
 use crate::driver::Driver;
+use crate::limits::STALE_MS;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -205,8 +206,87 @@ fn what_nobody_takes_comes_back() {
     let mut stream = accept(&peer);
     world.round();
     assert_eq!(read(&mut stream, reply.len()), reply.as_bytes());
+    assert_eq!(world.count(StreamEvent::RepliesLost), 0);
     world.send(0, free(), b"SIP/2.0 200 OK\r\n\r\n");
     world.await_count(StreamEvent::Unreachable, 1);
+    assert_eq!(world.count(StreamEvent::RepliesLost), 1);
+    let nowhere = reply.replace(&port.to_string(), &free().port().to_string());
+    world.send(1, free(), nowhere.as_bytes());
+    world.await_count(StreamEvent::RepliesLost, 2);
+    assert_eq!((world.returned(0), world.returned(1)), (None, None));
+}
+
+#[test]
+fn a_reply_that_waits_is_lost_with_its_connection_and_counted() {
+    let mut world = World::new(1, StreamOptions { send_ms: 200, ..StreamOptions::default() });
+    let stream = TcpStream::connect(world.addr).unwrap();
+    world.await_count(StreamEvent::Accepted, 1);
+    let large = [&b"SIP/2.0 200 OK\r\n"[..], &[b'x'; 60_000]].concat();
+    let mut sent = 0;
+    // Until more waits than the system takes.
+    while world.workers[0].streams().unwrap().outbox_bytes < 2 * large.len() {
+        world.send(0, stream.local_addr().unwrap(), &large);
+        sent += 1;
+    }
+    world.await_count(StreamEvent::SlowPeer, 1);
+    let lost = world.count(StreamEvent::RepliesLost);
+    assert!(lost > 0 && lost < sent, "{lost} of {sent}");
+}
+
+#[test]
+fn a_message_that_may_open_no_connection_goes_by_one_that_there_is() {
+    let mut world = World::new(2, StreamOptions::default());
+    let peer = Listener::bind("127.0.0.1:0").unwrap();
+    let to = peer.local_addr().unwrap();
+    let reply = format!(
+        "SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP {to}\r\nFrom: f\r\nTo: t\r\nCall-ID: c\r\n\
+         CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+    );
+    for worker in 0..2 {
+        world.workers[worker].streams().unwrap().restrict(&[0]);
+        world.send(worker, to, &message(1));
+        world.await_count(StreamEvent::NotConnected, 2 * worker as u64 + 1);
+        assert_eq!(world.returned(worker), Some(message(1)));
+        world.send(worker, free(), reply.as_bytes());
+        world.await_count(StreamEvent::RepliesLost, worker as u64 + 1);
+    }
+    assert_eq!(world.count(StreamEvent::Opened), 0);
+    // Another message of a batch may open one.
+    world.workers[0].streams().unwrap().restrict(&[7]);
+    world.send(0, to, &message(2));
+    world.await_count(StreamEvent::Opened, 1);
+    let mut stream = accept(&peer);
+    for worker in 0..2 {
+        world.workers[worker].streams().unwrap().restrict(&[0]);
+        world.send(worker, to, &message(3));
+    }
+    // Also a reply whose own connection is gone: this one leads to its sent-by.
+    world.send(1, free(), reply.as_bytes());
+    world.round();
+    world.round();
+    let all = [message(2), message(3), message(3), reply.into_bytes()].concat();
+    assert_eq!(read(&mut stream, all.len()), all);
+    assert_eq!(world.count(StreamEvent::NotConnected), 4);
+}
+
+#[test]
+fn a_peer_that_takes_byte_after_byte_has_its_time() {
+    let options = StreamOptions::default();
+    let listener = Listener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let io = mio::net::TcpStream::from_std(TcpStream::connect(addr).unwrap());
+    let peer = Target { socket: SOCKET, addr };
+    let mut connection = Connection::new(io, peer, State::Open, 0);
+    connection.outbox.push(&[b'x'; 1_000], None, 1_000);
+    for n in 0..100 {
+        // It takes a byte each second.
+        let now_ms = 1_000 + n * 1_000;
+        connection.outbox.advance(1);
+        (connection.taken_ms, connection.active_ms) = (now_ms, now_ms);
+        let (due_ms, event) = connection.deadline(&options);
+        assert_eq!(event, StreamEvent::SlowPeer);
+        assert_eq!(due_ms, (now_ms + options.send_ms).min(1_000 + STALE_MS));
+    }
 }
 
 #[test]

@@ -161,6 +161,9 @@ impl Shell {
             left &= left - 1;
         }
         if !output.sends.is_empty() {
+            if let Some(streams) = self.driver.streams() {
+                streams.restrict(&output.unopened);
+            }
             let sends = output.sends.drain(..).map(|send| (send.target, send.range));
             self.driver.send(&output.bytes, sends);
         }

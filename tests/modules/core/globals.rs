@@ -104,6 +104,7 @@ const NAMES: &[&str] = &[
     "tcp_send_timeout",
     "tcp_poll_method",
     "tcp_no_new_conn_bflag",
+    "tcp_no_new_conn_rplflag",
     "tcp_parallel_handling",
     "tcp_async",
     "disable_tls",
