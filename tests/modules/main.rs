@@ -14,6 +14,7 @@ mod db_text;
 mod dispatcher;
 mod dispatcher_examples;
 mod dispatcher_failover;
+mod dispatcher_health;
 mod dispatcher_maglev;
 mod dispatcher_many;
 mod dispatcher_partitions;

@@ -115,10 +115,16 @@ impl Avps {
         if size < all && chosen != size {
             self.push(ctx, set, size);
         }
-        let active = (0..size).filter(|at| set.is_active(*at)).count();
-        let mut left_out = active.saturating_sub(results);
+        // One that is not active is chosen when all are down (passive health), or on trial.
+        let all_down = !set.is_active(chosen) && !set.destinations.iter().any(|d| d.is_active());
+        let serves = |at: usize| match set.get(at) {
+            Some(one) if all_down => one.may_be_tried(),
+            _ => set.is_active(at),
+        };
+        let serving = (0..size).filter(|at| serves(*at)).count();
+        let mut left_out = serving.saturating_sub(results);
         for at in (1..all).map(|back| (chosen + all - back) % all) {
-            if at >= size || !set.is_active(at) {
+            if at >= size || !serves(at) {
                 continue;
             }
             if left_out > 0 {

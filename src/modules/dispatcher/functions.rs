@@ -131,12 +131,16 @@ fn select_from(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: T
         }
         _ => select::choose(set, pick, flags.default_last),
     };
-    let Some(chosen) = chosen else { return Flow::FALSE };
+    let ward = &partition.ward;
+    let Some(chosen) = ward.steer(ctx, set, chosen, flags.default_last) else {
+        return Flow::FALSE;
+    };
     let Some(destination) = set.get(chosen) else { return Flow::FALSE };
     let uri = ctx.keep(destination.uri.as_bytes());
     if let Err(why) = target.set(ctx, uri, destination.target) {
         return Flow::Fail(why);
     }
+    ward.leave_ticket(ctx, uri, destination);
     if destination.socket.is_some() {
         ctx.run.send_socket = destination.socket;
     }
@@ -174,19 +178,28 @@ fn next(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: Target) 
     let Some(worker) = state.downcast_mut::<Worker>() else { return NOT_STARTED };
     let partition = args.first().copied().unwrap_or(Value::Omitted);
     let Some((partition, part)) = worker.partition(partition) else { return NO_PARTITION };
-    let avps = &partition.avps;
-    let Some(uri) = avps.next(ctx) else { return Flow::FALSE };
-    let uri = ctx.to_text(uri);
-    let set = avps.set(ctx).and_then(|id| part.sets.get().get(id));
-    let destination = set.and_then(|set| set.find(ctx.bytes(uri)));
-    let addr = destination.and_then(|destination| destination.target);
-    if let Some(destination) = destination.filter(|destination| destination.socket.is_some()) {
-        ctx.run.send_socket = destination.socket;
+    let (avps, ward) = (&partition.avps, &partition.ward);
+    while let Some(uri) = avps.next(ctx) {
+        let uri = ctx.to_text(uri);
+        let set = avps.set(ctx).and_then(|id| part.sets.get().get(id));
+        let found = set.and_then(|set| Some((set, set.find(ctx.bytes(uri))?)));
+        if found.is_some_and(|(set, destination)| !ward.admits(ctx, set, destination)) {
+            continue;
+        }
+        let destination = found.map(|(_, destination)| destination);
+        let addr = destination.and_then(|destination| destination.target);
+        if let Some(destination) = destination {
+            ward.leave_ticket(ctx, uri, destination);
+            if destination.socket.is_some() {
+                ctx.run.send_socket = destination.socket;
+            }
+        }
+        return match target.set(ctx, uri, addr) {
+            Ok(()) => Flow::TRUE,
+            Err(why) => Flow::Fail(why),
+        };
     }
-    match target.set(ctx, uri, addr) {
-        Ok(()) => Flow::TRUE,
-        Err(why) => Flow::Fail(why),
-    }
+    Flow::FALSE
 }
 
 fn mark_destination(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> Flow {

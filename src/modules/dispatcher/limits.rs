@@ -54,3 +54,13 @@ pub const STORE_MS: u64 = 30_000;
 /// How long the addresses that were found at a load are used without a further question,
 /// milliseconds: so short that the control plane asks within a second, by SRV and NAPTR, too.
 pub const FIRST_ADDRESSES_MS: u64 = 5_000;
+
+/// While nothing is learned of a destination, its average latency halves in so many seconds: one
+/// that was slow once is tried again within a minute.
+pub const LATENCY_HALVES_S: u64 = 10;
+
+/// How often the time out of a destination doubles: with 10 s at first, 10 minutes at last.
+pub const BACK_OFF_DOUBLINGS: u32 = 6;
+
+/// After so many times its back-off without a failure, a destination begins with the first one.
+pub const GOOD_BEHAVIOUR: u64 = 10;

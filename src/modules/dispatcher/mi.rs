@@ -9,7 +9,7 @@ use super::given::DEFAULT;
 use super::partition::Partition;
 use super::sets::Destination;
 use super::state::State;
-use super::{Dispatcher, limits};
+use super::{Dispatcher, health_mi, limits};
 
 /// The table.
 pub static COMMANDS: &[Command] = &[
@@ -41,15 +41,16 @@ pub static COMMANDS: &[Command] = &[
         params: &["attrs", "ip", "port", "setid", "partition?"],
         run: push_script_attrs,
     },
+    health_mi::LATENCY,
 ];
 
-type Answer = Result<Value, CommandError>;
+pub(super) type Answer = Result<Value, CommandError>;
 
-fn refuse<T>(code: i32, text: impl Into<String>) -> Result<T, CommandError> {
+pub(super) fn refuse<T>(code: i32, text: impl Into<String>) -> Result<T, CommandError> {
     Err(CommandError::new(code, text))
 }
 
-fn dispatcher(state: &dyn SharedState) -> Result<&Dispatcher, CommandError> {
+pub(super) fn dispatcher(state: &dyn SharedState) -> Result<&Dispatcher, CommandError> {
     match state.as_any().downcast_ref() {
         Some(dispatcher) => Ok(dispatcher),
         None => refuse(500, "the module is not running"),
@@ -58,7 +59,7 @@ fn dispatcher(state: &dyn SharedState) -> Result<&Dispatcher, CommandError> {
 
 impl Dispatcher {
     /// The partition of a name; without one, the default one.
-    fn named(&self, name: Option<&str>) -> Result<&Partition, CommandError> {
+    pub(super) fn named(&self, name: Option<&str>) -> Result<&Partition, CommandError> {
         let found = match name.filter(|name| !matches!(*name, "" | DEFAULT)) {
             None => self.partitions.first(),
             Some(name) => self.partitions.iter().find(|partition| *partition.name == *name),
@@ -103,8 +104,8 @@ fn describe(destination: &Destination, full: bool) -> Value {
     put("URI", json!(destination.uri));
     put("state", json!(destination.live.state().word()));
     put("first_hit_counter", json!(destination.live.hits()));
-    if let Some(trouble) = destination.trouble() {
-        put("reason", json!(trouble));
+    if let Some(why) = destination.trouble().or_else(|| health_mi::reason(destination)) {
+        put("reason", json!(why));
     }
     if full {
         put("weight", json!(destination.weight));
@@ -116,6 +117,9 @@ fn describe(destination: &Destination, full: bool) -> Value {
             put("script_attr", json!(String::from_utf8_lossy(&attrs)));
         }
         put("resolved_addresses", json!(destination.host.addresses()));
+        if let Some(health) = destination.live.health() {
+            put("calls", health_mi::calls(&health));
+        }
     }
     Value::Object(fields)
 }

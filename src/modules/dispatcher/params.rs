@@ -194,6 +194,15 @@ pub static PARAMS: &[ParamEntry] = &[
         ..checked("ds_probing_threshold", check_positive, "Failures until probing; default 3")
     },
     checked("ds_ping_interval", check_interval, "Seconds between probes; default 0 (off)"),
+    honoured("passive_health", INT, "1 = what becomes of calls counts as probes do; default 0"),
+    honoured("passive_reply_codes", TEXT, "Replies that are failures; default 503"),
+    checked("passive_back_off", check_back_off, "First seconds out by passive health; default 10"),
+    checked(
+        "passive_most_out",
+        check_percent,
+        "Most percent of a set that it takes out; default 50",
+    ),
+    honoured("call_statistics", INT, "1 = calls, failures and latency are counted; default 0"),
     honoured("ds_ping_method", TEXT, "Method of probes; default OPTIONS"),
     honoured("ds_ping_from", TEXT, "From of probes; default sip:dispatcher@localhost"),
     honoured("ds_ping_maxfwd", INT, "Max-Forwards of probes; default -1 (the usual one)"),
@@ -273,6 +282,20 @@ fn check_interval(value: &Setting) -> Result<(), String> {
     match value {
         Setting::Int(0..=86_400) => Ok(()),
         _ => Err("0 (off) or a number of seconds up to 86400".to_owned()),
+    }
+}
+
+fn check_back_off(value: &Setting) -> Result<(), String> {
+    match value {
+        Setting::Int(1..=3_600) => Ok(()),
+        _ => Err("a number of seconds from 1 to 3600".to_owned()),
+    }
+}
+
+fn check_percent(value: &Setting) -> Result<(), String> {
+    match value {
+        Setting::Int(1..=100) => Ok(()),
+        _ => Err("a number of percent from 1 to 100".to_owned()),
     }
 }
 

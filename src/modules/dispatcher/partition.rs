@@ -19,6 +19,7 @@ use super::load::ListFile;
 use super::probe::Prober;
 use super::report::Desk;
 use super::sets::{Host, Sets};
+use super::ward::Ward;
 use super::{Worker, algorithms, params, probing};
 
 /// See the file's head.
@@ -37,6 +38,7 @@ pub struct Partition {
     /// Whether a selection fills the failover AVPs: some edition so far may read them.
     fills_avps: AtomicBool,
     prober: Option<Prober>,
+    pub(super) ward: Arc<Ward>,
 }
 
 /// A worker's part of a partition.
@@ -98,6 +100,8 @@ impl Partition {
             post: Arc::clone(setup.post),
         });
         desk.loaded(&sets, setup.warnings.len() - warned);
+        let ward = Ward::read(setup, threshold, Arc::clone(&desk))?;
+        ward.adopt(&sets);
         Ok(Self {
             key: given::key(&name),
             name,
@@ -113,6 +117,7 @@ impl Partition {
                 random: RandomState::new(),
             }),
             desk,
+            ward,
         })
     }
 
@@ -144,6 +149,7 @@ impl Partition {
             Ok(sets) => {
                 drop(old);
                 self.desk.loaded(&sets, warnings.len());
+                self.ward.adopt(&sets);
                 self.sets.publish(sets);
                 Ok(warnings)
             }
@@ -175,6 +181,8 @@ impl Partition {
     /// Probes whom it is time to probe.
     pub(super) fn tick(&self, now: Now) {
         self.follow_names(now);
+        let is_probed = |set| self.prober.as_ref().is_some_and(|prober| prober.asks(set));
+        self.ward.tick(&self.sets.load(), now, is_probed);
         if let Some(prober) = &self.prober {
             prober.tick(&self.sets.load(), now.mono_ms());
         }

@@ -40,14 +40,18 @@ pub(super) struct Turn {
 impl Prober {
     /// Asks whom it is time to ask.
     pub fn tick(&self, sets: &Sets, now_ms: u64) {
-        let probed = |id| self.probing.sets.as_ref().is_none_or(|sets| sets.contains(&id));
-        for set in sets.iter().filter(|set| probed(set.id)) {
+        for set in sets.iter().filter(|set| self.asks(set.id)) {
             for destination in &set.destinations {
                 if self.is_due(destination, now_ms) && self.is_probed(destination) {
                     self.ask(set.id, destination);
                 }
             }
         }
+    }
+
+    /// Whether it asks destinations of a set.
+    pub fn asks(&self, set: u32) -> bool {
+        self.probing.sets.as_ref().is_none_or(|sets| sets.contains(&set))
     }
 
     fn is_probed(&self, destination: &Destination) -> bool {

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use sluice_engine::series::{Family, Figure, Series};
 
 use super::given::DEFAULT;
+use super::health::Health;
+use super::latency::Counts;
 use super::partition::Partition;
 use super::sets::{Destination, Sets};
 
@@ -19,7 +21,20 @@ const ACTIVE: Family = Family {
     doc: "1 while the destination may be selected, 0 while it is inactive or probing.",
 };
 
-/// Tells them.
+const CALLS_NOW: Family = Family {
+    name: "sluice_dispatcher_calls_active",
+    doc: "Calls that went to the destination and have no final reply yet.",
+};
+const FAILURES: Family = Family {
+    name: "sluice_dispatcher_failures_total",
+    doc: "Requests that the destination refused, did not answer in time, or did not get.",
+};
+const REPLY_SECONDS: Family = Family {
+    name: "sluice_dispatcher_first_reply_seconds",
+    doc: "Time from sending a request to the destination to its first reply.",
+};
+
+/// Tells them; what needs a look at the calls only of destinations whose calls are watched.
 pub(super) fn tell(partitions: &[Partition], to: &mut dyn Series) {
     let sets: Vec<_> = partitions.iter().map(|one| (&*one.name, one.sets.load())).collect();
     let rows: Vec<_> = sets.iter().flat_map(|(name, sets)| rows(name, sets)).collect();
@@ -31,6 +46,19 @@ pub(super) fn tell(partitions: &[Partition], to: &mut dyn Series) {
     };
     each(&CALLS, |destination| Figure::Counter(destination.live.hits()));
     each(&ACTIVE, |destination| Figure::Gauge(f64::from(u8::from(destination.is_active()))));
+    let mut watched = |family, tell: fn(&Health, &mut dyn FnMut(Figure<'_>))| {
+        for (set, destination) in &rows {
+            let Some(health) = destination.live.health() else { continue };
+            let labels = [("set", &**set), ("destination", &*destination.uri)];
+            tell(&health, &mut |figure| to.put(family, &labels, figure));
+        }
+    };
+    watched(&CALLS_NOW, |health, put| put(Figure::Gauge(health.active().into())));
+    watched(&FAILURES, |health, put| put(Figure::Counter(health.failures())));
+    watched(&REPLY_SECONDS, |health, put| {
+        let Counts { buckets, count, sum } = health.latency.counts();
+        put(Figure::Histogram { buckets: &buckets, count, sum });
+    });
 }
 
 /// All destinations, each with its set. Equal lines have one live part, so they are one row.

@@ -14,7 +14,7 @@ use super::cursor::Cursor;
 use super::index::{ByAddress, ByUri};
 use super::maglev::Table;
 use super::named::Named;
-use super::state::Live;
+use super::state::{Live, State};
 
 /// All sets, sorted by number.
 #[derive(Debug)]
@@ -240,6 +240,11 @@ impl Destination {
     #[inline]
     pub fn is_active(&self) -> bool {
         self.live.is_active()
+    }
+
+    /// Whether a call may try it when all are down: nobody has taken it out by hand.
+    pub fn may_be_tried(&self) -> bool {
+        self.live.state() != State::INACTIVE && self.trouble.is_none()
     }
 
     /// Whether this is its URI, full or bare, in any case.

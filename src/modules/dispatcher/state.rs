@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use arc_swap::ArcSwapOption;
 
+use super::health::Health;
 use super::hits::Hits;
 use super::probe::Turn;
 
@@ -22,6 +23,10 @@ impl State {
     pub const INACTIVE: Self = Self(1);
     /// Taken out after failures.
     pub const PROBING: Self = Self(2);
+    /// Taken out for a while by what calls told; to others it is probing.
+    pub(super) const EJECTED: Self = Self(4);
+    /// That while is over: the next call tries it. To others it is active.
+    pub(super) const TRIAL: Self = Self(8);
 
     /// From the flags of a list file: bit 1 inactive, bit 2 probing; others mean nothing.
     pub const fn of_bits(bits: u32) -> Self {
@@ -73,6 +78,7 @@ pub struct Live {
     /// Its probes.
     pub(super) probe: Turn,
     hits: Hits,
+    health: ArcSwapOption<Health>,
 }
 
 impl Live {
@@ -85,18 +91,45 @@ impl Live {
             stored: AtomicU8::new(state.0),
             probe: Turn::default(),
             hits,
+            health: ArcSwapOption::const_empty(),
         }
     }
 
     /// Its state now.
     pub fn state(&self) -> State {
-        State(self.state.load(Ordering::Relaxed))
+        match self.now() {
+            State::EJECTED => State::PROBING,
+            State::TRIAL => State::ACTIVE,
+            state => state,
+        }
     }
 
     /// Whether it may be selected.
     #[inline]
     pub fn is_active(&self) -> bool {
-        self.state() == State::ACTIVE
+        self.now().0 & !State::TRIAL.0 == State::ACTIVE.0
+    }
+
+    /// Whether it is out, or on trial, by what calls told.
+    pub fn is_out(&self) -> bool {
+        matches!(self.now(), State::EJECTED | State::TRIAL)
+    }
+
+    fn now(&self) -> State {
+        State(self.state.load(Ordering::Relaxed))
+    }
+
+    /// How it fares with calls, where that is watched.
+    #[inline]
+    pub fn health(&self) -> Option<Arc<Health>> {
+        self.health.load_full()
+    }
+
+    /// From now on it is watched. Control plane only, one at a time.
+    pub(super) fn watch(&self, new: impl FnOnce() -> Arc<Health>) {
+        if self.health.load().is_none() {
+            self.health.store(Some(new()));
+        }
     }
 
     /// Puts it into a state by hand; earlier failures are forgotten.
@@ -109,7 +142,8 @@ impl Live {
     /// probing, and gives true. One that is inactive stays so: OpenSIPS would put it back to work.
     pub fn fail(&self, threshold: u32) -> bool {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        let fell = failures >= threshold && self.turn(State::ACTIVE, State::PROBING);
+        let falls = |from| self.turn(from, State::PROBING);
+        let fell = failures >= threshold && (falls(State::ACTIVE) || falls(State::TRIAL));
         if fell {
             self.failures.store(0, Ordering::Relaxed);
         }
@@ -117,14 +151,15 @@ impl Live {
     }
 
     /// It has answered a probe well: from probing it goes back to work, and failures are forgotten.
-    /// True: it was probing. One that was taken out by hand meanwhile stays out.
+    /// True: it was out. One that was taken out by hand meanwhile stays out.
     pub fn recover(&self) -> bool {
         self.failures.store(0, Ordering::Relaxed);
-        self.turn(State::PROBING, State::ACTIVE)
+        let was_out = self.turn(State::PROBING, State::ACTIVE);
+        was_out || self.health().is_some_and(|health| health.revive(self))
     }
 
     /// From one state to another, if it is that one.
-    fn turn(&self, from: State, to: State) -> bool {
+    pub(super) fn turn(&self, from: State, to: State) -> bool {
         let order = Ordering::Relaxed;
         self.state.compare_exchange(from.0, to.0, order, order).is_ok()
     }
@@ -136,7 +171,8 @@ impl Live {
 
     /// Its state, when its table has another one.
     pub fn unstored(&self) -> Option<State> {
-        let state = self.state();
+        // What calls told is forgotten with the program.
+        let state = State::of_bits(self.now().0.into());
         (state.0 != self.stored.load(Ordering::Relaxed)).then_some(state)
     }
 

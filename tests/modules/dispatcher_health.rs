@@ -1,0 +1,381 @@
+//! Passive health: calls that fail take a destination out, trials and probes bring it back.
+
+use std::collections::HashSet;
+
+use sluice_engine::series::{Family, Figure, Series};
+use sluice_tests::world::{Plan, Sent, World};
+
+use crate::world::command_of;
+
+const LIST: &str = "1 sip:10.0.0.1:5071\n1 sip:10.0.0.2:5072\n1 sip:10.0.0.3:5073\n";
+
+/// By round robin, with failover on what shows that a destination is dead.
+const SCRIPT: &str = "loadmodule \"tm\"\nloadmodule \"dispatcher\"\n\
+    modparam(\"tm\", \"fr_timeout\", 2)\nmodparam(\"dispatcher\", \"list_file\", \"d.list\")\n\
+    PARAMS\n\
+    route {\n  if (!ds_select_dst(1, 4, \"f\")) { t_reply(480, \"Nobody\"); exit; }\n\
+      t_on_failure(\"next\");\n  t_relay();\n}\n\
+    failure_route[next] {\n\
+      if (t_check_status(\"408|503\") && ds_next_dst()) { t_on_failure(\"next\"); t_relay(); }\n\
+    }\n";
+
+/// A set of destinations that do as they are told, and calls to them.
+struct Farm {
+    world: World,
+    calls: usize,
+    /// By the last digit of the port, what each destination does.
+    manners: [Manner; 3],
+    /// INVITEs in their order, retransmissions left out: call and port.
+    tries: Vec<(usize, u16)>,
+    /// The same, those included that were asked for.
+    seen: HashSet<(usize, u16)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Manner {
+    Answers(&'static str),
+    Silent,
+    Refuses,
+}
+
+const WELL: Manner = Manner::Answers("486 Busy Here");
+
+impl Farm {
+    fn new(params: &str) -> Self {
+        Self::of(LIST, params, SCRIPT)
+    }
+
+    fn of(list: &str, params: &str, script: &str) -> Self {
+        let set = |pair: &str| {
+            let (name, value) = pair.split_once('=').unwrap();
+            format!("modparam(\"dispatcher\", \"{name}\", {value})\n")
+        };
+        let params: String = params.split_whitespace().map(set).collect();
+        let world = Plan::default().file("d.list", list).run(&script.replace("PARAMS", &params));
+        Self { world, calls: 0, manners: [WELL; 3], tries: Vec::new(), seen: HashSet::new() }
+    }
+
+    fn call(&mut self) {
+        self.calls += 1;
+        let call = self.calls;
+        let invite = format!(
+            "INVITE sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/UDP 10.9.9.1;branch=z9hG4bK{call}\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:a@example.com>;tag=1\r\nTo: <sip:bob@example.com>\r\n\
+             Call-ID: c{call}\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+        );
+        let sent = self.world.receive("10.9.9.1:5060", invite);
+        self.serve(sent);
+    }
+
+    /// What the destinations do with what they get, and what follows.
+    fn serve(&mut self, sent: Vec<Sent>) {
+        let mut waiting = sent;
+        while let Some(one) = waiting.pop() {
+            let line = one.first_line();
+            if !line.starts_with("INVITE") && !line.starts_with("OPTIONS") {
+                continue;
+            }
+            let port = one.to.port();
+            if line.starts_with("INVITE") {
+                let text = one.text();
+                let (_, call) = text.split_once("Call-ID: c").unwrap();
+                let call = call.split("\r\n").next().unwrap().parse().unwrap();
+                if self.seen.insert((call, port)) {
+                    self.tries.push((call, port));
+                }
+            }
+            waiting.extend(match self.manners[usize::from(port % 10) - 1] {
+                Manner::Answers(status) => self.answer(&one, status),
+                Manner::Silent => Vec::new(),
+                Manner::Refuses => self.world.lose(0, &one.bytes),
+            });
+        }
+    }
+
+    fn answer(&mut self, request: &Sent, status: &str) -> Vec<Sent> {
+        let text = request.text();
+        let (_, headers) = text.split_once("\r\n").unwrap();
+        let reply = format!("SIP/2.0 {status}\r\n{headers}");
+        self.world.receive(&request.to.to_string(), reply)
+    }
+
+    /// Time passes; modules are told of each second.
+    fn pass(&mut self, ms: u64) {
+        for _ in 0..ms / 100 {
+            let sent = self.world.pass(100);
+            self.serve(sent);
+            if self.world.now.mono_us.is_multiple_of(1_000_000) {
+                self.world.program.tick(self.world.now);
+                let sent = self.world.take_turn(0);
+                self.serve(sent);
+            }
+        }
+    }
+
+    fn states(&self) -> Vec<String> {
+        let list = command_of(&self.world, "dispatcher", "ds_list", &[]).unwrap();
+        let all = list["PARTITIONS"][0]["SETS"][0]["Destinations"].as_array().unwrap().clone();
+        all.iter().map(|one| one["state"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// How many calls reached a destination since the last question.
+    fn reached(&mut self) -> [usize; 3] {
+        let count = |port| self.tries.iter().filter(|(_, to)| *to == port).count();
+        let counts = [count(5071), count(5072), count(5073)];
+        self.tries.clear();
+        counts
+    }
+
+    /// A figure of a destination of set 1.
+    fn figure(&self, name: &'static str, destination: &'static str) -> String {
+        let mut one = One { name, destination, figure: String::new() };
+        self.world.program.series(&mut one);
+        one.figure
+    }
+}
+
+/// Picks one figure.
+struct One {
+    name: &'static str,
+    destination: &'static str,
+    figure: String,
+}
+
+impl Series for One {
+    fn put(&mut self, family: &Family, labels: &[(&str, &str)], figure: Figure<'_>) {
+        if family.name == self.name && labels == [("set", "1"), ("destination", self.destination)] {
+            self.figure = format!("{figure:?}");
+        }
+    }
+}
+
+#[test]
+fn one_that_is_silent_is_out_within_a_second_of_traffic() {
+    let mut farm = Farm::new("passive_health=1");
+    farm.manners[1] = Manner::Silent;
+    for _ in 0..10 {
+        (0..3).for_each(|_| farm.call());
+        farm.pass(100);
+    }
+    assert_eq!(farm.states(), ["Active", "Probing", "Active"]);
+    farm.reached();
+    (0..12).for_each(|_| farm.call());
+    assert_eq!(farm.reached(), [6, 0, 6], "its calls go to the others");
+}
+
+#[test]
+fn one_that_answers_now_and_then_is_not_silent() {
+    let mut farm = Farm::new("passive_health=1");
+    for _ in 0..10 {
+        farm.manners[1] = Manner::Silent;
+        (0..6).for_each(|_| farm.call());
+        farm.pass(400);
+        farm.manners[1] = WELL;
+        (0..3).for_each(|_| farm.call());
+        farm.pass(200);
+    }
+    assert_eq!(farm.states(), ["Active"; 3]);
+}
+
+#[test]
+fn the_threshold_is_exact_for_replies_and_for_what_the_network_says() {
+    for manner in [Manner::Answers("503 Overloaded"), Manner::Refuses] {
+        let mut farm = Farm::new("passive_health=1 ds_probing_threshold=4");
+        farm.manners[0] = manner;
+        (0..9).for_each(|_| farm.call());
+        assert_eq!(farm.states(), ["Active"; 3], "{manner:?}: three failures");
+        farm.manners[0] = WELL;
+        (0..3).for_each(|_| farm.call());
+        farm.manners[0] = manner;
+        (0..9).for_each(|_| farm.call());
+        assert_eq!(farm.states(), ["Active"; 3], "{manner:?}: an answer begins a new row");
+        (0..3).for_each(|_| farm.call());
+        assert_eq!(farm.states(), ["Probing", "Active", "Active"], "{manner:?}");
+    }
+}
+
+#[test]
+fn which_replies_are_failures_is_said_by_a_parameter() {
+    let mut farm = Farm::new("passive_health=1 passive_reply_codes=\"408,5xx\"");
+    farm.manners[0] = Manner::Answers("501 Not Implemented");
+    farm.manners[1] = Manner::Answers("404 Not Found");
+    (0..15).for_each(|_| farm.call());
+    assert_eq!(farm.states(), ["Probing", "Active", "Active"]);
+    let error = Plan::default().file("d.list", LIST).try_run(
+        "loadmodule \"dispatcher\"\nmodparam(\"dispatcher\", \"list_file\", \"d.list\")\n\
+         modparam(\"dispatcher\", \"passive_reply_codes\", \"5x\")\nroute { exit; }",
+    );
+    assert!(error.err().unwrap().contains("`5x` is neither a status nor a class"));
+}
+
+#[test]
+fn after_a_while_one_call_tries_it_and_decides() {
+    let mut farm = Farm::new("passive_health=1 passive_back_off=4");
+    farm.manners[0] = Manner::Refuses;
+    (0..9).for_each(|_| farm.call());
+    assert_eq!(farm.states()[0], "Probing");
+    farm.pass(3_000);
+    farm.reached();
+    (0..9).for_each(|_| farm.call());
+    assert_eq!(farm.reached()[0], 0, "not yet");
+    farm.pass(2_000);
+    (0..9).for_each(|_| farm.call());
+    assert_eq!(farm.reached()[0], 1, "one tries");
+    farm.pass(5_000);
+    (0..9).for_each(|_| farm.call());
+    assert_eq!(farm.reached()[0], 0, "the second time out is twice as long");
+    farm.manners[0] = WELL;
+    farm.pass(4_000);
+    (0..9).for_each(|_| farm.call());
+    assert_eq!(farm.reached()[0], 3, "it is back");
+    assert_eq!(farm.states()[0], "Active");
+}
+
+#[test]
+fn no_call_fails_twice_on_the_same_destination() {
+    let again = SCRIPT.replace("ds_next_dst()", "ds_select_dst(1, 8)");
+    let mut farm = Farm::of(LIST, "passive_health=1 ds_probing_threshold=100", &again);
+    farm.manners = [Manner::Refuses, Manner::Answers("503 Overloaded"), WELL];
+    (0..6).for_each(|_| farm.call());
+    for call in 1..=6 {
+        let tried: Vec<u16> =
+            farm.tries.iter().filter(|(of, _)| *of == call).map(|(_, port)| *port).collect();
+        assert!(tried.ends_with(&[5073]) && tried.len() <= 3, "{tried:?}");
+    }
+    farm.manners = [Manner::Refuses; 3];
+    farm.tries.clear();
+    farm.call();
+    assert_eq!(farm.reached(), [1, 1, 1], "then it has nowhere to go");
+}
+
+#[test]
+fn failover_goes_past_those_that_are_out() {
+    let mut farm = Farm::new("passive_health=1");
+    farm.manners = [Manner::Silent, Manner::Silent, WELL];
+    (0..9).for_each(|_| farm.call());
+    farm.pass(600);
+    assert_eq!(farm.states(), ["Probing", "Probing", "Active"]);
+    farm.reached();
+    farm.pass(3_000);
+    assert_eq!(farm.reached(), [0, 0, 6], "calls that waited go to the one that is left");
+}
+
+#[test]
+fn only_a_part_is_taken_out_and_when_all_are_down_all_are_tried() {
+    let mut farm = Farm::new("passive_health=1 passive_most_out=10");
+    farm.manners = [Manner::Refuses; 3];
+    (0..20).for_each(|_| farm.call());
+    assert_eq!(farm.states().iter().filter(|state| *state == "Probing").count(), 1);
+    let mut farm = Farm::new("passive_health=1 passive_most_out=100");
+    farm.manners = [Manner::Refuses; 3];
+    (0..20).for_each(|_| farm.call());
+    assert_eq!(farm.states(), ["Probing"; 3]);
+    farm.reached();
+    (0..6).for_each(|_| farm.call());
+    assert_eq!(farm.reached(), [6, 6, 6], "each call tries each");
+    farm.manners[1] = WELL;
+    farm.call();
+    assert_eq!(farm.states(), ["Probing", "Active", "Probing"], "one that answers is back");
+}
+
+#[test]
+fn one_that_was_taken_out_by_hand_is_not_tried() {
+    let mut farm = Farm::new("passive_health=1 passive_most_out=100");
+    farm.manners = [Manner::Refuses; 3];
+    let params = [Some("i"), Some("1"), Some("sip:10.0.0.1:5071")];
+    command_of(&farm.world, "dispatcher", "ds_set_state", &params).unwrap();
+    (0..20).for_each(|_| farm.call());
+    farm.pass(30_000);
+    (0..20).for_each(|_| farm.call());
+    assert_eq!(farm.reached()[0], 0);
+    assert_eq!(farm.states()[0], "Inactive");
+}
+
+#[test]
+fn a_probe_brings_back_what_was_silent_and_no_call_tries_it() {
+    let mut farm = Farm::new("passive_health=1 passive_back_off=2 ds_ping_interval=5");
+    farm.manners[0] = Manner::Silent;
+    (0..9).for_each(|_| farm.call());
+    farm.pass(1_000);
+    assert_eq!(farm.states()[0], "Probing");
+    farm.reached();
+    for _ in 0..20 {
+        farm.pass(1_000);
+        (0..3).for_each(|_| farm.call());
+    }
+    assert_eq!(farm.reached()[0], 0);
+    farm.manners[0] = Manner::Answers("200 OK");
+    farm.pass(7_000);
+    assert_eq!(farm.states()[0], "Active");
+}
+
+#[test]
+fn a_reload_keeps_what_was_learned() {
+    let mut farm = Farm::new("passive_health=1");
+    farm.manners[0] = Manner::Refuses;
+    (0..9).for_each(|_| farm.call());
+    command_of(&farm.world, "dispatcher", "ds_reload", &[]).unwrap();
+    assert_eq!(farm.states(), ["Probing", "Active", "Active"]);
+    farm.pass(11_000);
+    farm.reached();
+    (0..9).for_each(|_| farm.call());
+    assert_eq!(farm.reached()[0], 1);
+}
+
+#[test]
+fn calls_failures_and_latency_are_told() {
+    let mut farm = Farm::new("call_statistics=1");
+    farm.manners = [Manner::Answers("180 Ringing"), Manner::Silent, Manner::Refuses];
+    (0..3).for_each(|_| farm.call());
+    farm.pass(600);
+    let (first, second, third) = ("sip:10.0.0.1:5071", "sip:10.0.0.2:5072", "sip:10.0.0.3:5073");
+    // What the third refuses goes to the first.
+    assert_eq!(farm.figure("sluice_dispatcher_calls_active", first), "Gauge(2.0)");
+    assert_eq!(farm.figure("sluice_dispatcher_calls_active", second), "Gauge(1.0)");
+    assert_eq!(farm.figure("sluice_dispatcher_calls_active", third), "Gauge(0.0)");
+    for (destination, failures) in [(first, 0), (second, 1), (third, 1)] {
+        let told = farm.figure("sluice_dispatcher_failures_total", destination);
+        assert_eq!(told, format!("Counter({failures})"), "{destination}");
+    }
+    let seconds = farm.figure("sluice_dispatcher_first_reply_seconds", first);
+    assert!(seconds.contains("(0.001, 2)") && seconds.contains("count: 2"), "{seconds}");
+    let list = command_of(&farm.world, "dispatcher", "ds_list", &[Some("full")]).unwrap();
+    let calls = &list["PARTITIONS"][0]["SETS"][0]["Destinations"][1]["calls"];
+    assert_eq!((&calls["active"], &calls["failures"]), (&1.into(), &1.into()));
+    let told = command_of(&farm.world, "dispatcher", "ds_latency", &[Some("1")]).unwrap();
+    assert_eq!(told["SETS"][0]["Destinations"][0]["p99_ms"], 1.0);
+    assert!(command_of(&farm.world, "dispatcher", "ds_latency", &[Some("7")]).is_err());
+    farm.pass(60_000);
+    for destination in [second, third] {
+        let calls = farm.figure("sluice_dispatcher_calls_active", destination);
+        assert_eq!(calls, "Gauge(0.0)", "{destination}");
+    }
+}
+
+#[test]
+fn the_list_says_why_one_is_out_and_when_it_is_tried() {
+    let mut farm = Farm::new("passive_health=1");
+    farm.manners[0] = Manner::Refuses;
+    (0..9).for_each(|_| farm.call());
+    let reason = |farm: &Farm| {
+        let list = command_of(&farm.world, "dispatcher", "ds_list", &[]).unwrap();
+        list["PARTITIONS"][0]["SETS"][0]["Destinations"][0]["reason"].clone()
+    };
+    farm.pass(4_000);
+    assert_eq!(reason(&farm), "it cannot be reached; may be tried in 6 s");
+    farm.pass(7_000);
+    assert_eq!(reason(&farm), "it cannot be reached; the next call tries it");
+}
+
+#[test]
+fn without_the_parameter_nothing_is_taken_out() {
+    for params in ["", "call_statistics=1"] {
+        let mut farm = Farm::new(params);
+        farm.manners = [WELL, Manner::Silent, Manner::Refuses];
+        for _ in 0..30 {
+            farm.call();
+            farm.pass(500);
+        }
+        assert_eq!(farm.states(), ["Active"; 3], "{params}");
+    }
+}
