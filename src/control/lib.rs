@@ -16,6 +16,7 @@ mod locator;
 pub mod mi;
 mod query;
 mod service;
+pub mod sql;
 mod writing;
 
 use std::io;
@@ -33,6 +34,7 @@ use locator::Reply;
 pub use locator::{AskKernel, Locator, NowMs, Routes};
 use query::Queries;
 pub use service::Service;
+pub use sql::SqlDatabases;
 use writing::Writers;
 
 /// Wakes a worker that sleeps; by number of worker.

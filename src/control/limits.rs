@@ -103,3 +103,34 @@ pub const WRITE_AGAIN_MAX: Duration = Duration::from_secs(5);
 
 /// How long the end of the program waits for the last changes.
 pub const LAST_WRITES: Duration = Duration::from_secs(5);
+
+/// Statements that wait for one SQL database: what 2,000 calls a second ask for within the two
+/// seconds after which they have given up.
+pub const SQL_WAITING: usize = 4_096;
+
+/// Statements that a connection to an SQL database keeps prepared: modules have some ten each.
+pub const SQL_PREPARED: usize = 128;
+
+/// Rows of one answer. A location table of this size takes some gigabytes.
+pub const SQL_ROWS: usize = 5_000_000;
+
+/// Tables of a database whose columns are known; a script may name any number.
+pub const SQL_TABLES: usize = 256;
+
+/// The pause before an SQL database that has gone is tried again; doubled up to the second one.
+pub const SQL_AGAIN: Duration = Duration::from_millis(250);
+
+/// The longest such pause: calls that need the database are refused meanwhile.
+pub const SQL_AGAIN_MAX: Duration = Duration::from_secs(5);
+
+/// How often statements are done again that met others at work: two that meet twice are rare.
+pub const SQL_AGAIN_TRIES: u32 = 3;
+
+/// Between two lines about slow statements of a database.
+pub const SQL_SLOW_LINES: Duration = Duration::from_secs(1);
+
+/// Letters of a statement that a line of the log tells.
+pub const SQL_TOLD: usize = 120;
+
+/// The longest that a database in memory takes: it would be gone with its connection.
+pub const SQL_MEMORY: Duration = Duration::from_secs(86_400);

@@ -31,6 +31,8 @@ impl SqlKind {
 /// How the databases of a kind are used: what their module's parameters say.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SqlOptions {
+    /// The module, for the log.
+    pub module: &'static str,
     /// The kind.
     pub kind: SqlKind,
     /// The longest that connecting takes, and that a database is silent, milliseconds.

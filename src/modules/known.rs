@@ -90,9 +90,6 @@ pub static KNOWN: &[KnownModule] = &[
     later("cachedb_memcached", &[], &[]),
     later("rate_cacher", &["get_client_price", "get_vendor_price"], &[]),
     // --- databases
-    also("db_mysql", &["mysql"], LATER),
-    also("db_postgres", &["postgres"], LATER),
-    later("db_sqlite", &[], &[]),
     later("db_virtual", &[], &[]),
     also("db_flatstore", &["flatstore"], LATER),
     later("db_cachedb", &[], &[]),

@@ -12,6 +12,9 @@ pub mod auth_db;
 pub mod cachedb_local;
 pub mod cfgutils;
 pub mod core;
+pub mod db_mysql;
+pub mod db_postgres;
+pub mod db_sqlite;
 pub mod db_text;
 mod db_version;
 mod digest;
@@ -34,6 +37,7 @@ pub mod rr;
 pub mod signaling;
 pub mod sipmsgops;
 pub mod sl;
+mod sql;
 mod subst;
 mod table;
 pub mod textops;
@@ -51,6 +55,9 @@ pub static MODULES: &[&Module] = &[
     &proto_udp::MODULE,
     &proto_tcp::MODULE,
     &db_text::MODULE,
+    &db_mysql::MODULE,
+    &db_postgres::MODULE,
+    &db_sqlite::MODULE,
     &sl::MODULE,
     &signaling::MODULE,
     &tm::MODULE,

@@ -9,6 +9,7 @@
 mod ask;
 mod check;
 mod contexts;
+mod databases;
 mod db_text;
 mod demo;
 mod dispatch;

@@ -10,6 +10,7 @@ mod cachedb_local;
 mod cfgutils;
 mod contexts;
 mod core;
+mod db_sql;
 mod db_text;
 mod dispatcher;
 mod dispatcher_examples;

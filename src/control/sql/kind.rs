@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
+use jiff::tz::TimeZone;
 use sluice_engine::db::{DbError, Field, Rows};
 use sqlx::{Column as _, Connection, Either};
 use tokio::time::timeout;
@@ -24,6 +25,10 @@ pub(crate) enum Fault {
     Stale(DbError),
     /// It may go well the next time: others were at work at the same time.
     Again(DbError),
+    /// There is such a row already.
+    Twice(DbError),
+    /// The connection is not to be used again.
+    Ended(DbError),
     /// The database says no.
     Said(DbError),
 }
@@ -34,7 +39,11 @@ impl Fault {
         match self {
             Self::Lost(why) => DbError::Unreachable(format!("{name}: {why}")),
             Self::Late => DbError::Deadline(silence.as_millis() as u64),
-            Self::Stale(error) | Self::Again(error) | Self::Said(error) => error,
+            Self::Stale(error)
+            | Self::Again(error)
+            | Self::Twice(error)
+            | Self::Ended(error)
+            | Self::Said(error) => error,
         }
     }
 }
@@ -48,6 +57,8 @@ pub(crate) trait Kind: 'static {
     const DIALECT: Dialect;
     /// Begins a transaction that changes something.
     const BEGIN: &'static str;
+    /// Only one connection writes at a time.
+    const ONE_WRITES: bool = false;
 
     /// Makes a connection.
     async fn connect(&self) -> Result<Self::Connection, sqlx::Error>;
@@ -66,6 +77,16 @@ pub(crate) trait Kind: 'static {
         step: &Step,
         silence: Duration,
     ) -> Result<Rows, Trouble>;
+
+    /// Begins or ends a transaction.
+    async fn command(
+        &self,
+        connection: &mut Self::Connection,
+        sql: &'static str,
+    ) -> Result<(), sqlx::Error>;
+
+    /// The zone of local times.
+    fn zone(&self) -> &TimeZone;
 
     /// Forgets what the connection has prepared.
     async fn forget(&self, connection: &mut Self::Connection) -> Result<(), sqlx::Error>;
@@ -110,7 +131,8 @@ pub(crate) async fn take<Done, Row: sqlx::Row>(
                     return Err(Trouble::Unfit(format!("more than {} rows", limits::SQL_ROWS)));
                 }
                 if rows.columns.is_empty() {
-                    rows.columns = row.columns().iter().map(|column| column.name().into()).collect();
+                    rows.columns =
+                        row.columns().iter().map(|column| column.name().into()).collect();
                 }
                 let fields = (0..row.len()).map(|at| read(&row, at));
                 rows.rows.push(fields.collect::<Result<_, _>>().map_err(Trouble::Unfit)?);

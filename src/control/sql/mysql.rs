@@ -108,6 +108,18 @@ impl Kind for Maria {
         .await
     }
 
+    async fn command(
+        &self,
+        connection: &mut MySqlConnection,
+        sql: &'static str,
+    ) -> Result<(), sqlx::Error> {
+        connection.execute(sqlx::raw_sql(sql)).await.map(|_| ())
+    }
+
+    fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     async fn forget(&self, connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
         connection.clear_cached_statements().await
     }
@@ -133,11 +145,11 @@ fn meaning(number: u16, message: &str, table: &str) -> Fault {
         // ER_BAD_FIELD_ERROR
         1054 => Fault::Stale(refused()),
         // ER_NO_SUCH_TABLE
-        1146 => {
-            Fault::Said(DbError::NoTable { table: table.to_owned(), why: message.to_owned() })
-        }
-        // ER_DUP_ENTRY; ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK
-        1062 | 1205 | 1213 => Fault::Again(refused()),
+        1146 => Fault::Said(DbError::NoTable { table: table.to_owned(), why: message.to_owned() }),
+        // ER_DUP_ENTRY
+        1062 => Fault::Twice(refused()),
+        // ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK
+        1205 | 1213 => Fault::Again(refused()),
         // ER_CON_COUNT_ERROR, ER_SERVER_SHUTDOWN, ER_TOO_MANY_USER_CONNECTIONS,
         // ER_CONNECTION_KILLED; the network's
         1040 | 1053 | 1152..=1161 | 1203 | 1927 => Fault::Lost(message.to_owned()),
@@ -182,9 +194,8 @@ fn field(row: &MySqlRow, at: usize, zone: &TimeZone) -> Result<Field, String> {
         "DATETIME" | "TIMESTAMP" => bytes().map(|bytes| time(bytes, zone)),
         "DATE" => bytes().map(|bytes| Field::text(date_text(bytes))),
         "TIME" => bytes().map(|bytes| Field::text(time_text(bytes))),
-        "BIT" => bytes().map(|bytes| {
-            Field::Int(bytes.iter().fold(0, |all, byte| all << 8 | i64::from(*byte)))
-        }),
+        "BIT" => bytes()
+            .map(|bytes| Field::Int(bytes.iter().fold(0, |all, byte| all << 8 | i64::from(*byte)))),
         kind if kind.ends_with("UNSIGNED") => row.try_get_unchecked::<u64, _>(at).map(|number| {
             i64::try_from(number).map_or_else(|_| Field::text(number.to_string()), Field::Int)
         }),
@@ -227,7 +238,6 @@ fn time_text(bytes: &[u8]) -> String {
     let sign = if part(1) == 1 { "-" } else { "" };
     format!("{sign}{hours:02}:{:02}:{:02}", part(7), part(8))
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -108,6 +108,18 @@ impl Kind for Elephant {
         .await
     }
 
+    async fn command(
+        &self,
+        connection: &mut PgConnection,
+        sql: &'static str,
+    ) -> Result<(), sqlx::Error> {
+        connection.execute(sqlx::raw_sql(sql)).await.map(|_| ())
+    }
+
+    fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     async fn forget(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         connection.clear_cached_statements().await
     }
@@ -135,8 +147,10 @@ fn meaning(code: &str, message: &str, column: Option<&str>, table: &str) -> Faul
         }
         // undefined_column; a plan of before the table was changed, or none
         "42703" | "0A000" | "26000" => Fault::Stale(refused()),
-        // unique_violation; serialization_failure, deadlock_detected
-        "23505" | "40001" | "40P01" => Fault::Again(refused()),
+        // unique_violation
+        "23505" => Fault::Twice(refused()),
+        // serialization_failure, deadlock_detected
+        "40001" | "40P01" => Fault::Again(refused()),
         // The server ends, begins, or has no room.
         "57P01" | "57P02" | "57P03" | "53300" => Fault::Lost(message.to_owned()),
         code if code.starts_with("08") => Fault::Lost(message.to_owned()),
@@ -260,9 +274,8 @@ fn numeric(bytes: &[u8]) -> Option<String> {
     let behind = usize::try_from(behind).ok()?;
     if behind > 0 {
         let first = i32::from(weight) + 1;
-        let groups = (0..behind.div_ceil(4)).map(|at| {
-            group(i16::try_from(first.checked_add(i32::try_from(at).ok()?)?).ok()?)
-        });
+        let groups = (0..behind.div_ceil(4))
+            .map(|at| group(i16::try_from(first.checked_add(i32::try_from(at).ok()?)?).ok()?));
         let groups = groups.collect::<Option<Vec<_>>>()?;
         let digits: String = groups.iter().map(|group| format!("{group:04}")).collect();
         text.push('.');
@@ -318,7 +331,7 @@ mod tests {
         let told = |code, column| format!("{:?}", meaning(code, "why", column, "t"));
         assert_eq!(told("42P01", None), "Said(NoTable { table: \"t\", why: \"why\" })");
         assert!(told("42703", None).starts_with("Stale"));
-        assert!(told("23505", None).starts_with("Again"));
+        assert!(told("23505", None).starts_with("Twice"));
         assert!(told("57P01", None).starts_with("Lost"));
         assert!(told("23502", Some("pin")).contains("column: \"pin\""));
         assert!(told("28P01", None).starts_with("Said(Refused"));

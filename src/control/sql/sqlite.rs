@@ -69,12 +69,18 @@ pub(crate) fn file(url: &str, folders: &[PathBuf]) -> Result<PathBuf, String> {
 
 impl Kind for Lite {
     type Connection = SqliteConnection;
+    // A name in " that is none would be a text to SQLite.
     const DIALECT: Dialect =
-        Dialect { quote: '"', numbered: false, folds: false, no_values: " DEFAULT VALUES" };
+        Dialect { quote: '`', numbered: false, folds: false, no_values: " DEFAULT VALUES" };
     const BEGIN: &'static str = "BEGIN IMMEDIATE";
+    // SQLite has one who waits sleep for longer and longer while others go first.
+    const ONE_WRITES: bool = true;
 
     async fn connect(&self) -> Result<SqliteConnection, sqlx::Error> {
-        SqliteConnection::connect_with(&self.options).await
+        let mut connection = SqliteConnection::connect_with(&self.options).await?;
+        // The file is not looked at before it is needed.
+        connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").await?;
+        Ok(connection)
     }
 
     async fn columns(
@@ -118,6 +124,18 @@ impl Kind for Lite {
         .await
     }
 
+    async fn command(
+        &self,
+        connection: &mut SqliteConnection,
+        sql: &'static str,
+    ) -> Result<(), sqlx::Error> {
+        connection.execute(sqlx::raw_sql(sql)).await.map(|_| ())
+    }
+
+    fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     async fn forget(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         connection.clear_cached_statements().await
     }
@@ -159,7 +177,7 @@ fn meaning(code: u32, message: &str, table: &str) -> Fault {
             },
             None => refused(),
         }),
-        19 if code == 2067 || code == 1555 => Fault::Again(refused()),
+        19 if code == 2067 || code == 1555 => Fault::Twice(refused()),
         _ => Fault::Said(refused()),
     }
 }
@@ -207,7 +225,7 @@ mod tests {
         assert!(told(5, "database is locked").starts_with("Said(Unreachable"));
         let null = told(1299, "NOT NULL constraint failed: t.pin");
         assert!(null.contains("column: \"pin\""), "{null}");
-        assert!(told(2067, "UNIQUE constraint failed: t.id").starts_with("Again"));
+        assert!(told(2067, "UNIQUE constraint failed: t.id").starts_with("Twice"));
         assert!(told(11, "database disk image is malformed").starts_with("Said(Refused"));
     }
 

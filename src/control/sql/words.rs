@@ -167,6 +167,10 @@ impl Writer<'_> {
                     text.name(&column.name);
                     text.step.sql.push_str(" IS NULL");
                 }
+                (Field::Null, Compare::Differs) => {
+                    text.name(&column.name);
+                    text.step.sql.push_str(" IS NOT NULL");
+                }
                 // NULL is neither more nor less than anything.
                 (Field::Null, _) => text.step.sql.push_str("1=0"),
                 (value, compare) => {
@@ -240,6 +244,7 @@ const fn sign(compare: Compare) -> &'static str {
         Compare::AtMost => "<=",
         Compare::Greater => ">",
         Compare::AtLeast => ">=",
+        Compare::Differs => "<>",
     }
 }
 
@@ -305,17 +310,22 @@ mod tests {
             key("id", Compare::AtLeast, Field::text("7")),
             key("id", Compare::Equal, Field::Null),
             key("id", Compare::Less, Field::Null),
+            key("id", Compare::Differs, Field::Null),
+            key("user", Compare::Differs, Field::text("")),
         ];
         let first = plan(MARIA, Action::Select(Arc::new([])), of.clone()).unwrap().first;
         let text = "SELECT `id`,`User`,`q``\"` FROM `Sub`.`T` \
-                    WHERE `User`=? AND `id`>=? AND `id` IS NULL AND 1=0";
+                    WHERE `User`=? AND `id`>=? AND `id` IS NULL AND 1=0 \
+                    AND `id` IS NOT NULL AND `User`<>?";
         assert_eq!(first.sql, text);
-        assert_eq!(first.values, [Bound::Text("o'x\"".into()), Bound::Int(7)]);
+        let values = [Bound::Text("o'x\"".into()), Bound::Int(7), Bound::Text(String::new())];
+        assert_eq!(first.values, values);
         assert_eq!(first.columns.len(), 3);
         let wanted: Arc<[Arc<str>]> = Arc::new(["USER".into()]);
         let first = plan(POSTGRES, Action::Select(wanted), of).unwrap().first;
         let text = "SELECT \"User\" FROM \"sub\".\"t\" \
-                    WHERE \"User\"=$1 AND \"id\">=CAST($2 AS INT4) AND \"id\" IS NULL AND 1=0";
+                    WHERE \"User\"=$1 AND \"id\">=CAST($2 AS INT4) AND \"id\" IS NULL AND 1=0 \
+                    AND \"id\" IS NOT NULL AND \"User\"<>$3";
         assert_eq!(first.sql, text);
         assert_eq!(*first.columns, ["USER".into()], "as it was asked for");
     }

@@ -42,8 +42,8 @@ pub fn run(options: &cli::Gateway) -> Result<ExitCode> {
     let dns = Arc::new(Dns::new(compiled.script.as_ref().map(options_of).unwrap_or_default()));
     let sockets = sockets_of(&mut compiled, options, &dns)?;
     if let (true, Some(sockets)) = (options.check_routes, &sockets) {
-        let files = origin.clone().inputs().files;
-        modules::check(&mut compiled, &registry, sockets.clone(), &dns, files);
+        let lent = origin.clone().inputs().lent();
+        modules::check(&mut compiled, &registry, sockets.clone(), &dns, lent);
     }
     if options.json {
         println!("{:#}", report::json(&compiled));

@@ -108,7 +108,7 @@ impl Gateway {
         let streams = Streams::open(&script, &sockets, usize::from(workers))?;
         let mut warnings = Vec::new();
         let program =
-            modules::start(script, &registry, sockets, &dns, inputs.files, &mut warnings)?;
+            modules::start(script, &registry, sockets, &dns, inputs.lent(), &mut warnings)?;
         for (_, warning) in &warnings {
             tracing::warn!(target: "core", "{warning}");
         }

@@ -11,9 +11,12 @@ use sluice_engine::module::SetupError;
 use sluice_engine::program::{Environment, Program};
 use sluice_engine::registry::Registry;
 use sluice_engine::sockets::Sockets;
-use sluice_engine::sql::NoSql;
+use sluice_engine::sql::Sql;
 use sluice_script::source::Location;
 use sluice_script::{Compiled, Diagnostic, Script};
+
+/// What the script's modules read and ask: files, SQL databases.
+pub(super) type Lent = (Arc<dyn Files>, Arc<dyn Sql>);
 
 /// The code of a module's refusal.
 const REFUSED: &str = "module-refused";
@@ -40,13 +43,12 @@ pub(super) fn start(
     registry: &Arc<Registry>,
     sockets: Sockets,
     dns: &Arc<Dns>,
-    files: Arc<dyn Files>,
+    (files, sql): Lent,
     warnings: &mut Vec<(&'static str, String)>,
 ) -> Result<Program, Refused> {
     let loaded = Loaded::of(&script);
     let names = Arc::clone(dns);
     let resolve = Arc::new(move |name: &str| names.addresses_now(name));
-    let sql = Arc::new(NoSql);
     let environment = Environment { files, resolve, sql, zone: TimeZone::system() };
     Program::start(script, Arc::clone(registry), sockets, &environment, warnings)
         .map_err(|errors| loaded.refused(errors))
@@ -59,12 +61,12 @@ pub(super) fn check(
     registry: &Arc<Registry>,
     sockets: Sockets,
     dns: &Arc<Dns>,
-    files: Arc<dyn Files>,
+    lent: Lent,
 ) {
     let Some(script) = compiled.script.take() else { return };
     let loaded = Loaded::of(&script);
     let mut warnings = Vec::new();
-    let started = start(script, registry, sockets, dns, files, &mut warnings);
+    let started = start(script, registry, sockets, dns, lent, &mut warnings);
     for (module, warning) in warnings {
         let message = format!("{module}: {warning}");
         compiled.report(Diagnostic::warning(WARNING, loaded.place(module), message));

@@ -5,20 +5,33 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use sluice_control::SqlDatabases;
+use sluice_engine::TimeZone;
 use sluice_engine::files::Files as ModuleFiles;
 use sluice_engine::registry::Registry;
+use sluice_engine::sql::Sql;
 use sluice_script::{Compiled, Loader, Options, Script, SourceText, compile, recompile};
 
 use super::files::DiskFiles;
 use super::flatten::{apart, flatten, part};
+use super::modules::Lent;
 use super::preprocess::{PATIENCE, preprocess};
 
 /// What a gateway reads while it runs.
 pub struct Inputs {
     /// Files that modules name.
     pub files: Arc<dyn ModuleFiles>,
+    /// SQL databases that modules ask.
+    pub sql: Arc<dyn Sql>,
     /// The script, when it can be read again.
     pub script: Option<Origin>,
+}
+
+impl Inputs {
+    /// What modules read and ask.
+    pub(super) fn lent(&self) -> Lent {
+        (Arc::clone(&self.files), Arc::clone(&self.sql))
+    }
 }
 
 /// Where a script comes from.
@@ -51,7 +64,9 @@ impl Origin {
         let again = (self.path != "-").then(|| self.clone());
         let folder = Path::new(&self.path).parent().unwrap_or(Path::new(""));
         let beside = self.home.join(folder);
-        Inputs { files: Arc::new(DiskFiles::new([self.home, beside])), script: again }
+        let folders = [self.home, beside];
+        let sql = SqlDatabases::new(folders.clone(), TimeZone::system());
+        Inputs { files: Arc::new(DiskFiles::new(folders)), sql: Arc::new(sql), script: again }
     }
 
     /// Reads and compiles it. Diagnostics are in the result, also those of a script that fails.

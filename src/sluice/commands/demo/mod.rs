@@ -15,6 +15,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use sluice_control::Dns;
 use sluice_control::mi::Params;
 use sluice_engine::files::InMemory;
+use sluice_engine::sql::NoSql;
 use sluice_script::{Loader, SourceText, compile};
 use sluice_traffic::agents;
 use sluice_traffic::report::UasReport;
@@ -119,7 +120,7 @@ fn start(options: &Options, scene: &Scene) -> Result<Gateway> {
     let sockets = sockets(&script, &given, &|name| dns.addresses_now(name))?;
     let files = InMemory::default();
     files.set("dispatcher.list", Some(list(scene.list, options.port).as_bytes()));
-    let inputs = Inputs { files: Arc::new(files), script: None };
+    let inputs = Inputs { files: Arc::new(files), sql: Arc::new(NoSql), script: None };
     let tuning = Tuning { workers: options.workers, ..Tuning::default() };
     Gateway::start(script, registry, sockets, dns, inputs, tuning)
         .context("the demo's gateway cannot start (another port: `sluice demo --port N`)")

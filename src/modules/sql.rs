@@ -1,0 +1,114 @@
+//! What the modules of SQL databases share: a module makes its kind of URL known, and counts what
+//! its databases do. The databases are the program's ([`Sql`](sluice_engine::sql::Sql)).
+
+use std::any::Any;
+use std::sync::Arc;
+
+use sluice_base::WorkerId;
+use sluice_engine::module::{ParamEntry, Setup, SharedState, Statistic};
+use sluice_engine::sql::{SqlCounts, SqlOptions};
+use sluice_script::catalog::SettingKind::Int;
+use sluice_script::catalog::Status::Honoured;
+use sluice_script::ir::Setting;
+
+use crate::table::setting;
+
+/// In the order of [`sluice_engine::sql::SqlCount`].
+pub(crate) const STATISTICS: &[Statistic] = &[
+    Statistic { name: "queries", doc: "Statements asked for." },
+    Statistic { name: "failed", doc: "Statements that were not done." },
+    Statistic { name: "slow", doc: "Statements that took longer than exec_query_threshold." },
+    Statistic { name: "late", doc: "Statements that the database did not answer in time." },
+    Statistic { name: "query_us", doc: "The time that all statements took, microseconds." },
+    Statistic { name: "connections", doc: "Connections made." },
+    Statistic { name: "gone", doc: "How often a database went away." },
+    Statistic { name: "back", doc: "How often a database came back." },
+];
+
+/// `exec_query_threshold`
+pub(crate) const THRESHOLD: ParamEntry = ParamEntry {
+    check: Some(check_positive_or_none),
+    ..setting(
+        "exec_query_threshold",
+        &[],
+        "A statement that takes longer is told in the log, microseconds; 0, none is.",
+        Int,
+        Honoured,
+    )
+};
+
+/// `max_db_queries`
+pub(crate) const QUERIES: ParamEntry = setting(
+    "max_db_queries",
+    &[],
+    "How often a statement is tried whose connection has broken; 2.",
+    Int,
+    Honoured,
+);
+
+/// `connections`
+pub(crate) const CONNECTIONS: ParamEntry = ParamEntry {
+    check: Some(check_connections),
+    ..setting("connections", &[], "The most connections to one database; 8. Ours.", Int, Honoured)
+};
+
+fn check_positive_or_none(value: &Setting) -> Result<(), String> {
+    match value {
+        Setting::Int(0..) => Ok(()),
+        _ => Err("a number of microseconds, or 0 for none".to_owned()),
+    }
+}
+
+fn check_connections(value: &Setting) -> Result<(), String> {
+    match value {
+        Setting::Int(1..=1_000) => Ok(()),
+        _ => Err("from 1 to 1000 connections".to_owned()),
+    }
+}
+
+/// `use_tls` that is not 0.
+pub(crate) fn check_tls(value: &Setting) -> Result<(), String> {
+    match value {
+        Setting::Int(0) => Ok(()),
+        _ => Err("TLS to databases comes later; 0 is without".to_owned()),
+    }
+}
+
+/// How often a statement is tried; as there, a number that makes no sense is the default.
+pub(crate) fn tries(setup: &Setup<'_>) -> u32 {
+    u32::try_from(setup.int("max_db_queries", 2)).ok().filter(|tries| *tries > 0).unwrap_or(2)
+}
+
+/// The numbers that all kinds have.
+pub(crate) fn numbers(setup: &Setup<'_>) -> (u32, u64) {
+    let connections = u32::try_from(setup.int("connections", 8)).unwrap_or(8);
+    let slow_us = u64::try_from(setup.int("exec_query_threshold", 0)).unwrap_or(0);
+    (connections, slow_us)
+}
+
+/// Makes a kind of URL known.
+pub(crate) fn start(setup: &mut Setup<'_>, options: SqlOptions) -> Arc<dyn SharedState> {
+    let counts = Arc::<SqlCounts>::default();
+    let scheme = options.kind.scheme();
+    let open = setup.sql.opener(options, Arc::clone(&counts));
+    setup.databases.add(scheme, open);
+    Arc::new(State { counts })
+}
+
+struct State {
+    counts: Arc<SqlCounts>,
+}
+
+impl SharedState for State {
+    fn worker(self: Arc<Self>, _: WorkerId) -> Box<dyn Any + Send> {
+        Box::new(())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn counted(&self, statistic: usize) -> u64 {
+        self.counts.at(statistic)
+    }
+}

@@ -1,0 +1,109 @@
+//! Modules `db_mysql`, `db_postgres` and `db_sqlite`: their tables. What the databases do is tested
+//! in `src/control/sql` and, against real servers, in `tests/live/databases`.
+
+use sluice_engine::module::{Module, Statistic};
+use sluice_engine::sql::SqlCount;
+use sluice_modules::{db_mysql, db_postgres, db_sqlite};
+use sluice_script::catalog::Status;
+use sluice_tests::world::Plan;
+
+use crate::world::compiled;
+
+const KINDS: [&Module; 3] = [&db_mysql::MODULE, &db_postgres::MODULE, &db_sqlite::MODULE];
+
+fn script(module: &str, line: &str) -> String {
+    format!("loadmodule \"{module}.so\"\n{line}\nroute {{ exit; }}\n")
+}
+
+#[test]
+fn parameters_are_honoured_ignored_or_later() {
+    for (module, name, value, status) in [
+        ("db_mysql", "exec_query_threshold", "60000", "honoured"),
+        ("db_mysql", "timeout_interval", "2", "honoured"),
+        ("db_mysql", "max_db_queries", "3", "honoured"),
+        ("db_mysql", "max_db_retries", "3", "ignored"),
+        ("db_mysql", "ping_interval", "600", "honoured"),
+        ("db_mysql", "auto_reconnect", "1", "ignored"),
+        ("db_mysql", "ps_max_col_size", "2048", "ignored"),
+        ("db_mysql", "use_tls", "0", "honoured"),
+        ("db_mysql", "tls_client_domain", "\"d\"", "later"),
+        ("db_mysql", "connections", "4", "honoured"),
+        ("db_postgres", "exec_query_threshold", "60000", "honoured"),
+        ("db_postgres", "max_db_queries", "2", "honoured"),
+        ("db_postgres", "timeout", "-1", "honoured"),
+        ("db_postgres", "use_tls", "0", "honoured"),
+        ("db_postgres", "connections", "4", "honoured"),
+        ("db_sqlite", "exec_query_threshold", "60000", "honoured"),
+        ("db_sqlite", "alloc_limit", "25", "ignored"),
+        ("db_sqlite", "load_extension", "\"pcre.so\"", "later"),
+        ("db_sqlite", "busy_timeout", "1000", "honoured"),
+        ("db_sqlite", "exec_pragma", "\"PRAGMA journal_mode = WAL;\"", "honoured"),
+        ("db_sqlite", "connections", "1", "honoured"),
+    ] {
+        let table = KINDS.into_iter().find(|kind| kind.name == module).unwrap();
+        let found = match table.params.iter().find(|entry| entry.name == name).unwrap().status {
+            Status::Honoured => "honoured",
+            Status::Ignored(_) => "ignored",
+            Status::Later => "later",
+        };
+        assert_eq!(found, status, "{module} {name}");
+        let line = format!("modparam(\"{module}\", \"{name}\", {value})");
+        let compiled = compiled(&script(module, &line));
+        assert_eq!(compiled.script.is_some(), status != "later", "{module} {name}");
+    }
+}
+
+#[test]
+fn values_that_make_no_sense_are_refused() {
+    for (module, name, value) in [
+        ("db_mysql", "exec_query_threshold", "-1"),
+        ("db_mysql", "timeout_interval", "0"),
+        ("db_mysql", "ping_interval", "0"),
+        ("db_mysql", "use_tls", "1"),
+        ("db_mysql", "connections", "0"),
+        ("db_postgres", "timeout", "0"),
+        ("db_postgres", "use_tls", "1"),
+        ("db_sqlite", "busy_timeout", "-1"),
+        ("db_sqlite", "exec_pragma", "\"journal_mode\""),
+        ("db_sqlite", "exec_pragma", "\"a=b; DROP TABLE t\""),
+        ("db_sqlite", "connections", "1001"),
+    ] {
+        let line = format!("modparam(\"{module}\", \"{name}\", {value})");
+        assert!(compiled(&script(module, &line)).script.is_none(), "{module} {name} {value}");
+    }
+}
+
+#[test]
+fn older_names_load_them_and_make_their_urls_known() {
+    for (module, url) in [
+        ("mysql", "mysql://opensips:opensipsrw@localhost/opensips"),
+        ("postgres", "postgres://opensips:opensipsrw@localhost/opensips"),
+        ("db_sqlite", "sqlite:///var/db/opensips.sqlite"),
+        ("db_sqlite", "sqlite::memory:"),
+    ] {
+        let line = format!(
+            "loadmodule \"dispatcher.so\"\nmodparam(\"dispatcher\", \"db_url\", \"{url}\")"
+        );
+        let why = Plan::default().try_run(&script(module, &line)).err().unwrap();
+        // This world has no databases; the module knows that, so it has been asked.
+        assert!(why.contains("there are no SQL databases here"), "{url}: {why}");
+    }
+}
+
+#[test]
+fn statistics_are_in_the_order_in_which_they_are_counted() {
+    for kind in KINDS {
+        assert_eq!(kind.statistics.len(), SqlCount::ALL.len());
+        let named = |name: &str| {
+            kind.statistics.iter().position(|statistic: &Statistic| statistic.name == name)
+        };
+        assert_eq!(named("queries"), Some(SqlCount::Queries as usize));
+        assert_eq!(named("failed"), Some(SqlCount::Failed as usize));
+        assert_eq!(named("slow"), Some(SqlCount::Slow as usize));
+        assert_eq!(named("late"), Some(SqlCount::Late as usize));
+        assert_eq!(named("query_us"), Some(SqlCount::Micros as usize));
+        assert_eq!(named("connections"), Some(SqlCount::Connections as usize));
+        assert_eq!(named("gone"), Some(SqlCount::Gone as usize));
+        assert_eq!(named("back"), Some(SqlCount::Back as usize));
+    }
+}
