@@ -108,8 +108,8 @@ fn doc_tells_what_becomes_of_a_module_that_is_not_built() {
     for (name, told) in [
         ("drouting", "drouting: not built yet, comes later\n  in releases of OpenSIPS: 1.5 -\n"),
         (
-            "mysql",
-            "db_mysql: not built yet, comes later\n  also loaded as mysql\n  \
+            "flatstore",
+            "db_flatstore: not built yet, comes later\n  also loaded as flatstore\n  \
              in releases of OpenSIPS: 1.4 -\n",
         ),
         (

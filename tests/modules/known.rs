@@ -21,7 +21,7 @@ fn loading_is_a_warning_and_using_an_error() {
         "registrar.so",
         "/usr/lib/opensips/modules/dialog.so",
         "db_unixodbc",
-        "mysql.so",
+        "flatstore.so",
         "perl",
         "xlog",
     ] {
