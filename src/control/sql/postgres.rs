@@ -1,7 +1,7 @@
 //! PostgreSQL: how it is reached, how its values are read, what its errors mean.
 //!
-//! A value is bound as text and cast to the type of its column, so that a number in a text, which is
-//! what scripts have, fits a column of numbers as it does with the other kinds.
+//! A value is bound as text and cast to the type of its column, so that a number in a text, which
+//! is what scripts have, fits a column of numbers as it does with the other kinds.
 
 use std::time::Duration;
 
