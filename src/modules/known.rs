@@ -12,6 +12,7 @@ pub static KNOWN: &[KnownModule] = &[
     later("core", CORE_FUNCTIONS, &[]),
     // --- transactions and dialogs; of tm what is not built yet
     later("tm", TM, &[]),
+    later("nathelper", &["restore_nated_ruri"], &[]),
     later("dialog", DIALOG, DIALOG_VARIABLES),
     later("uac_redirect", &["set_deny_filter", "set_accept_filter", "get_redirects"], &[]),
     later("uac_registrant", &[], &[]),
@@ -49,7 +50,6 @@ pub static KNOWN: &[KnownModule] = &[
     later("mmgeoip", &["mmg_lookup"], &[]),
     later("dns_cache", &[], &[]),
     // --- NAT and media
-    later("nathelper", NATHELPER, &[]),
     later("nat_traversal", &["client_nat_test", "nat_keepalive"], &["keepalive.socket"]),
     later("rtpproxy", RTPPROXY, &["rtpstat"]),
     later("rtpengine", RTPENGINE, &["rtpstat"]),
@@ -302,14 +302,6 @@ const DROUTING: Names = &[
     "dr_is_gw",
     "dr_disable",
     "dr_match",
-];
-const NATHELPER: Names = &[
-    "nat_uac_test",
-    "fix_nated_contact",
-    "fix_nated_sdp",
-    "fix_nated_register",
-    "add_rcv_param",
-    "restore_nated_ruri",
 ];
 const RTPPROXY: Names = &[
     "rtpproxy_offer",

@@ -26,6 +26,7 @@ pub mod maxfwd;
 pub mod mi_datagram;
 pub mod mi_fifo;
 mod names;
+pub mod nathelper;
 pub mod options;
 pub mod permissions;
 pub mod proto_tcp;
@@ -68,6 +69,7 @@ pub static MODULES: &[&Module] = &[
     &uac::MODULE,
     &maxfwd::MODULE,
     &sipmsgops::MODULE,
+    &nathelper::MODULE,
     &textops::MODULE,
     &uri::MODULE,
     &options::MODULE,

@@ -34,6 +34,7 @@ mod maxfwd;
 mod mi_datagram;
 mod mi_fifo;
 mod mi_frames;
+mod nathelper;
 mod options;
 mod outgoing;
 mod parked;

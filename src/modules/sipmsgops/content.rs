@@ -53,7 +53,7 @@ pub(super) fn contents<'a>(ctx: &Ctx<'a>) -> Vec<Content<'a>> {
 }
 
 /// The session descriptions that are left.
-pub(super) fn descriptions<'a>(ctx: &Ctx<'a>) -> impl Iterator<Item = Sdp<'a>> + use<'a> {
+pub(crate) fn descriptions<'a>(ctx: &Ctx<'a>) -> impl Iterator<Item = Sdp<'a>> + use<'a> {
     let contents = contents(ctx).into_iter();
     let sdp = contents.filter(|content| is_type(content.mime, b"application/sdp"));
     sdp.map(|content| Sdp { text: content.text })

@@ -25,6 +25,7 @@ const SHOWN: &[&str] = &[
     "sl",
     "signaling",
     "maxfwd",
+    "nathelper",
     "sipmsgops",
     "textops",
     "uri",
