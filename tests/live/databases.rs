@@ -1,6 +1,9 @@
 //! SQL databases under the program: the dispatcher's table in each kind, made and looked at by the
 //! makers' own clients.
 
+mod mariadb;
+mod postgres;
+mod servers;
 mod sqlite;
 
 use serde_json::Value;

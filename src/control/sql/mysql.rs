@@ -30,11 +30,13 @@ pub(crate) struct Maria {
 
 impl Maria {
     /// The database of a URL. As there, `localhost` without a port is the socket of this machine,
-    /// if there is one.
+    /// if there is one; what the URL leaves out is of the environment that MySQL's programs have.
     pub(crate) fn new(url: &Url, zone: TimeZone) -> Self {
+        let given_port = std::env::var("MYSQL_TCP_PORT").ok().and_then(|port| port.parse().ok());
+        let given_socket = std::env::var("MYSQL_UNIX_PORT").ok();
         let mut options = MySqlConnectOptions::new()
             .host(url.host.as_deref().unwrap_or("localhost"))
-            .port(url.port.unwrap_or(3306))
+            .port(url.port.or(given_port).unwrap_or(3306))
             .database(&url.database)
             .ssl_mode(MySqlSslMode::Disabled)
             .statement_cache_capacity(limits::SQL_PREPARED)
@@ -50,7 +52,8 @@ impl Maria {
             options = options.password(password);
         }
         let is_local = url.port.is_none() && url.host.as_deref().is_none_or(|h| h == "localhost");
-        if let Some(socket) = SOCKETS.iter().find(|path| is_local && Path::new(path).exists()) {
+        let sockets = given_socket.as_deref().into_iter().chain(SOCKETS);
+        if let Some(socket) = sockets.filter(|path| is_local && Path::new(path).exists()).next() {
             options = options.socket(socket);
         }
         Self { options, zone }

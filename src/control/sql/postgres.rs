@@ -236,8 +236,11 @@ fn binary(kind: &str, raw: &PgValueRef<'_>, zone: &TimeZone) -> Option<Field> {
             Field::text(time.strftime("%H:%M:%S").to_string())
         }
         "UUID" => Field::text(uuid(bytes)),
-        "TEXT" | "VARCHAR" | "CHAR" | "NAME" | "\"CHAR\"" | "BYTEA" | "JSON" | "UNKNOWN"
-        | "XML" => Field::text(bytes),
+        // Filled up with blanks that do not count; MariaDB does not tell them.
+        "CHAR" => Field::text(bytes.trim_ascii_end()),
+        "TEXT" | "VARCHAR" | "NAME" | "\"CHAR\"" | "BYTEA" | "JSON" | "UNKNOWN" | "XML" => {
+            Field::text(bytes)
+        }
         // An enum that a user made is its label; of other types the shape is not known.
         _ if matches!(raw.type_info().kind(), PgTypeKind::Enum(_)) => Field::text(bytes),
         _ => return None,
