@@ -3,7 +3,9 @@
 
 mod mariadb;
 mod postgres;
+mod relay;
 mod servers;
+mod source;
 mod sqlite;
 
 use serde_json::Value;

@@ -52,8 +52,8 @@ impl Maria {
             options = options.password(password);
         }
         let is_local = url.port.is_none() && url.host.as_deref().is_none_or(|h| h == "localhost");
-        let sockets = given_socket.as_deref().into_iter().chain(SOCKETS);
-        if let Some(socket) = sockets.filter(|path| is_local && Path::new(path).exists()).next() {
+        let mut sockets = given_socket.as_deref().into_iter().chain(SOCKETS);
+        if let Some(socket) = sockets.find(|path| is_local && Path::new(path).exists()) {
             options = options.socket(socket);
         }
         Self { options, zone }
@@ -174,7 +174,8 @@ fn class(kind: &str) -> Class {
         "BOOLEAN" | "YEAR" | "BIT" => Class::Int,
         "FLOAT" | "DOUBLE" => Class::Double,
         "DATETIME" | "TIMESTAMP" => Class::Time,
-        "DECIMAL" | "DATE" | "TIME" | "NULL" => Class::Any,
+        // One half of the unsigned ones is no i64.
+        "DECIMAL" | "DATE" | "TIME" | "NULL" | "BIGINT UNSIGNED" => Class::Any,
         kind if kind.contains("INT") => Class::Int,
         kind if kind.contains("BLOB") || kind.contains("BINARY") || kind == "GEOMETRY" => {
             Class::Bytes
