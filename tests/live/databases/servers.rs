@@ -208,7 +208,7 @@ fn is_root() -> bool {
 }
 
 fn whoami() -> String {
-    run(&mut Command::new("id").arg("-un")).trim().to_owned()
+    run(Command::new("id").arg("-un")).trim().to_owned()
 }
 
 /// A program of PostgreSQL, of the newest release that is installed.

@@ -88,7 +88,7 @@ pub fn values_come_back(kind: &impl Kind, columns: &str, given: &[(&str, Field, 
     let names: Arc<[Arc<str>]> = given.iter().map(|(name, ..)| Arc::from(*name)).collect();
     let rows = asked.ask(Action::Select(Arc::clone(&names)), vec![id()]).unwrap();
     let expected: Vec<Field> = given.iter().map(|(.., back)| back.clone()).collect();
-    assert_eq!(rows, [expected.clone()], "{names:?}");
+    assert_eq!(rows, std::slice::from_ref(&expected), "{names:?}");
     // Again, over a statement that is prepared by now; and found by each value.
     asked.ask(Action::Replace(fields().collect()), vec![id()]).unwrap();
     for (name, value, _) in given.iter().filter(|(name, ..)| !name.starts_with("un")) {
