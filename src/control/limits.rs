@@ -134,3 +134,22 @@ pub const SQL_TOLD: usize = 120;
 
 /// The longest that a database in memory takes: it would be gone with its connection.
 pub const SQL_MEMORY: Duration = Duration::from_secs(86_400);
+
+/// Connections of the HTTP service: each has a descriptor, of which a process has 1,024 unless told
+/// otherwise, and calls need them too.
+pub const HTTP_CONNECTIONS: usize = 256;
+
+/// Bytes that a head of a request may have, and that are read at once.
+pub const HTTP_BUFFER: usize = 16_384;
+
+/// How long a body may take to come. Who asks by hand or by program writes it at once.
+pub const HTTP_BODY: Duration = Duration::from_secs(10);
+
+/// How much of a body that is too long is read and dropped, so that its writer sees the refusal.
+pub const HTTP_DRAIN: usize = 16 * 1_048_576;
+
+/// How long a reply may take to leave, however slowly it is read.
+pub const HTTP_REPLY_TOTAL: Duration = Duration::from_secs(30);
+
+/// Pause after a connection could not be accepted, and what one that is refused has to hear it.
+pub const HTTP_PAUSE: Duration = Duration::from_millis(100);

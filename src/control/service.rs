@@ -3,6 +3,7 @@
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::http::HttpService;
 use crate::mi::FifoService;
 use crate::mi::datagram::DatagramService;
 
@@ -12,6 +13,8 @@ pub enum Service {
     Fifo(FifoService),
     /// A UDP or unix socket.
     Datagram(DatagramService),
+    /// A TCP socket that speaks HTTP.
+    Http(Box<HttpService>),
 }
 
 impl Service {
@@ -20,6 +23,7 @@ impl Service {
         match self {
             Self::Fifo(fifo) => fifo.serve(stop).await,
             Self::Datagram(datagram) => datagram.serve(stop).await,
+            Self::Http(http) => http.serve(stop).await,
         }
     }
 }

@@ -384,6 +384,14 @@ impl Setup<'_> {
             .next()
     }
 
+    /// All values given to a parameter, in the script's order.
+    pub fn params(&self, name: &str) -> impl Iterator<Item = (&Setting, Location)> {
+        let of_module = self.script.params.iter();
+        of_module
+            .filter(move |p| p.module == self.module && p.name == name)
+            .map(|p| (&p.value, p.at))
+    }
+
     /// A number parameter, or its default.
     pub fn int(&self, name: &str, default: i64) -> i64 {
         match self.param(name) {

@@ -105,8 +105,8 @@ pub static KNOWN: &[KnownModule] = &[
     later("tls_wolfssl", &[], &[]),
     later("tls_openssl", &[], &[]),
     // --- management and events
-    later("httpd", &[], &[]),
-    also("mi_http", &["mi_json"], LATER),
+    merged("mi_json", "mi_http takes JSON-RPC by POST"),
+    // Of prometheus what is not built yet.
     later("mi_script", &["mi"], &[]),
     later("prometheus", &["prometheus_declare_stat", "prometheus_push_stat"], &[]),
     later("status_report", &["sr_set_status", "sr_add_report"], &[]),

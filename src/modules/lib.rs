@@ -19,16 +19,19 @@ pub mod db_text;
 mod db_version;
 mod digest;
 pub mod dispatcher;
+pub mod httpd;
 mod known;
 pub mod limits;
 pub mod mathops;
 pub mod maxfwd;
 pub mod mi_datagram;
 pub mod mi_fifo;
+pub mod mi_http;
 mod names;
 pub mod nathelper;
 pub mod options;
 pub mod permissions;
+pub mod prometheus;
 pub mod proto_tcp;
 pub mod proto_udp;
 mod regexes;
@@ -80,6 +83,10 @@ pub static MODULES: &[&Module] = &[
     &permissions::MODULE,
     &mi_fifo::MODULE,
     &mi_datagram::MODULE,
+    // Before the modules that have pages there.
+    &httpd::MODULE,
+    &mi_http::MODULE,
+    &prometheus::MODULE,
 ];
 
 /// Names that OpenSIPS has changed between its releases.

@@ -25,6 +25,7 @@ mod dispatcher_series;
 mod dispatcher_table;
 mod edition;
 mod errors;
+mod httpd;
 mod insight;
 mod known;
 mod language;

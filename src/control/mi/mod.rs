@@ -14,6 +14,7 @@ pub mod fifo;
 pub mod frames;
 pub mod jsonrpc;
 mod load;
+pub mod metrics;
 mod reply;
 mod reports;
 mod server;

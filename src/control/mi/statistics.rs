@@ -13,6 +13,7 @@ use sluice_base::counters::CellsReader;
 use sluice_engine::counter::{Counter, HEADER_FAULTS, refusals, stream};
 use sluice_engine::module::SharedState;
 use sluice_engine::program::Program;
+use sluice_engine::series::Series;
 
 use super::load::Load;
 use super::{Answer, refuse};
@@ -62,6 +63,9 @@ const TIMESTAMP: &str = "timestamp";
 /// The statistics of the group `load`: percent of the workers' time, over so many seconds.
 const LOADS: &[(&str, u64)] = &[("load", 1), ("load1m", 60), ("load10m", 600)];
 
+/// Figures that fall too: not to be reset, and no counters to others.
+const STANDING: &[(&str, &str)] = &[("tm", "inuse_transactions")];
+
 const fn core(
     name: &'static str,
     doc: &'static str,
@@ -83,6 +87,8 @@ pub(super) struct Statistics {
 struct Row {
     group: &'static str,
     name: String,
+    /// One line of documentation, or nothing.
+    doc: &'static str,
     value: Source,
     /// The module that counts too, and the place of the statistic in its table.
     module: Option<(Arc<dyn SharedState>, usize)>,
@@ -109,7 +115,7 @@ impl Statistics {
         let mut rows = Vec::new();
         for core in CORE_STATISTICS {
             let counters = Source::Counters(core.plus.to_vec(), core.minus.to_vec());
-            rows.push(row("core", core.name, counters));
+            rows.push(Row { doc: core.doc, ..row("core", core.name, counters) });
         }
         rows.push(row("core", TIMESTAMP, Source::Seconds));
         for (name, seconds) in LOADS {
@@ -123,7 +129,8 @@ impl Statistics {
                 let cell = usize::from(base.0) + at;
                 let counters = Source::Counters(vec![cell], vec![]);
                 let counts = Some((Arc::clone(state), at));
-                rows.push(Row { module: counts, ..row(module.name, statistic.name, counters) });
+                let row = row(module.name, statistic.name, counters);
+                rows.push(Row { doc: statistic.doc, module: counts, ..row });
             }
         }
         for counter in Counter::ALL {
@@ -154,16 +161,40 @@ impl Statistics {
     /// Names and kinds; without names all.
     pub(super) fn list(&self, wanted: &[Option<&str>]) -> Answer {
         let wanted = if wanted.is_empty() { &[Some("all")] } else { wanted };
-        self.each(wanted, |row| match row.value {
-            Source::Counters(..) => Some(json!("incremental")),
-            Source::Seconds | Source::Load(_) | Source::Gauge(_) => Some(json!("non-incremental")),
+        self.each(wanted, |row| {
+            Some(json!(if row.grows() { "incremental" } else { "non-incremental" }))
         })
+    }
+
+    /// Those of `all`, of a `group:` and by name, each once, in the order of the table; without
+    /// those that have no value just now.
+    pub(super) fn readings(&self, wanted: &[&str], up: u64) -> Vec<Reading> {
+        let gauges = self.gauges();
+        let all = self.rows.iter().chain(&gauges);
+        let rows = all.filter(|row| wanted.iter().any(|name| row.is(name)));
+        rows.filter_map(|row| {
+            let (counter, value) = (row.grows(), self.value(row, up)?);
+            Some(Reading { group: row.group, name: row.name.clone(), doc: row.doc, counter, value })
+        })
+        .collect()
+    }
+
+    /// Whether this is `all`, a `group:` that there is, or a name.
+    pub(super) fn has(&self, wanted: &str) -> bool {
+        self.rows.iter().chain(&self.gauges()).any(|row| row.is(wanted))
+    }
+
+    /// The labelled series of the running modules.
+    pub(super) fn series(&self, to: &mut dyn Series) {
+        self.modules.iter().for_each(|(_, state)| state.series(to));
     }
 
     /// Counts from zero again; what cannot be reset stays.
     pub(super) fn reset(&self, wanted: &[Option<&str>]) -> Answer {
         self.each(wanted, |row| {
-            row.reset_at.store(self.counted(row), Ordering::Relaxed);
+            if row.grows() {
+                row.reset_at.store(self.counted(row), Ordering::Relaxed);
+            }
             Some(Value::Null)
         })?;
         Ok(json!("OK"))
@@ -222,9 +253,26 @@ impl Statistics {
     }
 }
 
+/// A statistic and its value.
+pub(super) struct Reading {
+    pub(super) group: &'static str,
+    pub(super) name: String,
+    /// One line of documentation, or nothing.
+    pub(super) doc: &'static str,
+    /// Whether it only grows, but for a reset.
+    pub(super) counter: bool,
+    pub(super) value: u64,
+}
+
 impl Row {
     fn new(group: &'static str, name: String, value: Source) -> Self {
-        Self { group, name, value, module: None, reset_at: AtomicU64::new(0) }
+        Self { group, name, doc: "", value, module: None, reset_at: AtomicU64::new(0) }
+    }
+
+    /// Whether it only grows, but for a reset.
+    fn grows(&self) -> bool {
+        let stands = STANDING.contains(&(self.group, &*self.name));
+        matches!(self.value, Source::Counters(..)) && !stands
     }
 
     fn is(&self, wanted: &str) -> bool {
