@@ -10,6 +10,7 @@ use sluice_base::slab::Key;
 
 use crate::db::{Outcome, Query};
 use crate::targets::{Located, Place};
+use crate::value::Value;
 
 /// What is asked.
 #[derive(Clone, PartialEq, Debug)]
@@ -39,6 +40,8 @@ pub struct Request {
 pub enum Answer {
     /// The route that was entered is over; whether by `drop`.
     Returned(bool),
+    /// The value of a text; NULL where it is none.
+    Evaluated(Value),
     /// The time is up (`Wait::Until`).
     Elapsed,
     /// The script lock is the run's own.

@@ -39,6 +39,8 @@ pub enum Flow {
     /// A route is run, then the step is called with the same arguments. `exit`, `drop` and a code
     /// of 0 end that route and no more.
     Enter(RouteId, Then),
+    /// A text with variables is evaluated, then the step is called with the same arguments.
+    Evaluate(Text, Then),
     /// It could not find out; the log line. The code is the one the function's table names.
     Fail(&'static str),
 }

@@ -214,8 +214,12 @@ pub struct RunState {
     /// Arguments of the routes entered, outermost first; `$param(i)` is
     /// `params[param_base + i - 1]`.
     pub params: Vec<Value>,
-    /// Names of an event's parameters, as many as `params` of its route; empty otherwise.
+    /// Names of those of `params` that have one, each at the place of its value.
     pub names: Vec<Option<Text>>,
+    /// Arguments, with names, for the route that a function is about to enter.
+    pub passed: Vec<(Text, Value)>,
+    /// What functions note while a route that they have entered runs, innermost last.
+    pub notes: Vec<Vec<i64>>,
     /// Where the current route's arguments begin.
     pub param_base: u32,
     /// Extra values of the last `return`, `$return(i)`.
@@ -305,6 +309,8 @@ impl RunState {
             arena: Vec::with_capacity(4096),
             params: Vec::with_capacity(16),
             names: Vec::new(),
+            passed: Vec::new(),
+            notes: Vec::new(),
             param_base: 0,
             returns: Vec::with_capacity(4),
             outputs: Vec::with_capacity(4),
@@ -365,6 +371,9 @@ impl RunState {
         self.set.clear();
         self.arena.clear();
         self.params.clear();
+        self.names.clear();
+        self.passed.clear();
+        self.notes.clear();
         self.param_base = 0;
         self.returns.clear();
         self.outputs.clear();
@@ -391,6 +400,20 @@ impl RunState {
         self.answered = false;
         self.replied = None;
         self.guard = None;
+    }
+}
+
+impl RunState {
+    /// Gives a route that a function has entered its arguments.
+    pub(crate) fn hand_over(&mut self) {
+        if self.passed.is_empty() {
+            return;
+        }
+        self.names.resize(self.params.len(), None);
+        for (name, value) in self.passed.drain(..) {
+            self.names.push(Some(name));
+            self.params.push(value);
+        }
     }
 }
 

@@ -56,6 +56,9 @@ pub enum ParamKind {
     Literal,
     /// A number or a text, as it comes; a sole NULL variable is passed on as NULL.
     Any,
+    /// A number, also one of quoted digits, or another text with `$` expansion; a text that is
+    /// written out is checked at load. The error text says what was expected.
+    NumberOr(fn(&str) -> Result<(), String>),
     /// An output variable; arrives as a reference.
     Output,
     /// A variable itself, which is only read; arrives as a reference.
@@ -150,6 +153,8 @@ pub enum SettingKind {
     Bool,
     /// A quoted text.
     Text,
+    /// As [`Self::Text`]: the name of a `route[..]` that the module runs.
+    Route,
     /// Either.
     Either,
     /// Bare words and items (`log_facility = LOG_LOCAL0`), quoted ones too.

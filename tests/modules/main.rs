@@ -13,6 +13,7 @@ mod core;
 mod db_sql;
 mod db_text;
 mod dispatcher;
+mod dispatcher_course;
 mod dispatcher_examples;
 mod dispatcher_failover;
 mod dispatcher_health;

@@ -33,6 +33,7 @@ pub(super) fn call(
     if !ctx.run.outputs.is_empty() {
         deliver(ctx, registry, states);
     }
+    let flow = evaluated(machine, ctx, registry, states, (id, args), flow);
     conclude(machine, ctx, function, id, args, flow)
 }
 
@@ -58,9 +59,10 @@ pub(super) fn call_constant(
     }
     match flow {
         Flow::Code(code) => settle(machine, ctx, code),
-        Flow::Suspend(..) | Flow::Enter(..) => {
+        Flow::Suspend(..) | Flow::Enter(..) | Flow::Evaluate(..) => {
             // The step that goes on finds them on the stack, as those of any call.
             machine.stack.extend_from_slice(values);
+            let flow = evaluated(machine, ctx, registry, states, (id, args), flow);
             conclude(machine, ctx, function, id, args, flow)
         }
         _ => conclude(machine, ctx, function, id, 0, flow),
@@ -85,6 +87,7 @@ pub(super) fn finish(
             if !ctx.run.outputs.is_empty() {
                 deliver(ctx, registry, states);
             }
+            let flow = evaluated(machine, ctx, registry, states, (function, args), flow);
             conclude(machine, ctx, of, function, args, flow)
         }
         Pending::Transform { transform, params } => {
@@ -96,6 +99,30 @@ pub(super) fn finish(
             replace(machine, base, result)
         }
     }
+}
+
+/// Evaluates texts for a function until it has another answer.
+#[inline]
+fn evaluated(
+    machine: &Machine,
+    ctx: &mut Ctx<'_>,
+    registry: &Registry,
+    states: &mut States,
+    (id, args): (FunctionId, u8),
+    mut flow: Flow,
+) -> Flow {
+    while let Flow::Evaluate(text, then) = flow {
+        let value = eval::evaluate(ctx, registry, states, Value::Text(text));
+        let found = registry.function_by_id(id).and_then(|(module, _)| states.get_mut(module));
+        let base = machine.stack.len().saturating_sub(usize::from(args));
+        flow = match found {
+            Some(state) => {
+                then(ctx, state.as_mut(), &machine.stack[base..], &Answer::Evaluated(value))
+            }
+            None => Flow::Fail("the module is not running"),
+        };
+    }
+    flow
 }
 
 #[inline(never)]
@@ -125,6 +152,8 @@ fn conclude(
             machine.wait = Some(wait);
             return Step::Park;
         }
+        // Done before.
+        Flow::Evaluate(..) => function.unknown,
         Flow::Enter(route, then) => {
             let barrier = (id, args, then);
             return enter_for(machine, ctx, route, barrier);
@@ -158,6 +187,7 @@ fn enter_for(
     });
     (ctx.run.kind, ctx.run.dropped) = (route.kind, false);
     ctx.run.param_base = ctx.run.params.len() as u32;
+    ctx.run.hand_over();
     machine.pc = route.entry;
     Step::Next
 }
@@ -172,6 +202,7 @@ pub(super) fn return_to_barrier(
     let Some(barrier) = machine.barriers.pop() else { return Step::End };
     ctx.run.frames.truncate(barrier.frames);
     ctx.run.params.truncate(barrier.params);
+    ctx.run.names.truncate(barrier.params);
     (ctx.run.kind, ctx.run.param_base) = (barrier.kind, barrier.param_base);
     machine.loops.truncate(barrier.loops);
     machine.stack.truncate(barrier.stack);
@@ -200,6 +231,11 @@ fn prepare(ctx: &mut Ctx<'_>, function: &Function, args: &mut [Value]) -> Result
             ParamKind::Int => match arg.int() {
                 Some(n) => *arg = Value::Int(n),
                 None => *arg = Value::Int(digits(ctx, *arg).ok_or("a number was expected")?),
+            },
+            ParamKind::NumberOr(_) => match (arg.int(), digits(ctx, *arg)) {
+                (Some(n), _) | (None, Some(n)) => *arg = Value::Int(n),
+                _ if arg.text().is_some() => {}
+                _ => return Err("a number or a text was expected"),
             },
             ParamKind::Text
             | ParamKind::Checked(_)
@@ -230,9 +266,11 @@ fn prepare(ctx: &mut Ctx<'_>, function: &Function, args: &mut [Value]) -> Result
 /// Whether [`prepare`] would leave an argument as it is.
 pub(super) fn fits(kind: ParamKind, arg: Value) -> bool {
     match (kind, arg) {
-        (_, Value::Omitted) | (ParamKind::Int, Value::Int(_)) => true,
+        (_, Value::Omitted) | (ParamKind::Int | ParamKind::NumberOr(_), Value::Int(_)) => true,
         (ParamKind::Text | ParamKind::Checked(_) | ParamKind::Literal, Value::Text(_))
         | (ParamKind::Subst | ParamKind::Route(_), Value::Text(_)) => true,
+        // A text without digits alone stays one; one with a number never is a constant text.
+        (ParamKind::NumberOr(_), arg) => arg.text().is_some(),
         (ParamKind::Int | ParamKind::Text | ParamKind::Checked(_) | ParamKind::Literal, _)
         | (ParamKind::Subst | ParamKind::Route(_), _) => false,
         (ParamKind::Word(_), arg) => arg.text().is_none(),

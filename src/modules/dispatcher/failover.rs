@@ -8,6 +8,7 @@ use sluice_engine::uses::Uses;
 use sluice_engine::{Ctx, Value};
 
 use super::flags::Flags;
+use super::functions::Wanted;
 use super::select::candidates;
 use super::sets::{Destination, Set};
 
@@ -60,11 +61,57 @@ impl Avps {
         }
     }
 
+    /// Fills them with destinations in this order, the chosen one first. Of a list of `several`
+    /// sets each destination has the number of its own, and a set comes `behind` the one before.
+    pub fn fill_in_order(
+        &self,
+        ctx: &mut Ctx<'_>,
+        set: &Set,
+        order: &[usize],
+        wanted: &Wanted,
+        (several, behind): (bool, bool),
+    ) {
+        let failover = wanted.flags.failover;
+        if !behind && !wanted.flags.append {
+            self.forget(ctx, failover);
+            ctx.avp_remove(AvpKey::Slot(self.group));
+        }
+        let kept = order.len().min(wanted.results.max(1));
+        let kept = order.get(..if failover { kept } else { 1 }).unwrap_or_default();
+        let all = kept.iter().enumerate().filter_map(|(at, index)| Some((at, set.get(*index)?)));
+        let put = |ctx: &mut Ctx<'_>, (at, destination): (usize, &Destination)| {
+            let uri = if at == 0 { &destination.uri } else { &destination.bare_uri };
+            if failover {
+                let uri = Value::Text(ctx.keep(uri.as_bytes()));
+                put(ctx, self.destination, uri, behind);
+            }
+            if several {
+                put(ctx, self.group, Value::Int(i64::from(set.id)), behind);
+            }
+            self.put_attrs(ctx, destination, behind);
+        };
+        // What is on top is taken first.
+        match behind {
+            true => all.for_each(|one| put(ctx, one)),
+            false => all.rev().for_each(|one| put(ctx, one)),
+        }
+        if !several {
+            ctx.avp_set(AvpKey::Slot(self.group), Value::Int(i64::from(set.id)));
+        }
+        let count = if failover { ctx.avp_count(AvpKey::Slot(self.destination)) } else { 0 };
+        ctx.avp_set(AvpKey::Slot(self.count), Value::Int(count as i64));
+    }
+
     /// Takes the current destination away and gives the next one's URI.
     pub fn next(&self, ctx: &mut Ctx<'_>) -> Option<Value> {
         ctx.avp_pop(AvpKey::Slot(self.destination))?;
         for slot in [self.attrs, self.script_attrs].into_iter().flatten() {
             ctx.avp_pop(AvpKey::Slot(slot));
+        }
+        // Of a list of sets each destination has its own.
+        let left = ctx.avp_count(AvpKey::Slot(self.destination));
+        if ctx.avp_count(AvpKey::Slot(self.group)) > left.max(1) {
+            ctx.avp_pop(AvpKey::Slot(self.group));
         }
         self.current(ctx)
     }
@@ -82,14 +129,18 @@ impl Avps {
     /// Pushes a destination's attributes where the script wants them, empty ones too: each
     /// destination has its own.
     pub fn push_attrs(&self, ctx: &mut Ctx<'_>, destination: &Destination) {
+        self.put_attrs(ctx, destination, false);
+    }
+
+    fn put_attrs(&self, ctx: &mut Ctx<'_>, destination: &Destination, behind: bool) {
         if let Some(slot) = self.attrs {
             let attrs = Value::Text(ctx.keep(destination.attrs.as_bytes()));
-            ctx.avp_push(AvpKey::Slot(slot), attrs);
+            put(ctx, slot, attrs, behind);
         }
         if let Some(slot) = self.script_attrs {
             let attrs = destination.live.script_attrs();
             let attrs = ctx.keep(attrs.as_deref().map_or(&b""[..], |attrs| attrs.as_slice()));
-            ctx.avp_push(AvpKey::Slot(slot), Value::Text(attrs));
+            put(ctx, slot, Value::Text(attrs), behind);
         }
     }
 
@@ -141,5 +192,13 @@ impl Avps {
             ctx.avp_push(AvpKey::Slot(self.destination), uri);
             self.push_attrs(ctx, destination);
         }
+    }
+}
+
+/// Puts a value on top, or behind all others.
+fn put(ctx: &mut Ctx<'_>, slot: u32, value: Value, behind: bool) {
+    match behind {
+        true => ctx.avp_append(AvpKey::Slot(slot), value),
+        false => ctx.avp_push(AvpKey::Slot(slot), value),
     }
 }

@@ -61,7 +61,7 @@ pub fn parse(text: &str) -> Result<i64, String> {
     let (letters, number) = text.split_at(digits);
     let mut bits = 0;
     for letter in letters.trim_end_matches('M').chars() {
-        bits |= match letter {
+        bits |= match letter.to_ascii_lowercase() {
             'u' => 1,
             'f' => 2,
             'd' => 4,
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(read("M3"), (Flags::default(), Some(3)));
         assert_eq!(read("12"), (Flags::default(), Some(12)));
         let all = Flags { user_only: true, failover: true, default_last: true, append: true };
-        assert_eq!(read("fuda"), (all, None));
+        assert_eq!((read("fuda"), read("FUDa")), ((all, None), (all, None)));
         for wrong in ["x", "f M5", "5f", "fM", "M0", "M1001", "-1"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

@@ -7,12 +7,15 @@ use sluice_engine::{Ctx, Value};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 
 use super::algorithms::{self, Call};
+use super::bound::Loads;
 use super::flags::{self, Flags};
+use super::params::Params;
+use super::partition::Partition;
 use super::select::{self, Pick};
-use super::sets::Set;
+use super::sets::{Destination, Set};
 use super::state::State;
 use super::target::Target;
-use super::{Worker, given, limits, lookup};
+use super::{Worker, course, given, limits, lookup, several};
 
 /// The table.
 pub static FUNCTIONS: &[Function] = &[
@@ -93,7 +96,7 @@ pub(super) const PARTITION: ParamDef =
     optional("partition", ParamKind::Word(|name| Ok(given::key(name))));
 
 const SELECT_PARAMS: &[ParamDef] = &[
-    required("set", ParamKind::Int),
+    required("set", ParamKind::NumberOr(several::check)),
     required("algorithm", ParamKind::Word(algorithms::parse)),
     optional("flags", ParamKind::Word(flags::parse)),
     PARTITION,
@@ -101,77 +104,132 @@ const SELECT_PARAMS: &[ParamDef] = &[
 ];
 
 fn mark(letter: &str) -> Result<i64, String> {
-    let state = State::of_letter(letter.trim());
-    state.map(|state| i64::from(state.letter())).ok_or_else(|| {
+    // OpenSIPS takes numbers for the letters.
+    let letter = match letter.trim() {
+        "1" => "a",
+        "0" => "i",
+        "2" => "p",
+        letter => letter,
+    };
+    State::of_letter(letter).map(|state| i64::from(state.letter())).ok_or_else(|| {
         format!("a state is a (active), i (inactive) or p (probing), not `{letter}`")
     })
 }
 
+/// What a selection shall do besides selecting.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    pub flags: Flags,
+    /// Most results for failover.
+    pub results: usize,
+    /// Percent of a fair share that Maglev gives at most.
+    bound: Option<u32>,
+    /// The value of modparam `hash_pvar` for this message.
+    hash_pvar: Value,
+}
+
+impl Wanted {
+    /// By the arguments of a call, and the parameters.
+    #[inline(always)]
+    pub fn of(params: Params, flags: Value, most: Value, hash_pvar: Value) -> Self {
+        let (of_call, results) = Flags::unpack(flags.int().unwrap_or(0));
+        let most = most.int().and_then(|most| usize::try_from(most).ok()).filter(|most| *most > 0);
+        Self {
+            flags: params.flags.or(of_call),
+            results: most.or(results).unwrap_or(limits::RESULTS),
+            bound: params.maglev_bound,
+            hash_pvar,
+        }
+    }
+}
+
 fn select_from(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: Target) -> Flow {
-    let (Some(worker), [set, algorithm, flags, partition, most, hash_pvar]) =
+    let (Some(worker), &[set, algorithm, flags, partition, most, hash_pvar]) =
         (state.downcast_mut::<Worker>(), args)
     else {
         return NOT_STARTED;
     };
     let (params, lane) = (worker.shared.params, worker.lane);
-    let Some((partition, part)) = worker.partition(*partition) else { return NO_PARTITION };
     if target == Target::Destination && ctx.run.destination.is_some() && !params.force_dst {
         return Flow::FALSE;
     }
-    let (of_call, results) = Flags::unpack(flags.int().unwrap_or(0));
-    let flags = params.flags.or(of_call);
-    let Some(set) = set.int().and_then(|id| part.sets.get().get(id)) else { return Flow::FALSE };
-    let pick = match pick(ctx, set, algorithm, flags.user_only, hash_pvar) {
-        Ok(pick) => pick,
+    let (Value::Int(set), Value::Int(number)) = (set, algorithm) else {
+        return course::begin(ctx, worker, args, target);
+    };
+    if algorithms::takes_steps(number) {
+        return course::begin(ctx, worker, args, target);
+    }
+    let Some((partition, part)) = worker.partition(partition) else { return NO_PARTITION };
+    let wanted = Wanted::of(params, flags, most, hash_pvar);
+    let Some(set) = part.sets.get().get(set) else { return Flow::FALSE };
+    let chosen = match choose(ctx, &mut part.loads, set, number, &wanted) {
+        Ok(chosen) => partition.ward.steer(ctx, set, chosen, wanted.flags.default_last),
         Err(why) => return Flow::Fail(why),
     };
-    let chosen = match (pick, params.maglev_bound) {
-        (Pick::Maglev(hash), Some(percent)) => {
-            part.loads.choose(set, hash, percent, flags.default_last)
-        }
-        _ => select::choose(set, pick, flags.default_last),
-    };
-    let ward = &partition.ward;
-    let Some(chosen) = ward.steer(ctx, set, chosen, flags.default_last) else {
+    let Some((chosen, destination)) = chosen.and_then(|at| Some((at, set.get(at)?))) else {
         return Flow::FALSE;
     };
-    let Some(destination) = set.get(chosen) else { return Flow::FALSE };
-    let uri = ctx.keep(destination.uri.as_bytes());
-    if let Err(why) = target.set(ctx, uri, destination.target) {
+    if let Err(why) = go(ctx, partition, destination, target, lane) {
         return Flow::Fail(why);
     }
-    ward.leave_ticket(ctx, uri, destination);
+    if partition.fills_avps() {
+        partition.avps.fill(ctx, set, chosen, wanted.flags, wanted.results);
+    }
+    Flow::TRUE
+}
+
+/// The index that an algorithm gives, of those that decide at once.
+#[inline(always)]
+pub(super) fn choose(
+    ctx: &mut Ctx<'_>,
+    loads: &mut Loads,
+    set: &Set,
+    number: i64,
+    wanted: &Wanted,
+) -> Result<Option<usize>, &'static str> {
+    let default_last = wanted.flags.default_last;
+    Ok(match (pick(ctx, set, number, wanted)?, wanted.bound) {
+        (Pick::Maglev(hash), Some(percent)) => loads.choose(set, hash, percent, default_last),
+        (pick, _) => select::choose(set, pick, default_last),
+    })
+}
+
+/// The first one with a weight, or the next active one.
+pub(super) fn choose_first(set: &Set, default_last: bool) -> Option<usize> {
+    select::choose(set, Pick::Hash(0), default_last)
+}
+
+/// Sends the request to a destination.
+#[inline(always)]
+pub(super) fn go(
+    ctx: &mut Ctx<'_>,
+    partition: &Partition,
+    destination: &Destination,
+    target: Target,
+    lane: usize,
+) -> Result<(), &'static str> {
+    let uri = ctx.keep(destination.uri.as_bytes());
+    target.set(ctx, uri, destination.target)?;
+    partition.ward.leave_ticket(ctx, uri, destination);
     if destination.socket.is_some() {
         ctx.run.send_socket = destination.socket;
     }
     destination.live.hit(lane);
-    if !partition.fills_avps() {
-        return Flow::TRUE;
-    }
-    let most = most.int().and_then(|most| usize::try_from(most).ok()).filter(|most| *most > 0);
-    let results = most.or(results).unwrap_or(limits::RESULTS);
-    partition.avps.fill(ctx, set, chosen, flags, results);
-    Flow::TRUE
+    Ok(())
 }
 
 #[inline(always)]
-fn pick(
-    ctx: &mut Ctx<'_>,
-    set: &Set,
-    algorithm: &Value,
-    user_only: bool,
-    hash_pvar: &Value,
-) -> Result<Pick, &'static str> {
-    let number = algorithm.int().ok_or("dispatcher: the algorithm is no number")?;
+fn pick(ctx: &mut Ctx<'_>, set: &Set, number: i64, wanted: &Wanted) -> Result<Pick, &'static str> {
     // The usual one, without a call by table.
     if number == 0 {
         return Ok(algorithms::by_call_id(ctx));
     }
-    let algorithm = algorithms::by_number(ctx, number)?;
+    let algorithm = algorithms::by_number(ctx, number);
     if algorithm.uses_cursor() {
         set.cursor.wake();
     }
-    algorithm.pick(ctx, &Call { user_only, hash_pvar: *hash_pvar })
+    let user_only = wanted.flags.user_only;
+    algorithm.pick(ctx, &Call { user_only, hash_pvar: wanted.hash_pvar })
 }
 
 fn next(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: Target) -> Flow {

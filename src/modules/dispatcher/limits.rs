@@ -3,6 +3,12 @@
 /// Longest line of a list file in bytes. OpenSIPS had 511; room for long attributes.
 pub const LINE_BYTES: usize = 4_096;
 
+/// Most sets, and algorithms, of one call.
+pub const SETS_OF_CALL: usize = 7;
+
+/// Most destinations of a set that algorithms 9 and 10 ask about: each is a run of a route.
+pub const SCORED: usize = 1_000;
+
 /// Most partitions: a call that names one looks through them.
 pub const PARTITIONS: usize = 64;
 

@@ -15,6 +15,7 @@ use sluice_engine::uses::Uses;
 mod algorithms;
 pub mod bound;
 mod codes;
+mod course;
 mod cursor;
 mod failover;
 mod flags;
@@ -42,13 +43,14 @@ mod report;
 pub mod select;
 mod series;
 pub mod sets;
+mod several;
 pub mod state;
 pub mod table;
 mod target;
 pub mod ward;
 
 use given::Given;
-use params::Params;
+use params::{Params, Scoring};
 use partition::{Part, Partition};
 
 /// The definition table.
@@ -70,6 +72,8 @@ pub static MODULE: Module = Module {
 /// What workers and the control plane share.
 pub struct Dispatcher {
     params: Params,
+    /// What algorithms 9 and 10 ask.
+    scoring: Scoring,
     /// The default one first.
     partitions: Box<[Partition]>,
     /// When states were last written to their tables, monotonic milliseconds.
@@ -87,10 +91,11 @@ struct Worker {
 
 fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
     let params = Params::read(setup)?;
+    let scoring = Scoring::read(setup)?;
     let definitions = given::definitions(setup)?;
     let start = |definition| Partition::start(&mut Given { setup: &mut *setup, definition });
     let partitions = definitions.iter().map(start).collect::<Result<_, _>>()?;
-    Ok(Arc::new(Dispatcher { params, partitions, stored_ms: AtomicU64::new(0) }))
+    Ok(Arc::new(Dispatcher { params, scoring, partitions, stored_ms: AtomicU64::new(0) }))
 }
 
 impl SharedState for Dispatcher {

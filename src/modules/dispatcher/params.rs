@@ -4,7 +4,7 @@ use arc_swap::ArcSwapOption;
 use sluice_engine::module::{ParamEntry, Setup, SetupError};
 use sluice_script::Script;
 use sluice_script::catalog::{SettingKind, Status};
-use sluice_script::ir::Setting;
+use sluice_script::ir::{RouteKind, Setting};
 use sluice_script::source::Location;
 
 use super::failover::Avps;
@@ -59,6 +59,43 @@ impl Params {
             setid,
             maglev_bound: u32::try_from(setup.int("maglev_bound", 0)).ok().filter(|n| *n > 0),
         })
+    }
+}
+
+/// What algorithms 9 and 10 ask for each destination.
+#[derive(Debug)]
+pub struct Scoring {
+    /// A variable in which `%u` stands for the URI and `%i` for the set (`pvar_algo_pattern`).
+    pub pattern: Option<String>,
+    /// A route (`algo_route`).
+    pub route: Option<String>,
+}
+
+impl Scoring {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// A pattern that is no variable, a route that is not there.
+    pub fn read(setup: &Setup<'_>) -> Result<Self, SetupError> {
+        let refuse = |name, text| {
+            let at = setup.param(name).map(|(_, at)| at);
+            Err(SetupError { at, text })
+        };
+        let text = |name| setup.text(name).map(|text| text.trim().to_owned());
+        let (pattern, route) = (text("pvar_algo_pattern"), text("algo_route"));
+        if let Some(pattern) = pattern.as_deref().filter(|pattern| !pattern.starts_with('$')) {
+            let text =
+                format!("pvar_algo_pattern is a variable, `$stat(load_%u)`, not `{pattern}`");
+            return refuse("pvar_algo_pattern", text);
+        }
+        let is_there = |name: &str| {
+            let mut routes = setup.script.routes.iter();
+            routes.any(|route| route.kind == RouteKind::Request && route.name == name)
+        };
+        if let Some(name) = route.as_deref().filter(|name| name.is_empty() || !is_there(name)) {
+            return refuse("algo_route", format!("there is no route[{name}] for algo_route"));
+        }
+        Ok(Self { pattern, route })
     }
 }
 
@@ -212,8 +249,12 @@ pub static PARAMS: &[ParamEntry] = &[
     honoured("ds_probing_list", EITHER, "Sets that are probed; default all"),
     ignored("sock_avp", TEXT, "sockets are found with their destinations", "AVP of the sockets"),
     honoured("persistent_state", INT, "1 = states are the table's, and go back there; default 1"),
-    ignored("pvar_algo_pattern", TEXT, NO_SORTING, "Variable that algorithm 9 sorts by"),
-    ignored("algo_route", TEXT, NO_SORTING, "Route that algorithm 10 sorts by"),
+    honoured(
+        "pvar_algo_pattern",
+        TEXT,
+        "Variable that algorithm 9 sorts by, %u the URI, %i the set",
+    ),
+    honoured("algo_route", SettingKind::Route, "Route whose code algorithm 10 sorts by"),
     honoured("db_url", TEXT, "Database of destinations, in place of the list file; no default"),
     honoured("table_name", TEXT, "Table of destinations; default dispatcher"),
     honoured("setid_col", TEXT, "Column of the set's number; default setid"),
@@ -240,8 +281,6 @@ pub static PARAMS: &[ParamEntry] = &[
 const INT: SettingKind = SettingKind::Int;
 const TEXT: SettingKind = SettingKind::Text;
 const EITHER: SettingKind = SettingKind::Either;
-
-const NO_SORTING: &str = "only algorithms 9 and 10 read it, which come later and are refused";
 
 const fn entry(
     name: &'static str,

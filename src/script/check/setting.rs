@@ -135,7 +135,7 @@ fn typed(kind: SettingKind, pieces: &[Piece]) -> Result<Setting, &'static str> {
         (SettingKind::Int | SettingKind::Port, _) => Err(NUMBER),
         (SettingKind::Bool, _) => Err(BOOLEAN),
         (_, [Piece { value: Given::Text(bytes), .. }]) => Ok(Setting::Text(text(bytes)?)),
-        (SettingKind::Text, _) => Err(STRING),
+        (SettingKind::Text | SettingKind::Route, _) => Err(STRING),
         (SettingKind::Either, _) => Err("number or string value"),
         (SettingKind::Word | SettingKind::Socket | SettingKind::Hosts, _) => {
             let words = pieces.iter().map(|piece| match &piece.value {

@@ -229,7 +229,7 @@ impl Lowering<'_> {
                 _ => self.load(variable),
             },
             ExpressionKind::Operand(OperandKind::Int(number)) => match param.kind {
-                ParamKind::Int | ParamKind::Any => {
+                ParamKind::Int | ParamKind::Any | ParamKind::NumberOr(_) => {
                     self.emit(Op::Int(*number), at);
                     Ok(())
                 }
@@ -332,6 +332,15 @@ impl Lowering<'_> {
                 match read(&String::from_utf8_lossy(plain)) {
                     Ok(number) => self.emit(Op::Int(number), at),
                     Err(why) => return self.bad_word(function, param, at, &why),
+                }
+                Ok(())
+            }
+            (ParamKind::NumberOr(check), _, Some(plain)) => {
+                let text = String::from_utf8_lossy(plain);
+                match (text.trim().parse(), check(&text)) {
+                    (Ok(number), _) => self.emit(Op::Int(number), at),
+                    (_, Ok(())) => return self.format(&format),
+                    (_, Err(why)) => return self.bad_word(function, param, at, &why),
                 }
                 Ok(())
             }

@@ -6,9 +6,9 @@
 
 use std::collections::HashSet;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Found, SettingKind};
 use crate::diagnostic::{Diagnostic, Sink};
-use crate::ir::{RouteId, RouteKind, Script, Setting};
+use crate::ir::{Route, RouteId, RouteKind, Script, Setting};
 use crate::parse::STRAY;
 use crate::parse::ast::{Expression, ExpressionKind, OperandKind, Variable};
 use crate::source::Location;
@@ -86,7 +86,7 @@ impl Usage {
         if sink.errors() > 0 {
             return;
         }
-        self.routes(script, sink);
+        self.routes(script, catalog, sink);
         if !self.raises_any {
             self.events(script, catalog, sink);
         }
@@ -95,7 +95,7 @@ impl Usage {
         }
     }
 
-    fn routes(&self, script: &Script, sink: &mut Sink) {
+    fn routes(&self, script: &Script, catalog: &dyn Catalog, sink: &mut Sink) {
         let main =
             |route: &crate::ir::Route| route.kind == RouteKind::Request && route.name.is_empty();
         if !script.routes.iter().any(main) {
@@ -119,6 +119,7 @@ impl Usage {
                 _ => false,
             };
             let called = u16::try_from(number).is_ok_and(|number| self.called.contains(&number));
+            let called = called || is_of_param(script, catalog, route);
             if named && !called && route.name != STRAY {
                 let message = format!("nothing runs {} [{}]", route.kind.word(), route.name);
                 let warning = Diagnostic::warning("unused-route", route.at, message);
@@ -174,3 +175,16 @@ impl Usage {
 
 /// How many of the last names are looked at before a name is kept once more.
 const RECENT: usize = 8;
+
+/// Whether a module runs it, by the name that a parameter gives.
+fn is_of_param(script: &Script, catalog: &dyn Catalog, route: &Route) -> bool {
+    let mut names = script.params.iter().filter(|param| match &param.value {
+        Setting::Text(name) | Setting::Word(name) => *name == route.name,
+        Setting::Int(_) => false,
+    });
+    route.kind == RouteKind::Request
+        && names.any(|param| match catalog.param(param.module, param.name) {
+            Found::Yes(signature) => matches!(signature.kind, SettingKind::Route),
+            _ => false,
+        })
+}

@@ -120,7 +120,7 @@ fn parameter(entry: &ParamEntry) -> (String, String) {
     let kind = match entry.kind {
         SettingKind::Int => "int",
         SettingKind::Bool => "bool",
-        SettingKind::Text => "string",
+        SettingKind::Text | SettingKind::Route => "string",
         SettingKind::Either => "int or string",
         SettingKind::Word => "word",
         SettingKind::Socket => "socket",
@@ -147,7 +147,7 @@ fn signature(name: &str, params: &[ParamDef]) -> String {
         let kind = match param.kind {
             ParamKind::Int => "int",
             ParamKind::Text | ParamKind::Checked(_) | ParamKind::Literal => "string",
-            ParamKind::Any => "int or string",
+            ParamKind::Any | ParamKind::NumberOr(_) => "int or string",
             ParamKind::Output | ParamKind::Variable => "variable",
             ParamKind::Regex | ParamKind::WholeRegex => "regex",
             ParamKind::Subst => "/regex/replacement/flags",

@@ -129,7 +129,7 @@ fn every_global_and_alias_is_known() {
                 SettingKind::Text if entry.name == "dns_server" => "\"127.0.0.1:53\"",
                 _ if *name == "dst_blacklist" => "x:10.0.0.0/8",
                 SettingKind::Int | SettingKind::Bool => "1",
-                SettingKind::Text | SettingKind::Either => "\"x\"",
+                SettingKind::Text | SettingKind::Route | SettingKind::Either => "\"x\"",
                 SettingKind::Word | SettingKind::Socket | SettingKind::Hosts => {
                     "udp:127.0.0.1:5060"
                 }

@@ -168,11 +168,11 @@ fn place<'a>(ctx: &'a mut Ctx<'_>, name: Name) -> Option<&'a mut Kept> {
     }
 }
 
-/// A parameter of the event whose route runs.
+/// A parameter of the event whose route runs, or of the route that a function has entered.
 fn event_param(ctx: &Ctx<'_>, subject: Subject) -> Value {
     let Name::Text(name) = subject.name else { return Value::Null };
     let named = |given: &Option<Text>| given.is_some_and(|n| ctx.bytes(n) == ctx.bytes(name));
-    let at = ctx.run.names.iter().position(named);
+    let at = ctx.run.names.iter().rposition(named);
     at.and_then(|at| ctx.run.params.get(at)).copied().unwrap_or_default()
 }
 

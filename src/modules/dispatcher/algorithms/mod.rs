@@ -19,6 +19,7 @@ use sluice_sip::uri::{Scheme, Uri};
 
 use super::hash::hash;
 use super::select::Pick;
+use super::several;
 pub use call_id::by_call_id;
 
 /// What an algorithm knows of the call besides the message.
@@ -64,16 +65,21 @@ static ALGORITHMS: [&dyn Selection; 9] = [
     &first::First,
 ];
 
+/// The destinations ordered by a variable, or by a route: these take several steps.
+pub const BY_VARIABLE: i64 = 9;
+/// See [`BY_VARIABLE`].
+pub const BY_ROUTE: i64 = 10;
+
+/// Whether the algorithm of a number does not decide at once.
+#[inline]
+pub const fn takes_steps(number: i64) -> bool {
+    number >= BY_VARIABLE && (number <= BY_ROUTE || several::is_list(number))
+}
+
 /// The algorithm of a number; an unknown one is [`first::First`], with a warning.
-///
-/// # Errors
-/// For 9 and 10, which come later.
-pub fn by_number(ctx: &Ctx<'_>, number: i64) -> Result<&'static dyn Selection, &'static str> {
-    if is_later(number) {
-        return Err("dispatcher: algorithms 9 and 10 come later");
-    }
+pub fn by_number(ctx: &Ctx<'_>, number: i64) -> &'static dyn Selection {
     let found = usize::try_from(number).ok().and_then(|at| ALGORITHMS.get(at));
-    Ok(match (number, found) {
+    match (number, found) {
         (_, Some(found)) => *found,
         (MAGLEV, None) => &maglev::OverCallId,
         (MAGLEV_PVAR, None) => &maglev::OverPvar,
@@ -81,28 +87,31 @@ pub fn by_number(ctx: &Ctx<'_>, number: i64) -> Result<&'static dyn Selection, &
             ctx.complain("dispatcher: no such algorithm, the first destination is taken");
             &first::First
         }
-    })
+    }
 }
 
 /// Reads an algorithm as a script writes it: a number, the `X` of OpenSIPS' documentation, or one
-/// of ours by its name.
+/// of ours by its name; or a list of them, one for each set.
 ///
 /// # Errors
 /// What was expected.
 pub fn parse(text: &str) -> Result<i64, String> {
+    match text.contains(',') {
+        true => several::pack(&text.split(',').map(parse_one).collect::<Result<Vec<_>, _>>()?),
+        false => parse_one(text),
+    }
+}
+
+fn parse_one(text: &str) -> Result<i64, String> {
     match text.trim() {
         "X" | "x" => Ok(UNKNOWN),
         "maglev" => Ok(MAGLEV),
         "maglev:pvar" => Ok(MAGLEV_PVAR),
-        text => match text.parse() {
-            Ok(number) if is_later(number) => {
-                Err(format!("dispatcher algorithm {number} comes later; 0 to 8 are here"))
-            }
-            Ok(number) => Ok(number),
-            Err(_) => Err(format!(
-                "an algorithm is a number from 0 to 8, `maglev` or `maglev:pvar`, not `{text}`"
-            )),
-        },
+        text => text.parse().ok().filter(|number| !several::is_list(*number)).ok_or_else(|| {
+            format!(
+                "an algorithm is a number from 0 to 10, `maglev` or `maglev:pvar`, not `{text}`"
+            )
+        }),
     }
 }
 
@@ -110,16 +119,14 @@ pub fn parse(text: &str) -> Result<i64, String> {
 pub fn may_draw(routes: &Uses<'_>) -> bool {
     SELECTORS.iter().any(|selector| {
         let numbers = routes.numbers(selector, 1);
-        numbers.is_none_or(|all| all.iter().any(|n| matches!(*n, MAGLEV | MAGLEV_PVAR)))
+        let may =
+            |number: &i64| several::is_list(*number) || matches!(*number, MAGLEV | MAGLEV_PVAR);
+        numbers.is_none_or(|all| all.iter().any(may))
     })
 }
 
 /// The functions whose second argument is an algorithm.
 const SELECTORS: [&str; 2] = ["ds_select_dst", "ds_select_domain"];
-
-const fn is_later(number: i64) -> bool {
-    matches!(number, 9 | 10)
-}
 
 /// The text of modparam `hash_pvar` for this message.
 fn key_of_pvar<'a>(ctx: &'a mut Ctx<'_>, call: &Call) -> Result<&'a [u8], &'static str> {
@@ -184,9 +191,10 @@ mod tests {
         assert_eq!(parse(" 42 "), Ok(42));
         assert_eq!(parse("X"), Ok(UNKNOWN));
         assert_eq!((parse("maglev"), parse("maglev:pvar")), (Ok(MAGLEV), Ok(MAGLEV_PVAR)));
-        assert!(parse("9").unwrap_err().contains("later"));
-        assert!(parse("10").unwrap_err().contains("later"));
-        assert!(parse("round-robin").unwrap_err().contains("0 to 8"));
+        assert!(takes_steps(9) && takes_steps(10) && takes_steps(parse("0,4").unwrap()));
+        assert!(!takes_steps(8) && !takes_steps(11) && !takes_steps(MAGLEV));
+        assert!(parse("round-robin").unwrap_err().contains("0 to 10"));
+        assert!(parse("0,x y").is_err() && parse("0,").is_err());
         assert!(parse("").is_err());
     }
 }
