@@ -300,6 +300,9 @@ fn put_path(ctx: &mut Ctx<'_>) {
     let own = ctx.message.field(Kind::Route).or_else(|| ctx.message.field(Kind::From));
     let Some(at) = own.map(|field| field.line.start) else { return };
     let path = bytes_in(path, ctx.message, &ctx.run.arena, ctx.shared);
+    if one_line(path).len() < path.len() {
+        return ctx.complain("a Path with a line end is left out");
+    }
     ctx.run.patches.insert_with(at, Place::Before, |out| {
         out.extend_from_slice(b"Route: ");
         out.extend_from_slice(path);

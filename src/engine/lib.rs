@@ -7,6 +7,7 @@
 pub mod avp;
 pub mod blacklist;
 pub mod carry;
+mod confirm;
 mod connection;
 pub mod context;
 pub mod counter;

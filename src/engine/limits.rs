@@ -138,6 +138,10 @@ pub const SOURCE_FORGOTTEN_MS: u64 = 60_000;
 /// all, and what is final comes again.
 pub const WAITING_REPLIES: usize = 16;
 
+/// Bytes of the replies that wait in one worker: some 30,000 usual ones. A callee could send the
+/// largest behind each run that waits.
+pub const WAITING_BYTES: usize = 32 << 20;
+
 /// How long a run waits for the control plane: twice the 32 s after which no caller waits any more
 /// (RFC 3261 17.1.1.2), so that only an answer that is lost is given up.
 pub const JOB_WAIT_MS: u64 = 64_000;

@@ -3,9 +3,10 @@
 
 use std::net::SocketAddr;
 
+use sluice_base::OwnerSeed;
 use sluice_sip::uri::{Scheme, Uri, literal_addr};
 
-use crate::context::Ctx;
+use crate::context::{Ctx, next_random};
 use crate::counter::Counter;
 use crate::job::{Answer, Job};
 use crate::module::Wait;
@@ -20,6 +21,9 @@ pub enum NextHop {
     /// Its host is a name.
     Name(Place),
 }
+
+/// The hash behind the order of a call without a transaction; any number will do.
+const SEED: OwnerSeed = OwnerSeed(0x3263_16B1_D0A7_5EED);
 
 /// What is known of a next hop, and what is to be done to know more.
 #[derive(Debug)]
@@ -116,10 +120,17 @@ impl Ctx<'_> {
     }
 
     /// The order for this call (RFC 3263 4.3): without what a blacklist forbids, and those that
-    /// failed lately behind the others.
+    /// failed lately behind the others. Without a transaction it is drawn from the Call-ID, so that
+    /// a request that comes again, its CANCEL and its ACK go the same way (RFC 3261 16.11).
     fn order(&mut self, located: &Located) -> Vec<Remote> {
         let mut order = Vec::new();
-        located.draw(|| self.local.random(), &mut order);
+        match self.run.transaction {
+            Some(_) => located.draw(|| self.local.random(), &mut order),
+            None => {
+                let mut state = SEED.hash(self.message.call_id());
+                located.draw(|| next_random(&mut state), &mut order);
+            }
+        }
         let first = order.first().copied();
         order.retain(|to| self.shared.sockets.reach(*to));
         if let Some(first) = first.filter(|_| order.is_empty()) {

@@ -51,6 +51,8 @@ pub enum Own {
     Routed,
     /// The name that it is sent to is looked up.
     Aiming,
+    /// It is the ACK to a 2xx, and the name that it is sent to may be looked up.
+    Acking,
 }
 
 /// Whether the run of a route is not over yet; the route and its run share it.

@@ -33,6 +33,7 @@ use crate::settings::{Levels, Settings, Unopened};
 use crate::sockets::Sockets;
 use crate::sql::Sql;
 use crate::targets::{Names, Sources};
+use crate::tm::cookie::Secret;
 use crate::uses::Uses;
 use crate::vm;
 use crate::worker::{Parts, Worker, mesh};
@@ -256,6 +257,7 @@ impl Program {
     pub fn workers(&self, workers: u8, seed: OwnerSeed, random: u64, now: Now) -> Vec<Made> {
         let links = mesh(workers.clamp(1, WORKERS_MAX), limits::RING_BYTES);
         let owners = Owners::new(seed, links.len() as u8);
+        let secret = Secret::default();
         let wakes: Vec<_> = links.iter().map(|links| links.wake()).collect();
         let inboxes = self.post.open(owners.clone(), &wakes);
         let make = |(number, (links, inbox)): (usize, (crate::worker::Links, _))| {
@@ -265,6 +267,7 @@ impl Program {
             let worker = Worker::new(Parts {
                 id,
                 owners: owners.clone(),
+                secret: secret.clone(),
                 post: Arc::clone(&self.post),
                 inbox,
                 editions: self.editions.reader(),

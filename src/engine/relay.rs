@@ -158,7 +158,7 @@ pub(crate) fn send_named(
 }
 
 fn add(ctx: &mut Ctx<'_>, key: Key, to: Remote, mark: impl FnOnce(&mut Branch)) -> bool {
-    if !ctx.local.tm.get(key).is_some_and(Transaction::is_open) {
+    if !ctx.local.tm.get(key).is_some_and(Transaction::is_open) || !ctx.ruri_fits() {
         return false;
     }
     originals::keep(ctx, key);

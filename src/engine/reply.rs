@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use sluice_base::{OwnerSeed, SocketId, Target};
 use sluice_sip::Method;
 use sluice_sip::digits::push_u64;
+use sluice_sip::text::is_enclosable;
 use sluice_sip::uri::default_port;
 use sluice_sip::via::Via;
 use sluice_sip::write::{Reply, ViaMarks};
@@ -152,7 +153,9 @@ fn push_contact(ctx: &mut Ctx<'_>) {
 pub fn push_destinations(ctx: &Ctx<'_>, out: &mut Vec<u8>) -> bool {
     let first = ctx.run.ruri.map(|uri| Branch { q: ctx.run.set.q(), ..Branch::to(uri) });
     let mut lead: &[u8] = b"Contact: ";
-    for branch in first.iter().chain(ctx.run.set.extra()) {
+    let all = first.iter().chain(ctx.run.set.extra());
+    // Whatever a script has made a URI of, it must not end its brackets or its line.
+    for branch in all.filter(|branch| is_enclosable(ctx.bytes(branch.uri))) {
         out.extend_from_slice(lead);
         lead = b", ";
         out.push(b'<');

@@ -12,6 +12,7 @@ use sluice_script::ir::{RouteId, RouteKind};
 use sluice_sip::{Kind, Method};
 
 use crate::carry;
+use crate::confirm;
 use crate::context::{Ctx, Local, Shared};
 use crate::failover;
 use crate::forward;
@@ -68,6 +69,9 @@ fn run_of(
     draft: &Draft,
     (key, packet): (Key, Packet),
 ) -> Result<Box<Run>, (u16, &'static str)> {
+    if !draft.fits() {
+        return Err((400, "Bad Request"));
+    }
     let mut run = Box::<Run>::default();
     write(local, shared, draft, (key, packet.socket), &mut run.kept).ok_or((500, "no socket"))?;
     if run.kept.len() > usize::from(u16::MAX) || run.index.scan(&run.kept).is_err() {
@@ -126,6 +130,9 @@ fn usual_lines(draft: &Draft, shared: &Shared, sent_by: &str) -> Vec<u8> {
 
 /// What follows local_route{}: the request is sent, or the run waits for a name.
 pub(crate) fn routed(ctx: &mut Ctx<'_>, own: &mut Own) -> Outcome {
+    if *own == Own::Acking {
+        return confirm::aim(ctx);
+    }
     let Some(key) = ctx.run.transaction else { return Outcome::Done };
     carry::save(ctx, key);
     if ctx.run.dropped {

@@ -102,6 +102,13 @@ fn digits_in_word(word: u64) -> usize {
     others.trailing_zeros() as usize / 8
 }
 
+/// Whether a URI can stand in a first line, and between `<` and `>`: it is not empty, and nothing
+/// in it ends the line or the brackets.
+pub fn is_enclosable(uri: &[u8]) -> bool {
+    let odd = |byte: &u8| matches!(byte, b'<' | b'>' | b'"' | 0x7F);
+    !uri.is_empty() && !has_blank(uri) && !uri.iter().any(odd)
+}
+
 /// Whether `text` holds a blank or a control character below it, which no URI may.
 #[inline]
 pub fn has_blank(text: &[u8]) -> bool {

@@ -27,6 +27,7 @@ mod dispatcher_table;
 mod edition;
 mod errors;
 mod httpd;
+mod injection;
 mod insight;
 mod known;
 mod language;

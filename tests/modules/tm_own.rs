@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use sluice_base::OwnerSeed;
 use sluice_engine::job::Answer;
 use sluice_engine::module::CommandError;
+use sluice_engine::sockets::{Proto, Sockets};
 use sluice_modules::MODULES;
-use sluice_tests::world::{Plan, Sent, World, located, request};
+use sluice_tests::world::{Plan, Sent, World, located, place, request, socket};
 
 const PEER: &str = "10.0.0.1:5071";
 
@@ -271,6 +272,57 @@ fn an_invite_is_acknowledged_whatever_the_answer() {
     let answer = asked.join().unwrap().unwrap();
     assert_eq!(answer["Next-hop"], json!("sip:10.0.0.9:5070;lr"));
     assert_eq!(answer["Routes"], json!(["<sip:10.0.0.9:5070;lr>", "<sip:10.0.0.8;lr>"]));
+}
+
+#[test]
+fn an_ack_whose_next_hop_is_a_name_waits_for_that() {
+    let way = "Contact: <sip:b@gw.example:5072>\r\n";
+    for (answer, to) in [
+        (located(5072, &["10.0.0.7"]), "10.0.0.7:5072"),
+        // Where the name leads nowhere, after the INVITE.
+        (Answer::Failed("unknown".into()), PEER),
+    ] {
+        let mut world = with("route { exit; }");
+        let asked = ask(&world, "INVITE");
+        let own = made(&mut world);
+        // Nothing is sent before the name is known, and each 2xx is answered.
+        for _ in 0..2 {
+            assert_eq!(world.receive(PEER, reply(&own, "200 OK", way)), []);
+        }
+        assert_eq!(asked.join().unwrap().unwrap()["Status"], json!("200 OK"));
+        for _ in 0..2 {
+            assert_eq!(world.asked(), Some(&place("gw.example", Some(5072))));
+            let sent = world.answer(answer.clone());
+            assert_eq!(sent.len(), 1);
+            assert_eq!(sent[0].to.to_string(), to);
+            assert_eq!(sent[0].first_line(), "ACK sip:b@gw.example:5072 SIP/2.0");
+            let branch = |sent: &Sent| header(sent, "Via").unwrap();
+            assert_eq!(branch(&sent[0]), branch(&own) + "-ack");
+            assert_eq!(header(&sent[0], "CSeq").as_deref(), Some("10 ACK"));
+        }
+        world.pass(70_000);
+        assert!(world.workers[0].is_clear());
+    }
+}
+
+#[test]
+fn an_ack_leaves_by_a_socket_that_reaches_its_next_hop() {
+    let sockets = vec![
+        socket(Proto::Udp, "127.0.0.1:5060".parse().unwrap()),
+        socket(Proto::Udp, "[::1]:5060".parse().unwrap()),
+    ];
+    let sockets = Some(Sockets { listen: sockets, aliases: Vec::new() });
+    let mut world = Plan { sockets, ..plan(1) }.run(&script("route { exit; }"));
+    let asked = ask(&world, "INVITE");
+    let own = made(&mut world);
+    let way = "Contact: <sip:b@[2001:db8::1]>\r\n";
+    let mut sent = world.receive(PEER, reply(&own, "200 OK", way));
+    sent.extend(world.take_turn(0));
+    assert_eq!((sent.len(), sent[0].socket.0), (1, 1));
+    assert_eq!(sent[0].to.to_string(), "[2001:db8::1]:5060");
+    let via = header(&sent[0], "Via").unwrap();
+    assert!(via.starts_with("SIP/2.0/UDP [::1];branch=z9hG4bK") && via.ends_with("-ack"), "{via}");
+    assert!(asked.join().unwrap().is_ok());
 }
 
 #[test]

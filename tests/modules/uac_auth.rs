@@ -248,3 +248,87 @@ fn wrong_parameters_are_refused() {
     assert!(said.iter().all(|why| !why.is_empty()), "{said:?}");
     assert!(said[1].contains("all three of them, or none"), "{}", said[1]);
 }
+
+/// A request within the dialog, with the Route of the first one.
+fn later(method: &str, from: (&str, &str), number: u32, route: &str) -> String {
+    let text = message(&format!("{method} sip:b@10.0.0.1:5071 SIP/2.0"), method, route);
+    text.replace("CSeq: 1 ", &format!("CSeq: {number} "))
+        .replace("From: <sip:a@x>;tag=1", &format!("From: <sip:{}@x>;tag={}", from.0, from.1))
+        .replace(
+            "To: <sip:b@x>",
+            &format!("To: <sip:x@x>;tag={}", if from.1 == "1" { 2 } else { 1 }),
+        )
+        .replace("z9hG4bKcaller", &format!("z9hG4bK{method}{number}{}", from.1))
+}
+
+#[test]
+fn a_challenge_within_a_dialog_is_remembered_for_its_sender() {
+    let relay = "loose_route(); t_on_failure(\"asked\"); t_relay(); exit;";
+    let modules = ["tm", "sipmsgops", "sl", "rr", "uac_auth", "uac"];
+    let modules = modules.map(|module| format!("loadmodule \"{module}\"\n")).concat();
+    let mut world = Plan::default().run(&format!(
+        "{modules}{PASSWORD}\nroute {{ {relay} }}\nfailure_route[asked] {{ {ANSWER} }}"
+    ));
+    let route = "Route: <sip:127.0.0.1;lr;ftag=1;aci=1>\r\n";
+    let (caller, callee) = (("a", "1"), ("b", "2"));
+    let mut send = |method: &str, from: (&str, &str), number: u32, asks: u32| {
+        let sent = world.receive(CALLER, later(method, from, number, route));
+        let mut out = request(&sent, CALLEE, method);
+        for n in 0..asks {
+            let ask = MD5.replace("n1", &format!("n{n}")) + ", stale=true";
+            let sent = world.receive(CALLEE, asking(&out, "401 Who", &[&ask]));
+            let again: Vec<_> = to(&sent, CALLEE);
+            out = (*again.iter().find(|one| one.first_line().starts_with(method)).unwrap()).clone();
+        }
+        let up = world.receive(CALLEE, reply(&out, "200 OK"));
+        assert_eq!(cseq(to(&up, CALLER)[0]), format!("{number} {method}"), "as the sender counts");
+        cseq(&out)
+    };
+    assert_eq!(send("INFO", caller, 5, 0), "6 INFO");
+    assert_eq!(send("INFO", caller, 6, 2), "9 INFO", "two challenges");
+    assert_eq!(send("INFO", caller, 7, 0), "10 INFO");
+    assert_eq!(send("INFO", callee, 7, 0), "7 INFO", "the callee counts for himself");
+    assert_eq!(send("INFO", callee, 8, 1), "9 INFO");
+    assert_eq!(send("INFO", callee, 9, 0), "10 INFO");
+    assert_eq!(send("BYE", caller, 8, 0), "11 BYE");
+    // After the BYE it is kept for as long as that may come again.
+    world.pass(40_000);
+    let sent = world.receive(CALLER, later("INFO", caller, 9, route));
+    assert_eq!(cseq(&request(&sent, CALLEE, "INFO")), "10 INFO");
+}
+
+#[test]
+fn hostile_challenges_are_not_answered() {
+    let long = "n".repeat(3_000);
+    for (challenge, answered) in [
+        ("Digest realm=\"biloxi\", nonce=\"a\\\"b\\\\\"".to_owned(), true),
+        ("Digest realm=\"biloxi\",\r\n  nonce=\"folded\"".to_owned(), true),
+        ("Digest realm=\"biloxi\", nonce=\"a\r\n b\"".to_owned(), false),
+        ("Digest realm=\"biloxi\", nonce=a\"b".to_owned(), false),
+        ("Digest realm=\"biloxi\", nonce=\"n\", opaque=a\"; x=\"b".to_owned(), false),
+        ("Digest realm=\"biloxi\", nonce=\"a\\\"".to_owned(), false),
+        (format!("Digest realm=\"biloxi\", nonce=\"{long}\""), false),
+        ("Digest nonce=\"n\"".to_owned(), false),
+        ("Digest realm=\"biloxi\"".to_owned(), false),
+        ("Digest realm=\"biloxi\", nonce=\"n\", qop=\"auth-conf\"".to_owned(), false),
+        ("Digest realm=\"biloxi\", nonce=\"n\", algorithm=SHA-1".to_owned(), false),
+        ("Digest ,,,=,=\"\"".to_owned(), false),
+        ("Digest".to_owned(), false),
+        (String::new(), false),
+    ] {
+        let mut world = asked(PASSWORD, ANSWER);
+        let out = answer(&mut world, "401 Who", &[&format!("WWW-Authenticate: {challenge}")]);
+        assert_eq!(out.is_some(), answered, "{challenge}");
+        let Some(out) = out else { continue };
+        let lines = out.text().lines().filter(|line| line.starts_with("Authorization: ")).count();
+        assert_eq!(lines, 1, "{}", out.text());
+    }
+    // Of many the first few are looked at.
+    let mut world = asked(PASSWORD, ANSWER);
+    let other = "WWW-Authenticate: Digest realm=\"other\", nonce=\"n\"";
+    let mut many = vec![other; 16];
+    many.push(MD5);
+    assert!(answer(&mut world, "401 Who", &many).is_none());
+    let mut world = asked(PASSWORD, ANSWER);
+    assert!(answer(&mut world, "401 Who", &many[1..]).is_some());
+}

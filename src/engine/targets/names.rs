@@ -55,6 +55,8 @@ pub struct Kept {
     again_ms: u64,
     /// A worker has used it since it was asked for.
     used: bool,
+    /// When a worker used it last, or it was asked for.
+    used_ms: u64,
 }
 
 /// All of them.
@@ -86,7 +88,7 @@ impl Names {
     pub fn look(&self, place: &Place, now_ms: u64) -> Found {
         match self.shard(place).get_mut(place).filter(|kept| now_ms < kept.until_ms) {
             Some(kept) => {
-                kept.used = true;
+                (kept.used, kept.used_ms) = (true, now_ms);
                 kept.located.clone().map_or(Found::Nowhere, Found::Now)
             }
             None => Found::Later,
@@ -124,8 +126,8 @@ impl Names {
         let until_ms = now_ms + ttl_ms;
         let again_ms = until_ms.saturating_sub(limits::REFRESH_MS.max(ttl_ms / 10));
         let stale_until_ms = until_ms + stale_ms;
-        let used = false;
-        let kept = Kept { located, why, until_ms, stale_until_ms, again_ms, used };
+        let (used, used_ms) = (false, now_ms);
+        let kept = Kept { located, why, until_ms, stale_until_ms, again_ms, used, used_ms };
         shard.insert(place.clone(), kept);
     }
 
@@ -175,7 +177,7 @@ impl Names {
             let mut shard = self.shard(place);
             match shard.get_mut(place).filter(|kept| now_ms < kept.until_ms) {
                 Some(kept) => {
-                    kept.used = true;
+                    (kept.used, kept.used_ms) = (true, now_ms);
                     false
                 }
                 None => true,
@@ -203,9 +205,10 @@ impl Kept {
     }
 }
 
-/// Makes room: the answer that ends first goes.
+/// Makes room: the answer that was used longest ago goes. Who has us ask for names of its own, with
+/// times to live as it likes, thereby pushes out none that are in use.
 fn remove_oldest(shard: &mut AHashMap<Place, Kept>) {
-    let oldest = shard.iter().min_by_key(|(_, kept)| kept.until_ms).map(|(place, _)| place.clone());
+    let oldest = shard.iter().min_by_key(|(_, kept)| kept.used_ms).map(|(place, _)| place.clone());
     if let Some(oldest) = oldest {
         shard.remove(&oldest);
     }
@@ -297,14 +300,17 @@ mod tests {
     }
 
     #[test]
-    fn there_is_a_bound() {
-        let names = Names::new(0);
+    fn there_is_a_bound_and_names_in_use_stay() {
+        let (names, gw) = kept(10_000_000);
         for number in 0..2 * limits::NAMES {
-            let ttl_ms = 1_000 + number as u64;
-            names.keep(&place(&format!("h{number}")), &Outcome::At(at(1), ttl_ms), 0);
+            // Of a stranger, who says that his names last long.
+            let now_ms = number as u64;
+            let day = Outcome::At(at(1), 86_400_000);
+            names.keep(&place(&format!("h{number}")), &day, now_ms);
+            assert_eq!(names.look(&gw, now_ms), Found::Now(at(1)), "{number}");
         }
         let left = names.list().len();
         assert!(left <= limits::NAMES && left > limits::NAMES / 2, "{left}");
-        assert_eq!(names.look(&place("h0"), 0), Found::Later, "the one that ended first is gone");
+        assert_eq!(names.look(&place("h0"), 0), Found::Later, "used longest ago");
     }
 }

@@ -1,5 +1,5 @@
 //! The branch parameter of our Via (RFC 3261 8.1.1.7, 17.1.3): says which worker, which
-//! transaction and which branch a reply belongs to, with a check that only this worker can make.
+//! transaction and which branch a reply belongs to, with a check that only this process can make.
 //!
 //! `z9hG4bK` + 28 hexadecimal digits: worker (2), slot (8), generation (8), branch (2), check (8).
 //! A reply finds its branch without any search. A forged or stale one fails the check before its
@@ -26,9 +26,10 @@ pub struct BranchId {
 /// Length of the whole parameter in bytes.
 pub const LEN: usize = COOKIE.len() + 28;
 
-/// The secret of a worker, a random key of SipHash: branches are public, so whoever sees many must
-/// not learn to make one. Checks made with another secret fail.
-#[derive(Debug, Default)]
+/// The secret of a process, a random key of SipHash: branches are public, so whoever sees many must
+/// not learn to make one. Checks made with another secret fail. All workers have the same, so that
+/// one that is told of another's branch knows whether that is forged.
+#[derive(Clone, Debug, Default)]
 pub struct Secret(RandomState);
 
 impl Secret {
@@ -62,12 +63,6 @@ impl Secret {
     fn check(&self, id: BranchId) -> u32 {
         self.0.hash_one((u64::from(id.key), id.worker.0, id.branch)) as u32
     }
-}
-
-/// The worker that a branch parameter names; it may be forged.
-pub fn worker(branch: &[u8]) -> Option<WorkerId> {
-    let digits = branch.strip_prefix(COOKIE).filter(|rest| rest.len() == 28)?;
-    Some(WorkerId(number(digits.get(..2)?)? as u8))
 }
 
 /// What lower-case hexadecimal digits, at most sixteen, stand for.

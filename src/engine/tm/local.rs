@@ -11,7 +11,7 @@ use sluice_base::slab::Key;
 use sluice_base::{SocketId, Target};
 use sluice_sip::digits::push_u64;
 use sluice_sip::nameaddr::NameAddr;
-use sluice_sip::text::trim;
+use sluice_sip::text::{has_blank, is_enclosable, is_token, trim};
 use sluice_sip::uri::Uri;
 use sluice_sip::{Kind as Header, Message, Method};
 
@@ -20,9 +20,11 @@ use super::replies::Failed;
 use super::times::Purpose;
 use super::transaction::{KeptKey, ScriptState, Transaction};
 use super::{Scene, Tm, hop, server};
+use crate::confirm::OwnAck;
 use crate::context::Kept;
 use crate::next_hop::NextHop;
 use crate::run::Packet;
+use crate::sockets::Remote;
 
 /// A request that shall be made.
 #[derive(Debug)]
@@ -122,6 +124,22 @@ impl Draft {
         let lines = self.lines.split(|byte| *byte == b'\n');
         let names = lines.filter_map(|line| line.split(|byte| *byte == b':').next());
         names.map(trim).any(|name| Header::of(name) == kind)
+    }
+
+    /// Whether each text stays where it is written: tables, lists and commands name what goes into
+    /// requests of ours, and none of it may end its line, its brackets or the headers.
+    pub(crate) fn fits(&self) -> bool {
+        let of_lines = self.lines.split(|byte| *byte == b'\n');
+        let whole = of_lines.clone().all(|line| line.is_empty() || line.ends_with(b"\r"));
+        let ended = self.lines.is_empty() || self.lines.ends_with(b"\r\n");
+        let empty = of_lines.rev().skip(1).any(|line| line == b"\r");
+        is_token(&self.method)
+            && is_enclosable(&self.uri)
+            && [&self.from, &self.to, &self.call_id].into_iter().all(|text| is_line(text))
+            && !has_blank(&self.call_id)
+            && whole
+            && ended
+            && !empty
     }
 
     /// Appends the request; `via` is our Via line up to its branch's cookie.
@@ -234,7 +252,7 @@ impl Tm {
     }
 
     /// Answers each 2xx to an INVITE of ours (RFC 3261 13.2.2.4), by the way that its route set and
-    /// Contact say; to where the INVITE went when that is a name.
+    /// Contact say. Where that must be found out first, the ACK is put aside.
     pub(super) fn confirm(
         &mut self,
         scene: &mut Scene<'_>,
@@ -245,20 +263,27 @@ impl Tm {
         if reply.method() != Method::Invite || !self.all.get(key).is_some_and(|t| t.is_own()) {
             return;
         }
+        let mut aside = None;
         self.with_sent(key, number, |sent, transaction, of| {
-            let path = Path::of(reply);
-            let target = match NextHop::of_text(path.first()) {
-                Some(NextHop::Addr(to)) => scene
-                    .shared
-                    .sockets
-                    .towards(to, of.target.socket)
-                    .map_or(of.target, |socket| Target { socket, addr: to.addr }),
-                _ => of.target,
+            let (path, lines) = (Path::of(reply), &transaction.script.lines);
+            let same = |to: Remote| {
+                let socket = scene.shared.sockets.towards(to, of.target.socket);
+                socket == Some(of.target.socket)
             };
-            scene
-                .output
-                .send(target, |out| path.write_ack(sent, reply, &transaction.script.lines, out));
+            let target = match NextHop::of_text(path.first()) {
+                Some(NextHop::Addr(to)) if same(to) => Some(Target { addr: to.addr, ..of.target }),
+                Some(_) => None,
+                None => Some(of.target),
+            };
+            if let Some(target) = target {
+                scene.output.send(target, |out| path.write_ack(sent, reply, lines, out));
+            } else {
+                let (mut text, hop) = (Vec::new(), path.first().to_vec());
+                path.write_ack(sent, reply, lines, &mut text);
+                aside = Some(OwnAck { text, hop, invite: of.target });
+            }
         });
+        self.acks.extend(aside);
     }
 }
 
@@ -323,6 +348,11 @@ impl<'a> Path<'a> {
             out.extend_from_slice(piece);
         }
     }
+}
+
+/// Whether a text is not empty and of one line.
+fn is_line(text: &[u8]) -> bool {
+    !text.is_empty() && !text.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0))
 }
 
 fn is_loose(uri: &[u8]) -> bool {

@@ -59,6 +59,7 @@ use sluice_script::ir::RouteId;
 use sluice_sip::via::{Known, Via};
 use sluice_sip::{Index, Message, Method};
 
+use crate::confirm::OwnAck;
 use crate::context::Shared;
 use crate::limits;
 use crate::module::StatisticsBase;
@@ -89,6 +90,8 @@ pub struct Tm {
     sent_index: Index,
     /// Transactions that failed and nobody has looked at.
     failed: VecDeque<Failed>,
+    /// ACKs of ours whose way must be found out.
+    acks: Vec<OwnAck>,
     /// Transactions that may have ended in this turn.
     ending: Vec<Key>,
     editions: Editions,
@@ -126,11 +129,11 @@ pub struct Received<'a> {
 }
 
 impl Tm {
-    /// No transaction.
-    pub fn new(id: WorkerId, times: Times, now: Now) -> Self {
+    /// No transaction; all workers of a program have the same secret.
+    pub fn new(id: WorkerId, secret: Secret, times: Times, now: Now) -> Self {
         Self {
             id,
-            secret: Secret::default(),
+            secret,
             times,
             all: Store::new(limits::TRANSACTIONS, limits::BATCH as u32),
             table: Table::default(),
@@ -138,6 +141,7 @@ impl Tm {
             sent: Vec::new(),
             sent_index: Index::new(),
             failed: VecDeque::new(),
+            acks: Vec::new(),
             ending: Vec::new(),
             editions: Editions::default(),
             room: limits::TRANSACTION_BYTES,
@@ -225,9 +229,14 @@ impl Tm {
         self.all.get_mut(key)?.armed.failure.take()
     }
 
-    /// Whether a failed transaction waits to be looked at.
+    /// Whether a failed transaction waits to be looked at, or an ACK to be sent.
     pub(crate) fn has_failed(&self) -> bool {
-        !self.failed.is_empty()
+        !self.failed.is_empty() || !self.acks.is_empty()
+    }
+
+    /// An ACK of ours that is to be sent.
+    pub(crate) fn take_ack(&mut self) -> Option<OwnAck> {
+        self.acks.pop()
     }
 
     /// Has a failed transaction looked at again.
@@ -255,7 +264,7 @@ impl Tm {
 
     /// Whether nothing is left of any: in the table, the wheel, the queues and the room.
     pub(crate) fn is_clear(&self) -> bool {
-        let queues = self.failed.is_empty() && self.ending.is_empty();
+        let queues = !self.has_failed() && self.ending.is_empty();
         let holds = self.editions.is_empty() && self.room == limits::TRANSACTION_BYTES;
         self.is_empty() && self.table.is_empty() && self.wheel.is_empty() && queues && holds
     }
@@ -339,7 +348,7 @@ mod tests {
             tag: [0; 16],
             force_rport: false,
         };
-        let mut tm = Tm::new(WorkerId(0), Times::default(), Now::default());
+        let mut tm = Tm::new(WorkerId(0), Secret::default(), Times::default(), Now::default());
         tm.room = 2 * REQUEST.len() + 1;
         let first = tm.create(&received).unwrap();
         assert!(tm.create(&received).is_some());

@@ -12,6 +12,7 @@ use sluice_base::wheel::TimerId;
 use sluice_script::ir::{RouteId, RouteKind};
 
 use super::{Worker, park};
+use crate::confirm;
 use crate::counter::Counter;
 use crate::limits;
 use crate::own::Busy;
@@ -103,6 +104,10 @@ impl Worker {
     pub(super) fn begin_runs(&mut self, now: Now) {
         self.take_in_order(now);
         self.take_failed(now);
+        while let Some(ack) = self.local.tm.take_ack() {
+            let run = confirm::begin(self.editions.value(), ack, now);
+            self.begin(now, run);
+        }
         for _ in 0..self.local.starting.len().min(limits::BATCH) {
             let Some(run) = self.local.starting.pop_front() else { break };
             self.begin(now, run);

@@ -45,7 +45,7 @@ use crate::registry::Registry;
 use crate::relay::{self, Absorbed};
 use crate::run::{Packet, Run};
 use crate::tm::Tm;
-use crate::tm::cookie::BranchId;
+use crate::tm::cookie::{BranchId, Secret};
 use crate::vm::{self, Machine, Outcome, States};
 
 /// Datagrams of one turn and the region they lie in.
@@ -84,6 +84,8 @@ pub struct Parts {
     pub inbox: Arc<Inbox<Letter>>,
     /// Who owns which Call-ID.
     pub owners: Owners,
+    /// What the branches of all workers are checked by.
+    pub secret: Secret,
     /// First random number.
     pub random: u64,
     /// The moment it is made.
@@ -138,7 +140,7 @@ impl Worker {
         });
         let chores = chores::Chores::new(ticks, parts.now);
         let settings = &parts.editions.value().settings;
-        let tm = Tm::new(parts.id, settings.times, parts.now);
+        let tm = Tm::new(parts.id, parts.secret, settings.times, parts.now);
         let mut worker = Self {
             owners: parts.owners,
             hooks: hooks.collect(),

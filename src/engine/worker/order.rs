@@ -21,6 +21,8 @@ pub(super) struct Order {
     free: VecDeque<BranchId>,
     /// The branch whose replies are being taken from the queue.
     taking: Option<BranchId>,
+    /// Bytes of the replies that wait.
+    bytes: usize,
 }
 
 #[derive(Default)]
@@ -58,9 +60,11 @@ impl Order {
     /// Has a reply wait; false when too many do.
     fn push(&mut self, id: BranchId, datagram: Datagram, bytes: &[u8]) -> bool {
         let Some(branch) = self.branches.get_mut(&id) else { return false };
-        let fits = branch.waiting.len() < limits::WAITING_REPLIES;
+        let after = self.bytes + bytes.len();
+        let fits = branch.waiting.len() < limits::WAITING_REPLIES && after <= limits::WAITING_BYTES;
         if fits {
             branch.waiting.push_back((datagram, bytes.into()));
+            self.bytes = after;
         }
         fits
     }
@@ -69,8 +73,9 @@ impl Order {
     fn pop(&mut self, id: BranchId) -> Option<(Datagram, Box<[u8]>)> {
         let branch = self.branches.get_mut(&id).filter(|branch| !branch.is_held)?;
         let next = branch.waiting.pop_front();
-        if next.is_none() {
-            self.branches.remove(&id);
+        match &next {
+            Some((_, bytes)) => self.bytes -= bytes.len(),
+            None => drop(self.branches.remove(&id)),
         }
         next
     }
@@ -102,5 +107,40 @@ impl Worker {
             }
             self.order.taking = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_base::slab::Key;
+    use sluice_base::{SocketId, WorkerId};
+
+    use super::*;
+
+    #[test]
+    fn what_waits_has_a_bound_in_number_and_in_bytes() {
+        let mut order = Order::default();
+        let id =
+            |slot| BranchId { worker: WorkerId(0), key: Key { slot, generation: 0 }, branch: 0 };
+        let peer = std::net::SocketAddr::from(([192, 0, 2, 1], 5060));
+        let datagram = Datagram { socket: SocketId(0), peer, offset: 0, len: 0 };
+        let hold =
+            |order: &mut Order, slot| order.branches.entry(id(slot)).or_default().is_held = true;
+        hold(&mut order, 0);
+        let few = (0..100).filter(|_| order.push(id(0), datagram, b"reply")).count();
+        assert_eq!(few, limits::WAITING_REPLIES);
+        let large = vec![0; 60_000];
+        let mut taken = 0;
+        for slot in 1..1_000 {
+            hold(&mut order, slot);
+            taken += usize::from(order.push(id(slot), datagram, &large));
+        }
+        assert_eq!(taken, (limits::WAITING_BYTES - few * 5) / large.len());
+        for slot in 0..1_000 {
+            let branch = order.branches.get_mut(&id(slot));
+            branch.unwrap().is_held = false;
+            while order.pop(id(slot)).is_some() {}
+        }
+        assert!(order.branches.is_empty() && order.bytes == 0);
     }
 }

@@ -13,6 +13,7 @@ use sluice_sip::Message;
 
 use super::{Worker, finish, second};
 use crate::carry;
+use crate::confirm;
 use crate::context::{Ctx, Local, Shared};
 use crate::counter::Counter;
 use crate::job::{Answer, Request};
@@ -181,9 +182,16 @@ impl Worker {
             now,
         };
         let (machine, states) = (&mut run.machine, &mut self.states);
-        if let (Some(answer), Origin::Local(Own::Aiming)) = (answer, &run.origin) {
-            uac::resolved(&mut ctx, answer);
-            return Outcome::Done;
+        match (answer, &run.origin) {
+            (Some(answer), Origin::Local(Own::Aiming)) => {
+                uac::resolved(&mut ctx, answer);
+                return Outcome::Done;
+            }
+            (Some(answer), Origin::Local(Own::Acking)) => {
+                confirm::located(&mut ctx, answer);
+                return Outcome::Done;
+            }
+            _ => {}
         }
         if answer.is_some() {
             carry::go_on(&mut ctx);

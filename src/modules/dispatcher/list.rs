@@ -7,6 +7,7 @@
 use std::collections::hash_map::Entry;
 
 use ahash::AHashMap;
+use sluice_sip::text::is_enclosable;
 use sluice_sip::uri::{Scheme, Uri};
 
 use super::limits;
@@ -118,6 +119,9 @@ fn check_uri(text: &str) -> Result<(), String> {
         return Err("no destination behind the set number".to_owned());
     }
     match Uri::parse(text.as_bytes()) {
+        Some(_) if !is_enclosable(text.as_bytes()) => {
+            Err(format!("a destination has no blank, quote, `<` or `>`: `{}`", text.escape_debug()))
+        }
         Some(uri) if matches!(uri.scheme, Scheme::Sip | Scheme::Sips) => Ok(()),
         Some(_) => Err(format!("a destination is a sip or sips URI, not `{text}`")),
         None if is_bare_ipv6(text) => {

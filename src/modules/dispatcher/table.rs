@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use sluice_engine::db::{Action, Condition, Field, Rows, Source, Statement};
+use sluice_sip::text::is_enclosable;
 use sluice_sip::uri::{Scheme, Uri};
 
 use super::list::Row;
@@ -246,6 +247,9 @@ fn check(uri: &str) -> Result<(), String> {
         return Err(format!("no host in {uri}"));
     }
     match parsed {
+        Some(_) if !is_enclosable(uri.as_bytes()) => {
+            Err(format!("a destination has no blank, quote, `<` or `>`: `{}`", uri.escape_debug()))
+        }
         Some(uri) if matches!(uri.scheme, Scheme::Sip | Scheme::Sips) => Ok(()),
         Some(_) => Err(format!("a destination is a sip or sips URI, not `{uri}`")),
         None => Err(format!("malformed destination `{uri}`")),

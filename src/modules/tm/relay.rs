@@ -115,6 +115,9 @@ fn seen(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], answer: &Answer) -> Flo
 }
 
 fn aim(ctx: &mut Ctx<'_>) -> Flow {
+    if !ctx.ruri_fits() {
+        return next(ctx, trouble::BAD_URI);
+    }
     match NextHop::of_request(ctx) {
         Some(NextHop::Addr(to)) => send(ctx, to),
         Some(NextHop::Name(place)) => match ctx.locate(place) {

@@ -5,6 +5,7 @@ use sluice_engine::{Ctx, Flow, Value};
 use sluice_sip::{Index, Kind, Message};
 
 use super::challenge::{Challenge, Request, is_of, realm_of};
+use super::limits::CHALLENGES;
 use super::params::Options;
 use crate::digest::{Algorithm, Hash};
 use crate::rr::api as rr;
@@ -31,7 +32,7 @@ pub(super) fn answer(ctx: &mut Ctx<'_>, options: &Options, args: &[Value]) -> Fl
     let message = Message { bytes: &reply, index: &index };
     let mut answers: Vec<Answer> = Vec::new();
     for (kind, proxy) in [(Kind::WwwAuthenticate, false), (Kind::ProxyAuthenticate, true)] {
-        for field in message.fields(kind) {
+        for field in message.fields(kind).take(CHALLENGES) {
             let Some(challenge) = Challenge::read(message.text(field.value), proxy) else {
                 continue;
             };
@@ -52,7 +53,7 @@ pub(super) fn answer(ctx: &mut Ctx<'_>, options: &Options, args: &[Value]) -> Fl
     add(ctx, &answers);
     let uri = ctx.keep(&uri);
     ctx.run.ruri = Some(uri);
-    raise(ctx);
+    raise(ctx, options);
     Flow::TRUE
 }
 
@@ -126,14 +127,15 @@ fn add(ctx: &mut Ctx<'_>, answers: &[Answer]) {
     ctx.run.patches.replace_anew(place, &text);
 }
 
-/// RFC 3261 22.2: the request is a new one. Later requests of the dialog are raised, too, when they
-/// follow a Route of ours.
-fn raise(ctx: &mut Ctx<'_>) {
+/// RFC 3261 22.2: the request is a new one. Later requests of the dialog are raised, too: by what
+/// our Route says when it begins, by what we remember afterwards.
+fn raise(ctx: &mut Ctx<'_>, options: &Options) {
     let (Some(sent), Some((own, _))) = (ctx.cseq_sent(), ctx.message.cseq()) else { return };
     let raised = sent.wrapping_add(1);
     ctx.replace_cseq(raised);
-    if ctx.message.to().is_some_and(|to| to.tag().is_none()) {
-        let shift = raised.wrapping_sub(own).to_string();
-        rr::set_param(ctx, SHIFT, shift.as_bytes());
+    if ctx.message.to().is_some_and(|to| to.tag().is_some()) {
+        return options.raised.add(ctx);
     }
+    let shift = raised.wrapping_sub(own).to_string();
+    rr::set_param(ctx, SHIFT, shift.as_bytes());
 }

@@ -3,6 +3,7 @@
 
 use sluice_sip::credentials::Credentials;
 
+use super::limits::CHALLENGE_BYTES;
 use crate::digest::{Algorithm, Hash, Quality, Question};
 
 /// A challenge that can be answered, as far as the password allows.
@@ -36,6 +37,9 @@ impl<'a> Challenge<'a> {
     /// Reads the value of WWW-Authenticate or Proxy-Authenticate; `None` for what nobody here can
     /// answer: another scheme, algorithm or quality of protection.
     pub fn read(value: &'a [u8], proxy: bool) -> Option<Self> {
+        if value.len() > CHALLENGE_BYTES {
+            return None;
+        }
         let params = Credentials::parse(value).filter(Credentials::is_digest)?;
         let named = params.param("algorithm");
         // RFC 7616 3.3: `auth` where both are offered, as in OpenSIPS.
@@ -43,13 +47,18 @@ impl<'a> Challenge<'a> {
             None => Quality::None,
             Some(offered) => quality(offered)?,
         };
+        // What comes back as it stands.
+        let (realm, nonce, opaque) = (params.realm()?, params.nonce()?, params.param("opaque"));
+        if ![realm, nonce, opaque.unwrap_or_default()].into_iter().all(is_quotable) {
+            return None;
+        }
         Some(Self {
             proxy,
-            realm: params.realm()?,
+            realm,
             algorithm: named.map_or(Some(Algorithm::DEFAULT), Algorithm::of_name)?,
             stale: params.param("stale").is_some_and(|stale| stale.eq_ignore_ascii_case(b"true")),
-            nonce: params.nonce()?,
-            opaque: params.param("opaque"),
+            nonce,
+            opaque,
             named: named.is_some(),
             quality,
         })
@@ -100,6 +109,19 @@ impl<'a> Challenge<'a> {
         }
         push(out, &[b", response=\"", question.response(ha1).as_bytes(), b"\"\r\n"]);
     }
+}
+
+/// Whether a text may stand between quotes as it is: all of one line, and each quote in it escaped.
+fn is_quotable(text: &[u8]) -> bool {
+    let mut escaped = false;
+    for byte in text {
+        match byte {
+            b'"' if !escaped => return false,
+            byte if byte.is_ascii_control() => return false,
+            byte => escaped = *byte == b'\\' && !escaped,
+        }
+    }
+    !escaped
 }
 
 /// Whether a header line of ours was made with this password: then that has been refused.

@@ -20,10 +20,11 @@ pub(super) fn hook(ctx: &mut Ctx<'_>, state: &dyn SharedState) {
         }
     }
     // The callee goes on from the CSeq that he has seen; his own are not the caller's.
-    let shift = rr::param(ctx, SHIFT).and_then(sluice_sip::text::number);
-    if let (Some(shift), Some(false)) = (shift, rr::is_upstream(ctx))
-        && let Some(raised) = ctx.cseq_sent().and_then(|sent| sent.checked_add(shift))
-    {
+    let of_route = rr::param(ctx, SHIFT).filter(|_| rr::is_upstream(ctx) == Some(false));
+    let of_route = of_route.and_then(sluice_sip::text::number).unwrap_or(0);
+    let raised = ctx.cseq_sent().and_then(|sent| sent.checked_add(of_route));
+    let raised = raised.and_then(|sent| sent.checked_add(options.raised.of(ctx)));
+    if let Some(raised) = raised.filter(|raised| Some(*raised) != ctx.cseq_sent()) {
         ctx.replace_cseq(raised);
     }
 }

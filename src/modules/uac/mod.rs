@@ -4,14 +4,16 @@
 mod auth;
 mod challenge;
 mod follow;
+mod limits;
 mod params;
+mod raised;
 mod replace;
 mod stored;
 
 use std::any::Any;
 use std::sync::Arc;
 
-use sluice_base::WorkerId;
+use sluice_base::{Now, WorkerId};
 use sluice_engine::module::{Function, Hooks, Module, Setup, SetupError, SharedState};
 use sluice_engine::{Ctx, Flow, Value};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
@@ -114,5 +116,9 @@ impl SharedState for Options {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+
+    fn tick(&self, now: Now) {
+        self.raised.sweep(now.mono_ms());
     }
 }

@@ -4,6 +4,7 @@ use sluice_engine::module::{ParamEntry, Setup, SetupError};
 use sluice_script::catalog::{SettingKind, Status};
 use sluice_script::ir::Setting;
 
+use super::raised::Raised;
 use crate::table::setting;
 use crate::uac_auth::api::{Credentials, check_credential};
 
@@ -95,6 +96,8 @@ pub(super) struct Options {
     pub from_param: String,
     pub to_param: String,
     pub credentials: Credentials,
+    /// CSeqs raised within dialogs.
+    pub raised: Raised,
 }
 
 impl Options {
@@ -111,6 +114,7 @@ impl Options {
             from_param: text("rr_from_store_param", "vsf"),
             to_param: text("rr_to_store_param", "vst"),
             credentials,
+            raised: Raised::new(),
         })
     }
 }

@@ -1,6 +1,10 @@
 //! Stateless forwarding both ways, byte by byte, and the functions that steer it.
 
+use std::sync::Arc;
+
 use sluice_engine::job::Answer;
+use sluice_engine::sockets::Proto;
+use sluice_engine::targets::{Group, Host, Located};
 use sluice_tests::world::located;
 
 use crate::world::{INVITE, Sent, World};
@@ -103,6 +107,30 @@ fn a_host_name_is_asked_for() {
     assert_eq!(world.feed(INVITE), []);
     let (_, sent) = world.answer(Answer::Failed("NXDOMAIN".into()));
     assert_eq!(sent, []);
+}
+
+#[test]
+fn without_a_transaction_a_call_goes_one_way() {
+    let host =
+        |last: u8| Host { weight: 1, port: 5060, addresses: [[203, 0, 113, last].into()].into() };
+    let group = Group { proto: Proto::Udp, hosts: (1..=4).map(host).collect() };
+    let answer = Answer::Located(Arc::new(Located { groups: [group].into() }));
+    let mut world = World::new("route { $du = \"sip:gw.example\"; forward(); }");
+    let mut way = |call: u32, method: &str| {
+        let message = INVITE.replace("a84b4c76e66710", &format!("call{call}"));
+        assert_eq!(world.feed(&message.replace("INVITE", method)), []);
+        world.answer(answer.clone()).1[0].to.clone()
+    };
+    let ways: Vec<String> = (0..20).map(|call| way(call, "INVITE")).collect();
+    for (call, to) in ways.iter().enumerate() {
+        for method in ["INVITE", "CANCEL", "ACK"] {
+            assert_eq!(way(call as u32, method), *to, "{method}");
+        }
+    }
+    let mut all = ways.clone();
+    all.sort();
+    all.dedup();
+    assert!(all.len() > 2, "calls are spread: {all:?}");
 }
 
 const REPLY: &str = "SIP/2.0 503 Service Unavailable\r\n\
