@@ -8,13 +8,14 @@ use std::sync::{Arc, LazyLock};
 use sluice_base::counters::CellsReader;
 use sluice_base::{Datagram, Now, OwnerSeed, SocketId};
 use sluice_engine::counter::Counter;
+use sluice_engine::db::{DbError, Open, Outcome, Source, Statement, Way};
 use sluice_engine::files::{Files, InMemory};
 use sluice_engine::job::{Answer, Job, Mail, Request};
 use sluice_engine::module::SetupError;
 use sluice_engine::program::{Environment, Program};
 use sluice_engine::registry::Registry;
 use sluice_engine::sockets::{Listen, Proto, Sockets};
-use sluice_engine::sql::NoSql;
+use sluice_engine::sql::{Sql, SqlCounts, SqlOptions};
 use sluice_engine::targets::{Located, Place};
 use sluice_engine::worker::{Batch, Worker};
 use sluice_engine::{Output, TimeZone};
@@ -111,7 +112,7 @@ impl Plan {
             resolve: Arc::new(move |name: &str| {
                 names.get(name).cloned().ok_or_else(|| format!("{name}: no such name"))
             }),
-            sql: Arc::new(NoSql),
+            sql: Arc::new(GoneSql),
             zone: self.zone,
         };
         let mut warnings = Vec::new();
@@ -127,6 +128,46 @@ impl Plan {
             counters.push(made.counters);
         }
         Ok(World { program, workers, counters, now, warnings, jobs: Vec::new(), files })
+    }
+}
+
+/// SQL databases that open, and then are gone.
+struct GoneSql;
+
+struct Gone(String);
+
+impl Sql for GoneSql {
+    fn opener(&self, options: SqlOptions, _: Arc<SqlCounts>) -> Open {
+        let scheme = options.kind.scheme();
+        Arc::new(move |_: &str| Ok(Arc::new(Gone(format!("{scheme}://")))))
+    }
+}
+
+impl Source for Gone {
+    fn name(&self) -> &str {
+        &self.0
+    }
+
+    fn place(&self, table: &str) -> String {
+        format!("{}, table {table}", self.0)
+    }
+
+    fn ask(&self, _: Vec<Statement>) -> Outcome {
+        Err(DbError::Unreachable(format!("{}: there are no SQL databases here", self.0)))
+    }
+
+    fn now(&self, _: &Statement) -> Option<Outcome> {
+        None
+    }
+
+    fn run(&self, statements: Vec<Statement>) -> Way<'_> {
+        Way::Waiting(Box::pin(async move { self.ask(statements) }))
+    }
+
+    fn each(&self, statements: Vec<Statement>) -> Way<'_, Vec<Outcome>> {
+        Way::Waiting(Box::pin(async move {
+            statements.into_iter().map(|statement| self.ask(vec![statement])).collect()
+        }))
     }
 }
 

@@ -309,6 +309,15 @@ impl Ctx<'_> {
         }
     }
 
+    /// The output arguments of a list (`ParamKind::Outputs`).
+    pub fn listed(&self, argument: Value) -> Vec<Value> {
+        let text = argument.text().map_or(&b""[..], |text| self.bytes(text));
+        let numbers = text
+            .split(|byte| *byte == b';')
+            .filter_map(|number| std::str::from_utf8(number).ok()?.parse().ok());
+        numbers.map(|number| Value::Reference(ReferenceId(number))).collect()
+    }
+
     /// Which variable an argument refers to: its name, and its part in parentheses.
     pub fn referred(&self, argument: Value) -> Option<(&'static str, Name)> {
         let Value::Reference(id) = argument else { return None };

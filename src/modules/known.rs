@@ -71,8 +71,6 @@ pub static KNOWN: &[KnownModule] = &[
     later("stir_shaken", &["stir_shaken_auth", "stir_shaken_verify"], &["identity"]),
     later("identity", &["authservice", "verifier"], &[]),
     // --- script tools
-    later("avpops", AVPOPS, &[]),
-    later("sqlops", &["sql_query", "sql_select", "sql_update", "sql_avp_load"], &[]),
     later("sql_cacher", &[], &["sql_cached_value"]),
     later("regex", &["pcre_match", "pcre_match_group"], &[]),
     later("json", &["json_link", "json_merge"], &["json", "json_pretty", "json_compact"]),
@@ -335,8 +333,6 @@ const ACC: Names = &[
     "acc_load_ctx_from_dlg",
     "acc_unload_ctx_from_dlg",
 ];
-const AVPOPS: Names =
-    &["avp_db_load", "avp_db_store", "avp_db_delete", "avp_db_query", "avp_pushto"];
 const TLS_VARIABLES: Names = &[
     "tls_version",
     "tls_cipher_info",

@@ -9,6 +9,7 @@ use sluice_script::catalog::Renamed;
 
 pub mod auth;
 pub mod auth_db;
+pub mod avpops;
 pub mod cachedb_local;
 pub mod cfgutils;
 pub mod core;
@@ -42,6 +43,7 @@ pub mod signaling;
 pub mod sipmsgops;
 pub mod sl;
 mod sql;
+pub mod sqlops;
 mod subst;
 mod table;
 pub mod textops;
@@ -79,6 +81,8 @@ pub static MODULES: &[&Module] = &[
     &mathops::MODULE,
     &cfgutils::MODULE,
     &cachedb_local::MODULE,
+    &sqlops::MODULE,
+    &avpops::MODULE,
     &dispatcher::MODULE,
     &permissions::MODULE,
     &mi_fifo::MODULE,

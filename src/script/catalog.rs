@@ -61,6 +61,9 @@ pub enum ParamKind {
     NumberOr(fn(&str) -> Result<(), String>),
     /// An output variable; arrives as a reference.
     Output,
+    /// A list of output variables in a text, `$avp(a);$var(b)`; arrives as a text of which
+    /// `Ctx::listed` makes references. An empty one counts as left out.
+    Outputs,
     /// A variable itself, which is only read; arrives as a reference.
     Variable,
     /// A regex; compiled at load when literal.

@@ -21,7 +21,8 @@
 //!
 //! `# warns: TEXT` anywhere in a file is a part of what the program says when it loads it; without
 //! it, it must not warn. `AGENT` stands for the address that sends the requests and to which
-//! messages may be sent, `LISTEN` for the gateway's own, `FOLDER` for the folder. One worker runs
+//! messages may be sent, `LISTEN` for the gateway's own, `FOLDER` for the folder. A folder named as
+//! a script without its `.cfg` is copied beside what runs: tables that it changes. One worker runs
 //! all snippets of a file one after another, so that a `$var` outlives its snippet: use names of
 //! your own.
 //!
@@ -219,6 +220,7 @@ fn run(path: &Path) -> Vec<String> {
     let (snippets, warnings) = read(&text);
     assert!(!snippets.is_empty(), "{file} has no snippet");
     let folder = Folder::new();
+    copy(&path.with_extension(""), &folder);
     let script = folder.write(file, &text);
     let program = Running::gateway(&["-f", &script, "-l", &listen.to_string(), "-n", "1"]);
     let said = program.error_text();
@@ -235,6 +237,17 @@ fn run(path: &Path) -> Vec<String> {
         wrong.extend(problems.map(|problem| format!("{file}: [{}]: {problem}", snippet.name)));
     }
     wrong
+}
+
+/// Copies a folder with its files, if there is one, under its own name.
+fn copy(from: &Path, to: &Folder) {
+    let Ok(files) = std::fs::read_dir(from) else { return };
+    let name = from.file_name().unwrap().to_str().unwrap();
+    std::fs::create_dir(to.path(name)).unwrap();
+    for file in files.map(|file| file.unwrap().path()) {
+        let copy = format!("{name}/{}", file.file_name().unwrap().to_str().unwrap());
+        to.write(&copy, &std::fs::read_to_string(file).unwrap());
+    }
 }
 
 /// The files of the folder, by name.

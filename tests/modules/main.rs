@@ -47,6 +47,7 @@ mod routes;
 mod rr;
 mod sipmsgops;
 mod sl;
+mod sqlops;
 mod text;
 mod tm;
 mod tm_branches;

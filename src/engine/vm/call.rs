@@ -254,6 +254,7 @@ fn prepare(ctx: &mut Ctx<'_>, function: &Function, args: &mut [Value]) -> Result
             }
             ParamKind::Any
             | ParamKind::Output
+            | ParamKind::Outputs
             | ParamKind::Variable
             | ParamKind::Regex
             | ParamKind::WholeRegex
@@ -275,7 +276,7 @@ pub(super) fn fits(kind: ParamKind, arg: Value) -> bool {
         | (ParamKind::Subst | ParamKind::Route(_), _) => false,
         (ParamKind::Word(_), arg) => arg.text().is_none(),
         (ParamKind::Any | ParamKind::Output | ParamKind::Variable | ParamKind::Flag, _)
-        | (ParamKind::Regex | ParamKind::WholeRegex, _) => true,
+        | (ParamKind::Outputs | ParamKind::Regex | ParamKind::WholeRegex, _) => true,
     }
 }
 

@@ -40,6 +40,14 @@ pub fn set_user(ctx: &mut Ctx<'_>, user: Text) -> bool {
     true
 }
 
+/// Sets the host of the present Request-URI; false when that is no SIP URI.
+pub fn set_host(ctx: &mut Ctx<'_>, host: Text) -> bool {
+    let Some(mut pieces) = ctx.ruri().and_then(|uri| Pieces::of(ctx, uri)) else { return false };
+    pieces.host = host;
+    ctx.run.ruri = Some(pieces.join(ctx));
+    true
+}
+
 /// A name server as the global `dns_server` has it: `ADDRESS` or `ADDRESS:PORT`, an IPv6 address
 /// with a port in brackets.
 pub fn server_addr(text: &str) -> Option<SocketAddr> {

@@ -29,6 +29,8 @@ pub struct Table {
     indexes: Vec<OnceLock<AHashMap<Box<[u8]>, Vec<Slot>>>>,
     /// Where the rows stood in the file, as long as it is as it was read.
     lines: Option<Vec<u32>>,
+    /// Rows of the file that could not be read: they stay in it.
+    left_out: Vec<Box<[u8]>>,
     /// The highest number of the `auto` column.
     highest: i64,
 }
@@ -36,7 +38,7 @@ pub struct Table {
 impl Table {
     /// The table of a file.
     pub fn new(name: &str, parsed: Parsed) -> Self {
-        let Parsed { columns, rows, .. } = parsed;
+        let Parsed { columns, rows, left_out, .. } = parsed;
         let auto = columns.iter().position(|column| column.auto);
         let number = |fields: &[Field]| auto.and_then(|at| fields.get(at)).and_then(Field::int);
         let highest = rows.iter().filter_map(|row| number(&row.fields)).max().unwrap_or(0);
@@ -51,6 +53,7 @@ impl Table {
             rows: slots.len(),
             slots,
             lines,
+            left_out,
             highest,
         }
     }
@@ -76,6 +79,10 @@ impl Table {
         text::write_columns(&self.columns, &mut out);
         for fields in self.slots.iter().rev().flatten() {
             text::write_row(fields, &mut out);
+        }
+        for line in &self.left_out {
+            out.extend_from_slice(line);
+            out.push(b'\n');
         }
         out
     }
@@ -297,6 +304,10 @@ impl Table {
         let Some(column) = self.columns.get(at) else { return Ok(Field::Null) };
         let fitting = match (column.kind, value) {
             (_, Field::Null) => Some(Field::Null),
+            // The file has one form for both; so it is the same before it is read again.
+            (Type::Text | Type::Blob, Field::Text(text)) if column.null && text.is_empty() => {
+                Some(Field::Null)
+            }
             (Type::Text | Type::Blob, Field::Text(text)) => Some(Field::Text(text.clone())),
             (Type::Text | Type::Blob, Field::Int(n) | Field::Time(n)) => {
                 Some(Field::text(n.to_string()))

@@ -44,6 +44,8 @@ pub struct Parsed {
     pub rows: Vec<Row>,
     /// What was wrong with rows that were left out, as `LINE:COLUMN: why`.
     pub refused: Vec<String>,
+    /// These rows as they stood there.
+    pub left_out: Vec<Box<[u8]>>,
     /// What was let pass, likewise.
     pub warnings: Vec<String>,
 }
@@ -83,7 +85,10 @@ pub fn parse(bytes: &[u8], longest: usize) -> Result<Parsed, String> {
         }
         match row(line, &parsed.columns, longest, &mut highest) {
             Ok(fields) => parsed.rows.push(Row { line: number, fields }),
-            Err((column, why)) => parsed.refused.push(format!("{number}:{column}: {why}")),
+            Err((column, why)) => {
+                parsed.refused.push(format!("{number}:{column}: {why}"));
+                parsed.left_out.push(line.into());
+            }
         }
     }
     if returns {
@@ -237,9 +242,11 @@ fn value(text: &[u8], column: &Column, highest: &mut i64) -> Result<Field, Strin
             *highest = highest.saturating_add(1);
             return Ok(Field::Int(*highest));
         }
-        return match column.null {
-            true => Ok(Field::Null),
-            false => Err(format!("column {} may not be empty: it is not `null`", column.name)),
+        return match column.kind {
+            _ if column.null => Ok(Field::Null),
+            // OpenSIPS would not read what it has written itself.
+            Type::Text | Type::Blob => Ok(Field::text("")),
+            _ => Err(format!("column {} may not be empty: it is not `null`", column.name)),
         };
     }
     let read = || std::str::from_utf8(text).ok();

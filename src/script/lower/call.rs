@@ -1,12 +1,16 @@
 //! Calls of functions and routes: arguments by the kinds that the signature names (spec 1.8).
 
+use std::fmt::Write;
+
 use crate::catalog::{Found, Named, ParamDef, ParamKind, Signature};
 use crate::check::{later, not_ours};
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Op, Setting};
 use crate::lex::Trail;
 use crate::limits;
-use crate::parse::ast::{Call, Expression, ExpressionKind, Name, OperandKind, Variable};
+use crate::parse::ast::{
+    Call, Expression, ExpressionKind, Format, Name, OperandKind, Part, Variable,
+};
 use crate::parse::variable::Span;
 use crate::regex::Lines;
 use crate::source::Location;
@@ -19,6 +23,7 @@ const NUMBER: (&str, &str) = ("param-number", "a number or a variable");
 const CONSTANT: (&str, &str) = ("param-constant", "a constant text");
 const FLAG: (&str, &str) = ("param-flag", "a flag's name");
 const OUTPUT: (&str, &str) = ("param-output", "a variable");
+const OUTPUTS: (&str, &str) = ("param-output", "a list of variables, `$avp(a);$avp(b)`");
 
 impl Lowering<'_> {
     /// Calls a function or a route.
@@ -219,6 +224,7 @@ impl Lowering<'_> {
         match &arg.kind {
             ExpressionKind::Operand(OperandKind::Variable(variable)) => match param.kind {
                 ParamKind::Output => self.output(variable),
+                ParamKind::Outputs => self.outputs(function, param, &[variable], at),
                 ParamKind::Variable => self.itself(variable),
                 ParamKind::Literal => self.bad_argument(function, param, at, CONSTANT),
                 ParamKind::Flag => self.bad_argument(function, param, at, FLAG),
@@ -321,6 +327,10 @@ impl Lowering<'_> {
         let format = self.read_format(Span::new(text, &trail))?;
         match (param.kind, format.sole(), format.plain()) {
             (ParamKind::Output, Some(variable), _) => self.output(variable),
+            (ParamKind::Outputs, ..) => match listed(&format) {
+                Some(variables) => self.outputs(function, param, &variables, at),
+                None => self.bad_argument(function, param, at, OUTPUTS),
+            },
             (ParamKind::Variable, Some(variable), _) => self.itself(variable),
             (ParamKind::Output | ParamKind::Variable, ..) => {
                 self.bad_argument(function, param, at, OUTPUT)
@@ -380,6 +390,27 @@ impl Lowering<'_> {
         let reference = self.emitter.own(reference);
         let reference = self.fit(reference, variable.at)?;
         self.emit(Op::Refer(reference), variable.at);
+        Ok(())
+    }
+
+    /// Pushes output variables as [`ParamKind::Outputs`] promises.
+    fn outputs(
+        &mut self,
+        function: &str,
+        param: &ParamDef,
+        variables: &[&Variable],
+        at: Location,
+    ) -> Result<(), Refused> {
+        let mut text = String::new();
+        for variable in variables {
+            let reference = self.target(variable)?;
+            if self.emitter.dynamic_parts(reference) > 0 {
+                return self.bad_argument(function, param, variable.at, OUTPUTS);
+            }
+            let _ = write!(text, "{};", reference.0);
+        }
+        let text = self.emitter.text(text.as_bytes());
+        self.emit(if variables.is_empty() { Op::Omitted } else { Op::Text(text) }, at);
         Ok(())
     }
 
@@ -487,6 +518,20 @@ impl Lowering<'_> {
 }
 
 /// 2.x: `setbflag(branch, flag)`, where newer scripts write `setbflag("flag", branch)`.
+/// The variables of a list; `None` when something else than `;` stands between them.
+fn listed(format: &Format) -> Option<Vec<&Variable>> {
+    let between = |text: &[u8]| text.iter().all(|byte| b"; \t".contains(byte));
+    let mut variables = Vec::new();
+    for part in &format.parts {
+        match part {
+            Part::Variable(variable) => variables.push(variable),
+            Part::Text(text) if between(text) => {}
+            Part::Text(_) => return None,
+        }
+    }
+    Some(variables)
+}
+
 fn is_branch_first(params: &[ParamDef], args: &[Option<Expression>]) -> bool {
     let number = |arg: &Option<Expression>| {
         let kind = arg.as_ref().map(|arg| &arg.kind);

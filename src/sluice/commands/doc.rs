@@ -149,6 +149,7 @@ fn signature(name: &str, params: &[ParamDef]) -> String {
             ParamKind::Text | ParamKind::Checked(_) | ParamKind::Literal => "string",
             ParamKind::Any | ParamKind::NumberOr(_) => "int or string",
             ParamKind::Output | ParamKind::Variable => "variable",
+            ParamKind::Outputs => "variables",
             ParamKind::Regex | ParamKind::WholeRegex => "regex",
             ParamKind::Subst => "/regex/replacement/flags",
             ParamKind::Word(_) => "word",

@@ -37,6 +37,8 @@ const SHOWN: &[&str] = &[
     "cfgutils",
     "dispatcher",
     "permissions",
+    "avpops",
+    "sqlops",
     "tm",
     "uac",
     "uac_auth",

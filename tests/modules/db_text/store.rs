@@ -69,6 +69,7 @@ fn rows_are_found_by_every_comparison() {
     assert_eq!(equal("username", Field::text("ALICE")), ["alice"], "without regard to case");
     assert_eq!(equal("USERNAME", Field::text("carol")), ["Carol"]);
     assert_eq!(equal("domain", Field::Null), ["bob"], "NULL equals NULL only");
+    assert_eq!(equal("domain", Field::text("")), ["bob"], "an empty text is NULL there");
     assert_eq!(equal("id", Field::text("2")), ["bob"], "a text that is a number");
     assert_eq!(equal("q", Field::Int(1)), ["Carol"]);
     let ids = |compare| users(&folder, &[("id", compare, Field::Int(2))]);
@@ -176,6 +177,11 @@ fn bad_rows_are_left_out_or_make_the_table_unusable() {
     let (folder, files) = folder(CACHED);
     files.set("/db/users", Some(bad.as_bytes()));
     assert_eq!(users(&folder, &[]).len(), 3);
+    let alice = [("username", Compare::Equal, Field::text("alice"))];
+    run(&folder, statement(Action::Delete, &alice)).unwrap();
+    let columns = USERS.lines().next().unwrap();
+    assert_eq!(text(&files), format!("{columns}\n2:bob::\n3:Carol:c.com:1\nx:dora::\n"), "kept");
+    files.set("/db/users", Some(bad.as_bytes()));
     let strict = Folder::new("/db", files, Mode { strict: true, ..CACHED });
     let why = run(&strict, select(&[], &[])).unwrap_err().to_string();
     assert_eq!(why, "table users: /db/users:5:1: column id: `x` is not int");
