@@ -18,7 +18,7 @@ pub mod db_postgres;
 pub mod db_sqlite;
 pub mod db_text;
 mod db_version;
-mod digest;
+pub mod digest;
 pub mod dispatcher;
 pub mod httpd;
 mod known;

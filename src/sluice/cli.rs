@@ -119,4 +119,6 @@ pub enum Command {
     Doc(crate::commands::doc::Options),
     /// Ask a running gateway something, or tell it
     Mi(crate::commands::mi::Options),
+    /// Add, change, remove and list users of a database
+    User(crate::commands::user::Options),
 }

@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod commands;
+pub mod database;
 pub mod serve;
 
 use std::sync::Arc;

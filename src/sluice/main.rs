@@ -20,6 +20,7 @@ fn main() -> ExitCode {
             commands::doc::run(&options, &registry()).map(|()| ExitCode::SUCCESS)
         }
         Some(Command::Mi(options)) => commands::mi::run(&options),
+        Some(Command::User(options)) => commands::user::run(&options),
         None if cli.gateway.help => {
             Cli::command().print_help().map(|()| ExitCode::SUCCESS).map_err(Into::into)
         }

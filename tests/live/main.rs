@@ -53,3 +53,4 @@ mod told;
 mod torture;
 mod uac;
 mod unbound;
+mod user;

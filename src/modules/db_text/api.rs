@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use sluice_engine::db::Rows;
+use sluice_engine::db::{Rows, Source};
+use sluice_engine::files::Files;
 
+use super::store::{Folder, Mode};
 use super::text;
 
 pub use super::text::is_table;
@@ -24,4 +26,15 @@ pub fn rows(bytes: &[u8], file: &str, warnings: &mut Vec<String>) -> Result<Rows
     let columns = parsed.columns.iter().map(|column| Arc::from(&*column.name)).collect();
     let (lines, rows) = parsed.rows.into_iter().map(|row| (row.line, row.fields)).unzip();
     Ok(Rows { columns, rows, lines, changed: 0 })
+}
+
+/// Opens a folder of tables, for tools that run no script.
+///
+/// # Errors
+/// There is no such folder.
+pub fn open(path: &str, files: &Arc<dyn Files>) -> Result<Arc<dyn Source>, String> {
+    let path = path.trim_end_matches('/');
+    files.stamp(path).map_err(|error| format!("{path}: {error}"))?;
+    let mode = Mode { watches: true, longest: LONGEST, strict: false };
+    Ok(Arc::new(Folder::new(path, Arc::clone(files), mode)))
 }

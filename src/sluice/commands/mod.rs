@@ -4,3 +4,4 @@ pub mod demo;
 pub mod doc;
 pub mod load;
 pub mod mi;
+pub mod user;
