@@ -2,7 +2,7 @@
 
 use sluice_script::Script;
 use sluice_script::catalog::SubKind;
-use sluice_script::ir::{Op, Sub};
+use sluice_script::ir::{Names, Op, Sub};
 
 use crate::module::Apply;
 use crate::registry::Registry;
@@ -92,6 +92,11 @@ impl<'a> Uses<'a> {
             }
         }
         texts
+    }
+
+    /// The names of all flags, by slot.
+    pub fn flags(&self) -> &'a Names {
+        &self.script.flags
     }
 
     /// Whether they may touch the AVP of a slot: by its name, or by one made at run time.

@@ -27,8 +27,6 @@ pub static KNOWN: &[KnownModule] = &[
     later("b2b_sca", &["sca_init_request", "sca_bridge_request"], &[]),
     later("b2b_sdp_demux", &["b2b_sdp_demux"], &[]),
     // --- registration and users
-    later("usrloc", &[], &[]),
-    later("registrar", REGISTRAR, &[]),
     later("mid_registrar", &["mid_registrar_save", "mid_registrar_lookup"], &[]),
     later("auth_aaa", AUTH_AAA, &[]),
     later("auth_jwt", &["jwt_db_authorize", "jwt_script_authorize"], &[]),
@@ -263,17 +261,6 @@ const DIALOG_VARIABLES: Names = &[
     "dlg_val",
     "DLG_json",
     "DLG_ctx_json",
-];
-const REGISTRAR: Names = &[
-    "save",
-    "lookup",
-    "remove",
-    "remove_ip_port",
-    "registered",
-    "is_registered",
-    "is_contact_registered",
-    "is_ip_registered",
-    "is_other_contact_registered",
 ];
 const AUTH_AAA: Names =
     &["aaa_www_authorize", "aaa_proxy_authorize", "aaa_does_uri_exist", "aaa_does_uri_user_exist"];

@@ -36,6 +36,7 @@ pub mod prometheus;
 pub mod proto_tcp;
 pub mod proto_udp;
 mod regexes;
+pub mod registrar;
 mod renamed;
 mod rows;
 pub mod rr;
@@ -51,6 +52,7 @@ pub mod tm;
 pub mod uac;
 pub mod uac_auth;
 pub mod uri;
+pub mod usrloc;
 pub mod versions;
 
 /// The core: globals, core functions, core variables, transformations. Always loaded.
@@ -83,6 +85,8 @@ pub static MODULES: &[&Module] = &[
     &cachedb_local::MODULE,
     &sqlops::MODULE,
     &avpops::MODULE,
+    &usrloc::MODULE,
+    &registrar::MODULE,
     &dispatcher::MODULE,
     &permissions::MODULE,
     &mi_fifo::MODULE,

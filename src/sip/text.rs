@@ -68,6 +68,25 @@ pub fn number(text: &[u8]) -> Option<u32> {
     })
 }
 
+/// A q value as its thousandths, `0.5` as 500 (RFC 3261 25.1); at most three digits follow the dot.
+pub fn q_value(q: &[u8]) -> Option<u16> {
+    let (whole, rest) = match q.iter().position(|byte| *byte == b'.') {
+        Some(dot) => (q.get(..dot)?, q.get(dot + 1..)?),
+        None => (q, &b""[..]),
+    };
+    let whole = match whole {
+        b"" | b"0" => 0,
+        b"1" => 1_000,
+        _ => return None,
+    };
+    if rest.len() > 3 || !rest.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let scale = [100u16, 10, 1];
+    let part: u16 = rest.iter().zip(scale).map(|(digit, by)| u16::from(digit - b'0') * by).sum();
+    Some(whole + part).filter(|q| *q <= 1_000)
+}
+
 /// How many digits `text` begins with.
 #[inline]
 pub fn leading_digits(text: &[u8]) -> usize {
@@ -226,6 +245,16 @@ mod tests {
         assert_eq!(number(b"4294967295"), Some(u32::MAX));
         for bad in ["", "4294967296", "-1", "+1", "1 ", "1a"] {
             assert_eq!(number(bad.as_bytes()), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn q_values() {
+        for (text, q) in [("0.5", 500), ("1", 1_000), ("1.0", 1_000), (".25", 250), ("0.", 0)] {
+            assert_eq!(q_value(text.as_bytes()), Some(q), "{text}");
+        }
+        for bad in ["9", "1.1", "0.1234", "-1", "0,5", "x", "2.0", "0.5 "] {
+            assert_eq!(q_value(bad.as_bytes()), None, "{bad}");
         }
     }
 

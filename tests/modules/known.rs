@@ -18,7 +18,7 @@ fn findings(script: &str) -> (usize, usize) {
 #[test]
 fn loading_is_a_warning_and_using_an_error() {
     for module in [
-        "registrar.so",
+        "mid_registrar.so",
         "/usr/lib/opensips/modules/dialog.so",
         "db_unixodbc",
         "flatstore.so",
@@ -29,8 +29,11 @@ fn loading_is_a_warning_and_using_an_error() {
         assert_eq!(errors, 0, "{module}");
         assert!(others > 0, "{module} is loaded in silence");
     }
-    for call in ["save(\"location\");", "xlog(\"$DLG_status\");", "if (match_dialog()) exit;"] {
-        let modules = ["registrar", "tm", "dialog"].map(|name| format!("loadmodule \"{name}\"\n"));
+    for call in
+        ["mid_registrar_save(\"location\");", "xlog(\"$DLG_status\");", "if (match_dialog()) exit;"]
+    {
+        let modules =
+            ["mid_registrar", "tm", "dialog"].map(|name| format!("loadmodule \"{name}\"\n"));
         let compiled = compiled(&format!("{}route {{ {call} }}", modules.concat()));
         assert_eq!(compiled.errors, 1, "{call}");
         let text = format!("{:?}", compiled.diagnostics);

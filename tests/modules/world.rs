@@ -84,6 +84,12 @@ impl World {
         Self(world)
     }
 
+    /// A figure that a module tells, by its name.
+    pub fn gauge(&self, module: &str, name: &str) -> u64 {
+        let gauges = self.0.program.state(module).unwrap().gauges();
+        gauges.into_iter().find(|(of, _)| of == name).unwrap().1
+    }
+
     /// One message from [`CALLER`] on the first socket, what is sent for it.
     pub fn feed(&mut self, message: &str) -> Vec<Sent> {
         plain(self.0.receive(CALLER, message))

@@ -10,6 +10,7 @@ use sluice_engine::{Ctx, Flow, Text, Value};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 use sluice_sip::digits::push_u64;
 use sluice_sip::nameaddr::NameAddr;
+use sluice_sip::text::q_value;
 
 use crate::table::{function, optional, param};
 
@@ -125,7 +126,7 @@ fn append(ctx: &mut Ctx<'_>, uri: Option<Text>, q: Option<Text>, base: Option<Br
     };
     let mut branch = Branch { uri, ..base.unwrap_or(Branch::to(uri)) };
     if let Some(q) = q {
-        branch.q = match thousandths(ctx.bytes(q)) {
+        branch.q = match q_value(ctx.bytes(q)) {
             Some(q) => Some(q),
             None => return Flow::Fail("q is a number from 0 to 1"),
         };
@@ -243,23 +244,4 @@ fn next(ctx: &mut Ctx<'_>) -> Flow {
         joined = more;
     }
     Flow::Code(if ctx.avp_count(key) > 0 { 1 } else { 2 })
-}
-
-/// `0.5` as 500 (RFC 3261 25.1, qvalue).
-fn thousandths(q: &[u8]) -> Option<u16> {
-    let (whole, rest) = match q.iter().position(|byte| *byte == b'.') {
-        Some(dot) => (q.get(..dot)?, q.get(dot + 1..)?),
-        None => (q, &b""[..]),
-    };
-    let whole = match whole {
-        b"" | b"0" => 0,
-        b"1" => 1_000,
-        _ => return None,
-    };
-    if rest.len() > 3 || !rest.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let scale = [100u16, 10, 1];
-    let part: u16 = rest.iter().zip(scale).map(|(digit, by)| u16::from(digit - b'0') * by).sum();
-    Some(whole + part).filter(|q| *q <= 1_000)
 }

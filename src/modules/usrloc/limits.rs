@@ -1,0 +1,35 @@
+//! Limits of the location, each with its reason.
+
+/// User-Agents that are kept once for all contacts: some hundred models in some versions each; all
+/// are copied when a new one comes.
+pub const AGENTS: usize = 1_024;
+
+/// Longest of them, bytes: longer ones are seldom many people's.
+pub const AGENT_BYTES: usize = 255;
+
+/// Contacts of an address of record: each REGISTER compares its own with all of them under a lock,
+/// and a call goes to twelve.
+pub const CONTACTS: usize = 64;
+
+/// Shards of a table as a power of two, however small `hash_size` is: 250 records each with a
+/// million, so that one grows within some tens of microseconds.
+pub const SHARDS_BITS: u32 = 12;
+
+/// Records that are looked at under one lock, and in one turn of a worker.
+pub const SWEPT: usize = 64;
+
+/// How long a worker does other things between two slices of a sweep, milliseconds: a slice takes a
+/// tenth of that.
+pub const SWEEP_PAUSE_MS: u64 = 1;
+
+/// How often a worker looks for shards to be swept, milliseconds.
+pub const SWEEP_ROUND_MS: u64 = 1_000;
+
+/// Tables of contacts: scripts have one or two.
+pub const TABLES: usize = 64;
+
+/// Longest AoR that management takes, bytes: what a column of it has.
+pub const AOR_BYTES: usize = 255;
+
+/// Longest contact that management takes, bytes: the same.
+pub const URI_BYTES: usize = 255;

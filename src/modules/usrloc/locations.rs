@@ -1,0 +1,123 @@
+//! All tables of contacts, and how they are kept: what other modules share.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use sluice_base::Now;
+use sluice_engine::context::Shared;
+use sluice_engine::module::Setup;
+use sluice_engine::post::Post;
+use sluice_engine::sockets::Sockets;
+use sluice_script::ir::Names;
+
+use super::agents::Agents;
+use super::edit::{Edit, Note};
+use super::limits;
+use super::params::Options;
+use super::record::Contact;
+use super::table::Table;
+
+/// The tables.
+pub struct Locations {
+    /// How contacts are kept.
+    pub options: Options,
+    /// User-Agents that many contacts have.
+    pub agents: Agents,
+    tables: ArcSwap<Vec<Arc<Table>>>,
+    /// Held to add one.
+    adding: Mutex<()>,
+    pub(super) sockets: Sockets,
+    /// Letters of management, which raises events, too.
+    pub(super) post: Arc<Post>,
+    /// The names of branch flags, by bit.
+    flags: ArcSwap<Names>,
+    /// Microseconds since 1970, as they were told last, for management, which has no clock.
+    wall_us: AtomicU64,
+}
+
+impl Locations {
+    pub(super) fn new(options: Options, setup: &Setup<'_>) -> Self {
+        Self {
+            options,
+            agents: Agents::default(),
+            tables: ArcSwap::default(),
+            adding: Mutex::new(()),
+            sockets: setup.sockets.clone(),
+            post: Arc::clone(setup.post),
+            flags: ArcSwap::from_pointee(setup.script.flags.clone()),
+            wall_us: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes over the names of flags of an edition, which keeps those there are.
+    pub(super) fn name_flags(&self, names: &Names) {
+        self.flags.store(Arc::new(names.clone()));
+    }
+
+    /// The names of the flags that are set, with blanks between.
+    pub(super) fn flag_names(&self, bits: u32) -> String {
+        let names = self.flags.load();
+        let set = (0..32).filter(|bit| bits & 1 << bit != 0);
+        set.filter_map(|bit| names.name(bit)).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Is told the moment.
+    pub(super) fn tick(&self, now: Now) {
+        self.wall_us.store(now.wall_us, Relaxed);
+    }
+
+    /// The moment as it was told last, at most a second ago; microseconds since 1970.
+    pub(super) fn wall_us(&self) -> u64 {
+        self.wall_us.load(Relaxed)
+    }
+
+    /// All tables.
+    pub fn tables(&self) -> Arc<Vec<Arc<Table>>> {
+        self.tables.load_full()
+    }
+
+    /// A table by its name.
+    pub fn find(&self, name: &[u8]) -> Option<Arc<Table>> {
+        let tables = self.tables.load();
+        tables.iter().find(|table| table.name().as_bytes() == name).map(Arc::clone)
+    }
+
+    /// A table that a script names; it is made when it is new. `None` when there are too many.
+    pub fn open(&self, name: &str) -> Option<Arc<Table>> {
+        let _one = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(table) = self.find(name.as_bytes()) {
+            return Some(table);
+        }
+        let mut tables = Vec::clone(&self.tables.load());
+        if tables.len() >= limits::TABLES {
+            return None;
+        }
+        let table = Arc::new(Table::new(name, self.options.hash_bits));
+        tables.push(Arc::clone(&table));
+        self.tables.store(Arc::new(tables));
+        Some(table)
+    }
+
+    /// Changes a record of a table; gives what is to be told of it, if anyone may hear it.
+    pub fn edit<R>(
+        &self,
+        table: &Table,
+        aor: &[u8],
+        shared: &Shared,
+        change: impl FnOnce(&mut Edit<'_>) -> R,
+    ) -> (R, Vec<Note>) {
+        let mut notes = Vec::new();
+        let heard = shared.hears_events().then_some(&mut notes);
+        let result = table.edit(aor, self.options.order, heard, change);
+        (result, notes)
+    }
+
+    /// Shows the User-Agent of a contact.
+    pub fn agent_of<R>(&self, contact: &Contact<'_>, show: impl FnOnce(&[u8]) -> R) -> R {
+        match contact.fixed.agent {
+            0 => show(contact.user_agent),
+            number => self.agents.with(number, show),
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! A table of contacts ("domain" in OpenSIPS): `location`, `aliases`. The third kind of state: all
+//! workers share it, each record is changed under its shard's lock.
+//!
+//! Takes addresses of record as bytes and computes their hash once. Expired contacts are seen by
+//! nobody who asks [`Fixed::lives`](super::record::Fixed::lives); sweeps take them away, some
+//! records at a time. Does no I/O.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use ahash::RandomState;
+use sluice_base::shards::{Cursor, Passed, Shards, Then};
+
+use super::edit::{Edit, Note, Order, What};
+use super::limits;
+use super::record::{Contact, Record};
+
+/// A table.
+pub struct Table {
+    name: Box<str>,
+    hasher: RandomState,
+    shards: Shards<Record>,
+    /// By shard, the second from which on it is to be swept; `u32::MAX` is never.
+    due: Box<[AtomicU32]>,
+    users: AtomicU64,
+    contacts: AtomicU64,
+    expired: AtomicU64,
+    last_id: AtomicU64,
+}
+
+/// What a table holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Counts {
+    /// Addresses of record.
+    pub users: u64,
+    /// Their contacts.
+    pub contacts: u64,
+    /// Contacts that have expired so far.
+    pub expired: u64,
+}
+
+/// A sweep, or some other pass, of one shard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Sweep(Cursor);
+
+impl Table {
+    /// An empty table of `2^bits` shards or more.
+    pub fn new(name: &str, bits: u32) -> Self {
+        let shards = Shards::new(bits.max(limits::SHARDS_BITS));
+        let never = std::iter::repeat_with(|| AtomicU32::new(u32::MAX));
+        Self {
+            name: name.into(),
+            hasher: RandomState::new(),
+            due: never.take(shards.count()).collect(),
+            shards,
+            users: AtomicU64::new(0),
+            contacts: AtomicU64::new(0),
+            expired: AtomicU64::new(0),
+            last_id: AtomicU64::new(0),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many shards it has.
+    pub fn shards(&self) -> usize {
+        self.shards.count()
+    }
+
+    /// What it holds.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            users: self.users.load(Relaxed),
+            contacts: self.contacts.load(Relaxed),
+            expired: self.expired.load(Relaxed),
+        }
+    }
+
+    /// A number that no contact has had: greater than all before, and than the microseconds since
+    /// 1970, so that it is new after a restart, too.
+    pub fn new_id(&self, wall_us: u64) -> u64 {
+        let next = |last: u64| wall_us.max(last + 1);
+        self.last_id.fetch_update(Relaxed, Relaxed, |last| Some(next(last))).map_or(0, next)
+    }
+
+    /// Shows a record.
+    pub fn look<R>(&self, aor: &[u8], show: impl FnOnce(Option<&Record>) -> R) -> R {
+        let hash = self.hash(aor);
+        self.shards.look(hash, |record| record.aor() == aor, |record, ()| show(record))
+    }
+
+    /// Changes a record, which may not be there yet. What happens is added to `notes`, if any.
+    pub fn edit<R>(
+        &self,
+        aor: &[u8],
+        order: Order,
+        notes: Option<&mut Vec<Note>>,
+        change: impl FnOnce(&mut Edit<'_>) -> R,
+    ) -> R {
+        let hash = self.hash(aor);
+        let is = |record: &Record| record.aor() == aor;
+        let rehash = |record: &Record| self.hash(record.aor());
+        let (result, came, users, earliest) = self.shards.change(hash, is, rehash, |place, ()| {
+            let before = place.is_some();
+            let mut place = place;
+            let held = place.as_mut().map(|place| std::mem::take(*place));
+            let mut edit = Edit::new(aor, held, order, notes);
+            let result = change(&mut edit);
+            edit.finish();
+            let Edit { record, came, earliest, .. } = edit;
+            let users = i64::from(record.is_some()) - i64::from(before);
+            let then = match (place, record) {
+                (Some(place), Some(record)) => {
+                    *place = record;
+                    Then::Keep
+                }
+                (None, Some(record)) => Then::Put(record),
+                (_, None) => Then::Remove,
+            };
+            (then, (result, came, users, earliest))
+        });
+        self.count(users, came);
+        if earliest < u32::MAX {
+            self.due(self.shards.shard_of(hash)).fetch_min(earliest, Relaxed);
+        }
+        result
+    }
+
+    /// Shows some records of a shard; false behind the last ones. `Passed::Anew`: those of this
+    /// shard come again.
+    pub fn pass(&self, shard: usize, at: &mut Sweep, mut show: impl FnMut(&Record)) -> Passed {
+        self.shards.pass(
+            shard,
+            &mut at.0,
+            limits::SWEPT,
+            |record| self.hash(record.aor()),
+            |record, ()| {
+                show(record);
+                true
+            },
+        )
+    }
+
+    /// The first shard from `from` on, in steps, that is to be swept.
+    pub fn to_sweep(&self, from: usize, step: usize, now_s: u32) -> Option<usize> {
+        let mut shards = (from..self.due.len()).step_by(step.max(1));
+        shards.find(|shard| self.due(*shard).load(Relaxed) <= now_s)
+    }
+
+    /// Takes expired contacts away, of some records of a shard; false when it is through. The shard
+    /// is swept again when the next contact expires, `pause_s` later at the earliest.
+    pub fn sweep(
+        &self,
+        shard: usize,
+        at: &mut Sweep,
+        now_s: u32,
+        pause_s: u32,
+        mut notes: Option<&mut Vec<Note>>,
+    ) -> bool {
+        if *at == Sweep::default() {
+            // Whatever is added meanwhile makes it due again.
+            self.due(shard).store(u32::MAX, Relaxed);
+        }
+        let (mut users, mut gone, mut earliest) = (0, 0, u32::MAX);
+        let passed = self.shards.pass(
+            shard,
+            &mut at.0,
+            limits::SWEPT,
+            |record| self.hash(record.aor()),
+            |record, ()| {
+                let (expired, first) = expiry(record, now_s);
+                if expired > 0 {
+                    gone += expired;
+                    take_expired(record, now_s, notes.as_deref_mut());
+                }
+                earliest = earliest.min(first);
+                users += i64::from(record.is_empty());
+                !record.is_empty()
+            },
+        );
+        self.count(-users, -(gone as i64));
+        self.expired.fetch_add(gone, Relaxed);
+        if earliest < u32::MAX {
+            self.due(shard).fetch_min(earliest.max(now_s.saturating_add(pause_s)), Relaxed);
+        }
+        passed != Passed::All
+    }
+
+    fn hash(&self, aor: &[u8]) -> u64 {
+        self.hasher.hash_one(aor)
+    }
+
+    fn due(&self, shard: usize) -> &AtomicU32 {
+        &self.due[shard % self.due.len()]
+    }
+
+    fn count(&self, users: i64, contacts: i64) {
+        // Refreshes, which are most, touch what nobody else needs.
+        if users != 0 {
+            self.users.fetch_add(users as u64, Relaxed);
+        }
+        if contacts != 0 {
+            self.contacts.fetch_add(contacts as u64, Relaxed);
+        }
+    }
+}
+
+/// How many contacts have expired, and when the next one will.
+fn expiry(record: &Record, now_s: u32) -> (u64, u32) {
+    record.contacts().fold((0, u32::MAX), |(expired, first), contact| match contact.fixed {
+        fixed if !fixed.lives(now_s) => (expired + 1, first),
+        fixed if fixed.expires > 0 => (expired, first.min(fixed.expires)),
+        _ => (expired, first),
+    })
+}
+
+fn take_expired(record: &mut Record, now_s: u32, mut notes: Option<&mut Vec<Note>>) {
+    let mut at = 0;
+    while let Some(contact) = record.contacts().nth(at) {
+        if contact.fixed.lives(now_s) {
+            at += 1;
+            continue;
+        }
+        note(&mut notes, What::Delete, record.aor(), &contact);
+        record.remove(at);
+    }
+    if record.is_empty()
+        && let Some(notes) = &mut notes
+    {
+        notes.push(Note { what: What::AorDelete, about: Record::new(record.aor()) });
+    }
+}
+
+fn note(notes: &mut Option<&mut Vec<Note>>, what: What, aor: &[u8], contact: &Contact<'_>) {
+    if let Some(notes) = notes {
+        notes.push(Note { what, about: Record::of(aor, contact) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::usrloc::record::Fixed;
+
+    fn contact(expires: u32) -> Contact<'static> {
+        let fixed = Fixed { expires, ..Fixed::default() };
+        Contact { uri: b"sip:a@192.0.2.1:5060", fixed, ..Contact::default() }
+    }
+
+    fn add(table: &Table, aor: &str, expires: u32) {
+        table.edit(aor.as_bytes(), Order::ByQ, None, |edit| edit.insert(&contact(expires)));
+    }
+
+    fn sweep(table: &Table, now_s: u32) -> (usize, Vec<Note>) {
+        let (mut slices, mut notes) = (0, Vec::new());
+        while let Some(shard) = table.to_sweep(0, 1, now_s) {
+            let mut at = Sweep::default();
+            loop {
+                let before = notes.len();
+                slices += 1;
+                let more = table.sweep(shard, &mut at, now_s, 10, Some(&mut notes));
+                assert!(notes.len() - before <= 2 * limits::SWEPT);
+                if !more {
+                    break;
+                }
+            }
+        }
+        (slices, notes)
+    }
+
+    #[test]
+    fn what_has_expired_is_swept_and_counted() {
+        let table = Table::new("location", 0);
+        for number in 0..5_000 {
+            add(&table, &format!("user{number}"), 100 + number % 3);
+        }
+        add(&table, "user0", 0);
+        let counts = |users, contacts, expired| Counts { users, contacts, expired };
+        assert_eq!(table.counts(), counts(5_000, 5_001, 0));
+        assert_eq!(sweep(&table, 99).0, 0, "nothing is due");
+        let (slices, notes) = sweep(&table, 100);
+        assert!(slices > 1_000, "{slices}");
+        assert_eq!(notes.len(), 2 * 1_667 - 1, "user0 has another one");
+        assert_eq!(table.counts(), counts(3_334, 3_334, 1_667));
+        sweep(&table, 105);
+        assert!(table.counts().users > 1, "a shard rests between two sweeps");
+        sweep(&table, 110);
+        assert_eq!(table.counts(), counts(1, 1, 5_000));
+        assert_eq!(sweep(&table, u32::MAX - 1).0, 0, "one that never expires makes nothing due");
+        assert_eq!(table.look(b"user0", |record| record.unwrap().contacts().count()), 1);
+        assert!(table.look(b"user1", |record| record.is_none()));
+    }
+
+    #[test]
+    fn numbers_are_new() {
+        let table = Table::new("location", 0);
+        let ids = [table.new_id(5), table.new_id(5), table.new_id(3), table.new_id(100)];
+        assert_eq!(ids, [5, 6, 7, 100]);
+    }
+
+    #[test]
+    fn workers_change_one_hot_record_and_many_others_and_counts_are_exact() {
+        const STEPS: u32 = 3_000;
+        let table = Table::new("location", 0);
+        let work = |worker: u32| {
+            let table = &table;
+            move || {
+                for step in 0..STEPS {
+                    table.edit(b"hot", Order::ByQ, None, |edit| match edit.contacts().next() {
+                        Some(contact) => {
+                            let fixed = Fixed { cseq: contact.fixed.cseq + 1, ..contact.fixed };
+                            edit.update(0, &Contact { fixed, ..self::contact(0) });
+                        }
+                        None => edit.insert(&self::contact(0)),
+                    });
+                    let own = format!("{worker}-{}", step % 100);
+                    match step / 100 % 2 {
+                        0 => add(table, &own, 100),
+                        _ => table.edit(own.as_bytes(), Order::ByQ, None, |e| e.remove(0)),
+                    }
+                    if step % 64 == 0 {
+                        let mut at = Sweep::default();
+                        let shard = step as usize % table.shards();
+                        while table.sweep(shard, &mut at, 50, 1, None) {}
+                    }
+                }
+            }
+        };
+        std::thread::scope(|scope| (0..3).for_each(|worker| drop(scope.spawn(work(worker)))));
+        let hot = table.look(b"hot", |record| record.unwrap().contacts().next().unwrap().fixed);
+        assert_eq!(hot.cseq, 3 * STEPS - 1);
+        assert_eq!(table.counts(), Counts { users: 1, contacts: 1, expired: 0 });
+    }
+}
