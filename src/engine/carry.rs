@@ -160,6 +160,16 @@ impl RunState {
         }
     }
 
+    /// Stands where a transaction has heard something of a branch, or has answered itself.
+    pub(crate) fn begin_heard(&mut self, transaction: &Transaction, key: Key, branch: Option<u8>) {
+        self.transaction = Some(key);
+        self.restore(&transaction.script);
+        let branch = branch.and_then(|number| transaction.branches.get(usize::from(number)));
+        if let Some(branch) = branch {
+            self.take_branch(branch);
+        }
+    }
+
     /// Stands where a branch was sent, to send it elsewhere.
     pub(crate) fn begin_further(
         &mut self,

@@ -66,6 +66,8 @@ pub struct Shared {
     pub reports: Arc<Reports>,
     /// Who is told when a request has followed a Route of ours.
     pub followed: Followed,
+    /// Who is told when a request has got its transaction.
+    pub opened: Followed,
 }
 
 impl Shared {
@@ -345,6 +347,13 @@ impl Ctx<'_> {
     /// Tells the modules that the request has followed a Route of ours.
     pub fn tell_followed(&mut self) {
         for (hook, state) in &*self.shared.followed.0 {
+            hook(self, &**state);
+        }
+    }
+
+    /// Tells the modules that the request has got its transaction.
+    pub(crate) fn tell_opened(&mut self) {
+        for (hook, state) in &*self.shared.opened.0 {
             hook(self, &**state);
         }
     }

@@ -16,6 +16,8 @@ use crate::limits;
 /// Events that the program itself raises.
 pub const OWN: &[&str] = &[
     "E_AUTH_FAILURES",
+    "E_ACC_EVENT",
+    "E_ACC_MISSED_EVENT",
     "E_CORE_SR_STATUS_CHANGED",
     "E_DISPATCHER_STATUS",
     "E_UL_AOR_INSERT",

@@ -50,6 +50,8 @@ pub enum Answer {
     Addresses(Arc<[IpAddr]>),
     /// Where a place is.
     Located(Arc<Located>),
+    /// The values of texts with variables, as many as there were texts.
+    Values(Box<[Value]>),
     /// What a database says; also that it does not answer.
     Rows(Arc<Outcome>),
     /// It could not be found out: the reason, for the log.

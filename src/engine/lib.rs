@@ -55,6 +55,7 @@ pub mod uses;
 pub mod value;
 pub mod vars;
 pub mod vm;
+pub mod witness;
 pub mod worker;
 
 pub use context::Ctx;

@@ -41,6 +41,9 @@ pub enum Flow {
     Enter(RouteId, Then),
     /// A text with variables is evaluated, then the step is called with the same arguments.
     Evaluate(Text, Then),
+    /// Texts with variables are evaluated; then the step is called with the same arguments and
+    /// [`Answer::Values`], at once.
+    EvaluateAll(Arc<[Box<str>]>, Then),
     /// It could not find out; the log line. The code is the one the function's table names.
     Fail(&'static str),
 }
@@ -275,6 +278,8 @@ pub struct Hooks {
     pub request_in: Option<Hook>,
     /// A request that has followed a Route of ours, which was taken away.
     pub loose_route: Option<LooseRoute>,
+    /// A request that has got its transaction.
+    pub opened: Option<LooseRoute>,
     /// Something to be done in each worker now and then.
     pub tick: Option<Tick>,
 }
@@ -282,7 +287,7 @@ pub struct Hooks {
 /// A hook that looks at a message.
 pub type Hook = fn(&mut Ctx<'_>, &mut dyn Any) -> Seen;
 
-/// A hook that may change a request of a dialog.
+/// A hook that looks at a request and may change it.
 pub type LooseRoute = fn(&mut Ctx<'_>, &dyn SharedState);
 
 /// A hook that no message has called: a worker's own things, and the module's state in it. Gives
@@ -301,7 +306,7 @@ pub struct Chore<'a> {
 
 impl Hooks {
     /// No hook.
-    pub const NONE: Self = Self { request_in: None, loose_route: None, tick: None };
+    pub const NONE: Self = Self { request_in: None, loose_route: None, opened: None, tick: None };
 }
 
 /// The definition table of a module.

@@ -23,7 +23,7 @@ use crate::forced::{self, Unknown};
 use crate::forward;
 use crate::later::Later;
 use crate::limits;
-use crate::module::{Resolve, Setup, SetupError, SharedState, StatisticsBase};
+use crate::module::{Hooks, LooseRoute, Resolve, Setup, SetupError, SharedState, StatisticsBase};
 use crate::owners::Owners;
 use crate::post::Post;
 use crate::registry::Registry;
@@ -163,7 +163,8 @@ impl Program {
             sources: Arc::new(Sources::new(settings.mhomed)),
             settings,
             zone: environment.zone.clone(),
-            followed: followed(&registry, &states),
+            followed: hooked(&registry, &states, |hooks| hooks.loose_route),
+            opened: hooked(&registry, &states, |hooks| hooks.opened),
         });
         let reloading = Mutex::new(());
         let later = databases.queues().to_vec();
@@ -292,9 +293,13 @@ fn is_watched(script: &Script, registry: &Registry) -> bool {
     traces || script.route(RouteKind::Error, b"").is_some() || takes_locks(script, registry)
 }
 
-/// The hooks of running modules for requests that followed a Route of ours.
-fn followed(registry: &Registry, states: &[Option<Arc<dyn SharedState>>]) -> Followed {
-    let hooks = registry.modules().iter().map(|module| module.hooks.loose_route);
+/// Hooks of one kind, of the running modules.
+fn hooked(
+    registry: &Registry,
+    states: &[Option<Arc<dyn SharedState>>],
+    kind: fn(&Hooks) -> Option<LooseRoute>,
+) -> Followed {
+    let hooks = registry.modules().iter().map(|module| kind(&module.hooks));
     let both = hooks.zip(states);
     let running = both.filter_map(|(hook, state)| Some((hook?, Arc::clone(state.as_ref()?))));
     Followed(running.collect())

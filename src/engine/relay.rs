@@ -23,6 +23,9 @@ use crate::tm::upstream::Text;
 use crate::tm::{Received, Scene, Tm};
 use crate::value;
 
+/// The phrase of the 200 to a CANCEL, as OpenSIPS writes it.
+const CANCELING: &[u8] = b"canceling";
+
 /// Why a request has no transaction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refused {
@@ -89,7 +92,9 @@ pub fn open(ctx: &mut Ctx<'_>) -> Result<Key, Refused> {
     if let Some(transaction) = ctx.local.tm.get_mut(key) {
         transaction.armed = ctx.run.armed;
         transaction.script.waits = ctx.run.waits;
+        transaction.witnesses.append(&mut ctx.run.witnesses);
     }
+    ctx.tell_opened();
     if ctx.message.method() == Method::Invite && ctx.shared.settings.auto_100 {
         answer(ctx, key, 100, b"Giving it a try");
     }
@@ -374,8 +379,11 @@ pub fn cancels(ctx: &Ctx<'_>) -> bool {
 /// 9.2, 16.10; spec 8.6).
 pub fn cancel(ctx: &mut Ctx<'_>) -> bool {
     let Some(key) = ctx.local.tm.cancelled_by(&ctx.message, ctx.via) else { return false };
-    let phrase = ctx.keep(b"canceling");
+    let phrase = ctx.keep(CANCELING);
     reply::send(ctx, 200, phrase);
+    if !ctx.run.witnesses.is_empty() {
+        ctx.tell_cancelled(200, CANCELING);
+    }
     let reason = ctx.run.cancel_reason.map(|lines| Box::from(ctx.bytes(lines)));
     if let (Some(reason), Some(transaction)) = (reason, ctx.local.tm.get_mut(key)) {
         transaction.script.reason = reason;

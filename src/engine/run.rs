@@ -25,6 +25,7 @@ use crate::tm::transaction::{Armed, KeptKey, Waits};
 use crate::value::{Text, Value};
 use crate::vars::Vars;
 use crate::vm::{Machine, Trace};
+use crate::witness::Witness;
 
 /// Where the run's message came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -167,6 +168,8 @@ pub struct RunState {
     pub destination_addr: Option<SocketAddr>,
     /// Whose choice where it goes was, and who wants to know how it fares there.
     pub(crate) ticket: Option<Left>,
+    /// Witnesses that the transaction will have, before there is one.
+    pub(crate) witnesses: Vec<Box<dyn Witness>>,
     /// Forced sending socket.
     pub send_socket: Option<SocketId>,
     /// Message flags by slot.
@@ -285,6 +288,7 @@ impl RunState {
             destination: None,
             destination_addr: None,
             ticket: None,
+            witnesses: Vec::new(),
             send_socket: None,
             flags: 0,
             branch_flags: 0,
@@ -348,6 +352,9 @@ impl RunState {
         self.destination = None;
         self.destination_addr = None;
         self.drop_ticket();
+        if !self.witnesses.is_empty() {
+            self.witnesses.clear();
+        }
         self.send_socket = None;
         self.flags = 0;
         self.branch_flags = 0;

@@ -57,7 +57,7 @@ pub static KNOWN: &[KnownModule] = &[
     later("siprec", &["siprec_start_recording"], &["siprec"]),
     later("stun", &[], &[]),
     // --- accounting and limits
-    later("acc", ACC, &["acc_extra", "acc_leg", "acc_current_leg"]),
+    later("acc", ACC, &[]),
     later("ratelimit", &["rl_check", "rl_dec_count", "rl_reset_count", "rl_values"], &["rl_count"]),
     later("pike", &["pike_check_req"], &[]),
     later("fraud_detection", &["check_fraud"], &[]),
@@ -309,17 +309,7 @@ const RTPENGINE: Names = &[
     "rtpengine_use_set",
     "rtpengine_start_recording",
 ];
-const ACC: Names = &[
-    "do_accounting",
-    "drop_accounting",
-    "acc_log_request",
-    "acc_db_request",
-    "acc_aaa_request",
-    "acc_evi_request",
-    "acc_new_leg",
-    "acc_load_ctx_from_dlg",
-    "acc_unload_ctx_from_dlg",
-];
+const ACC: Names = &["acc_aaa_request", "acc_load_ctx_from_dlg", "acc_unload_ctx_from_dlg"];
 const TLS_VARIABLES: Names = &[
     "tls_version",
     "tls_cipher_info",

@@ -7,6 +7,7 @@
 use sluice_engine::module::{KnownModule, Module};
 use sluice_script::catalog::Renamed;
 
+pub mod acc;
 pub mod auth;
 pub mod auth_db;
 pub mod avpops;
@@ -89,6 +90,7 @@ pub static MODULES: &[&Module] = &[
     &registrar::MODULE,
     &dispatcher::MODULE,
     &permissions::MODULE,
+    &acc::MODULE,
     &mi_fifo::MODULE,
     &mi_datagram::MODULE,
     // Before the modules that have pages there.

@@ -25,6 +25,7 @@ use crate::context::Kept;
 use crate::next_hop::NextHop;
 use crate::run::Packet;
 use crate::sockets::Remote;
+use crate::witness::{Heard, What};
 
 /// A request that shall be made.
 #[derive(Debug)]
@@ -225,11 +226,22 @@ impl Tm {
     }
 
     /// The end of a request of ours; further ones of an INVITE that was forked change nothing.
-    pub(super) fn report(&mut self, scene: &Scene<'_>, key: Key, status: u16, reply: &[u8]) {
+    pub(super) fn report(
+        &mut self,
+        scene: &Scene<'_>,
+        key: Key,
+        branch: Option<u8>,
+        status: u16,
+        reply: &[u8],
+    ) {
         let Some(transaction) = self.all.get_mut(key).filter(|t| !t.is_answered()) else { return };
         transaction.status = status;
         if status < 200 {
             return;
+        }
+        if !transaction.witnesses.is_empty() {
+            let (what, reply) = (What::Replied, reply.into());
+            self.heard.push_back(Heard { key, what, status, reply, branch });
         }
         let report = match reply {
             [] => Report::Silence(status),
@@ -248,7 +260,7 @@ impl Tm {
         let Some(transaction) = self.all.get_mut(failed.key) else { return };
         let Some(branch) = transaction.branches.get_mut(usize::from(failed.winner)) else { return };
         let (status, reply) = (branch.status, std::mem::take(&mut branch.reply));
-        self.report(scene, failed.key, status, &reply);
+        self.report(scene, failed.key, Some(failed.winner), status, &reply);
     }
 
     /// Answers each 2xx to an INVITE of ours (RFC 3261 13.2.2.4), by the way that its route set and

@@ -65,6 +65,7 @@ use crate::limits;
 use crate::module::StatisticsBase;
 use crate::output::Output;
 use crate::run::Packet;
+use crate::witness::Heard;
 use cookie::Secret;
 use coverage::Taken;
 use editions::Editions;
@@ -92,6 +93,8 @@ pub struct Tm {
     failed: VecDeque<Failed>,
     /// ACKs of ours whose way must be found out.
     acks: Vec<OwnAck>,
+    /// What witnesses have not been told yet.
+    heard: VecDeque<Heard>,
     /// Transactions that may have ended in this turn.
     ending: Vec<Key>,
     editions: Editions,
@@ -142,6 +145,7 @@ impl Tm {
             sent_index: Index::new(),
             failed: VecDeque::new(),
             acks: Vec::new(),
+            heard: VecDeque::new(),
             ending: Vec::new(),
             editions: Editions::default(),
             room: limits::TRANSACTION_BYTES,
@@ -248,6 +252,16 @@ impl Tm {
         self.failed.pop_front()
     }
 
+    /// Whether there is something to be told to witnesses.
+    #[inline]
+    pub(crate) fn has_heard(&self) -> bool {
+        !self.heard.is_empty()
+    }
+
+    pub(crate) fn take_heard(&mut self) -> Option<Heard> {
+        self.heard.pop_front()
+    }
+
     /// Whether nothing final went up, no branch of the round can bring it, and the round is still
     /// that which failed.
     pub(crate) fn is_undecided(&self, failed: Failed) -> bool {
@@ -264,7 +278,7 @@ impl Tm {
 
     /// Whether nothing is left of any: in the table, the wheel, the queues and the room.
     pub(crate) fn is_clear(&self) -> bool {
-        let queues = !self.has_failed() && self.ending.is_empty();
+        let queues = !self.has_failed() && !self.has_heard() && self.ending.is_empty();
         let holds = self.editions.is_empty() && self.room == limits::TRANSACTION_BYTES;
         self.is_empty() && self.table.is_empty() && self.wheel.is_empty() && queues && holds
     }

@@ -235,7 +235,9 @@ impl Tm {
         }
         if row.effects.has(Effects::PASS) {
             let whole = message.bytes.get(..usize::from(message.body().end))?;
-            self.pass_on(scene, id.key, status, |out| _ = patches.write(whole, out));
+            self.pass_on(scene, id.key, id.branch, status, |out| {
+                patches.write(whole, out);
+            });
         }
         Some(())
     }

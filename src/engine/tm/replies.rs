@@ -114,11 +114,11 @@ impl Tm {
             // RFC 3261 16.7 item 5: a 100 goes no further.
             0..=100 => None,
             101..200 => {
-                self.pass_on(scene, key, status, |out| _ = patches.write(whole, out));
+                self.pass_on(scene, key, number, status, |out| _ = patches.write(whole, out));
                 None
             }
             200..300 => {
-                self.pass_on(scene, key, status, |out| _ = patches.write(whole, out));
+                self.pass_on(scene, key, number, status, |out| _ = patches.write(whole, out));
                 self.confirm(scene, key, number, message);
                 if !self.all.get(key)?.script.no_cancel {
                     self.cancel_open(scene, key, Some(number), Reason::Elsewhere);

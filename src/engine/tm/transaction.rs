@@ -19,6 +19,7 @@ use crate::context::Kept;
 use crate::originals::Originals;
 use crate::run::Packet;
 use crate::ticket::Ticket;
+use crate::witness::Witness;
 
 /// See the file's head.
 #[derive(Debug)]
@@ -67,6 +68,8 @@ pub struct Transaction {
     pub armed: Armed,
     /// What the script has set, as the next route finds it.
     pub script: Box<ScriptState>,
+    /// Who is told what becomes of it.
+    pub witnesses: Vec<Box<dyn Witness>>,
     /// Whom the end is told, of a request of our own: there is no server side then.
     pub asker: Option<Box<Asker>>,
     /// How many of its runs are put aside.
@@ -191,6 +194,7 @@ impl Transaction {
             edition: None,
             armed: Armed::default(),
             script: Box::default(),
+            witnesses: Vec::new(),
             asker: None,
             runs: 0,
             next: NONE,

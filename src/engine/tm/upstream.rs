@@ -12,6 +12,7 @@ use super::store::Upper;
 use super::tally::Count;
 use super::times::Purpose;
 use super::{Scene, Tm};
+use crate::witness::{Heard, What};
 
 /// Where the status code begins in a reply.
 const CODE: usize = "SIP/2.0 ".len();
@@ -35,15 +36,16 @@ impl<'a> Text<'a> {
 }
 
 impl Tm {
-    /// Sends on a reply that has come.
+    /// Sends on a reply that has come from a branch.
     pub(super) fn pass_on(
         &mut self,
         scene: &mut Scene<'_>,
         key: Key,
+        branch: u8,
         status: u16,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
-        if self.pass(scene, key, status, write) {
+        if self.pass(scene, key, Some(branch), status, write) {
             self.tally.add(Count::RelayedReplies);
         }
     }
@@ -54,13 +56,14 @@ impl Tm {
         &mut self,
         scene: &mut Scene<'_>,
         key: Key,
+        branch: Option<u8>,
         status: u16,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> bool {
         if self.all.get(key).is_some_and(|t| t.is_own()) {
             let mut reply = Vec::new();
             write(&mut reply);
-            self.report(scene, key, status, &reply);
+            self.report(scene, key, branch, status, &reply);
             return false;
         }
         let Some(effects) = self.serve(key, Event::of_status(status)) else { return false };
@@ -77,6 +80,10 @@ impl Tm {
             if let Some(transaction) = self.all.get_mut(key) {
                 transaction.status = status;
                 transaction.is_own_reply = false;
+                if !transaction.witnesses.is_empty() && status > 100 {
+                    let (what, reply) = (What::Replied, transaction.last.clone());
+                    self.heard.push_back(Heard { key, what, status, reply, branch });
+                }
             }
         }
         if effects.has(Effects::LINGER) || effects.has(Effects::REPEAT) {
@@ -103,7 +110,7 @@ impl Tm {
         if reply.is_empty() {
             return self.local(scene, key, sent, Text::only(phrase(sent)));
         }
-        self.pass_on(scene, key, sent, |out| {
+        self.pass_on(scene, key, winner, sent, |out| {
             let start = out.len() + CODE;
             out.extend_from_slice(&reply);
             if sent != status
@@ -136,7 +143,7 @@ impl Tm {
         self.sent.clear();
         reply.write(&message, &mut self.sent);
         let written = std::mem::take(&mut self.sent);
-        if !self.pass(scene, key, status, |out| out.extend_from_slice(&written)) {
+        if !self.pass(scene, key, None, status, |out| out.extend_from_slice(&written)) {
             return;
         }
         self.tally.add(Count::LocalReplies);

@@ -59,7 +59,7 @@ pub(super) fn call_constant(
     }
     match flow {
         Flow::Code(code) => settle(machine, ctx, code),
-        Flow::Suspend(..) | Flow::Enter(..) | Flow::Evaluate(..) => {
+        Flow::Suspend(..) | Flow::Enter(..) | Flow::Evaluate(..) | Flow::EvaluateAll(..) => {
             // The step that goes on finds them on the stack, as those of any call.
             machine.stack.extend_from_slice(values);
             let flow = evaluated(machine, ctx, registry, states, (id, args), flow);
@@ -111,18 +111,24 @@ fn evaluated(
     (id, args): (FunctionId, u8),
     mut flow: Flow,
 ) -> Flow {
-    while let Flow::Evaluate(text, then) = flow {
-        let value = eval::evaluate(ctx, registry, states, Value::Text(text));
+    loop {
+        let (answer, then) = match flow {
+            Flow::Evaluate(text, then) => {
+                let value = eval::evaluate(ctx, registry, states, Value::Text(text));
+                (Answer::Evaluated(value), then)
+            }
+            Flow::EvaluateAll(texts, then) => {
+                (Answer::Values(super::values(ctx, registry, states, &texts).into()), then)
+            }
+            other => return other,
+        };
         let found = registry.function_by_id(id).and_then(|(module, _)| states.get_mut(module));
         let base = machine.stack.len().saturating_sub(usize::from(args));
         flow = match found {
-            Some(state) => {
-                then(ctx, state.as_mut(), &machine.stack[base..], &Answer::Evaluated(value))
-            }
+            Some(state) => then(ctx, state.as_mut(), &machine.stack[base..], &answer),
             None => Flow::Fail("the module is not running"),
         };
     }
-    flow
 }
 
 #[inline(never)]
@@ -153,7 +159,7 @@ fn conclude(
             return Step::Park;
         }
         // Done before.
-        Flow::Evaluate(..) => function.unknown,
+        Flow::Evaluate(..) | Flow::EvaluateAll(..) => function.unknown,
         Flow::Enter(route, then) => {
             let barrier = (id, args, then);
             return enter_for(machine, ctx, route, barrier);

@@ -31,6 +31,24 @@ pub(super) fn evaluate(
     value.unwrap_or_default()
 }
 
+/// The value of a text with variables that a module's parameter gives; of a sole variable its own.
+/// NULL, and a line in the log, when it is none.
+pub(super) fn value(
+    ctx: &mut Ctx<'_>,
+    registry: &Registry,
+    states: &mut States,
+    text: &str,
+) -> Value {
+    let left = limits::EVALUATED_VARIABLES;
+    let mut evaluation = Evaluation { ctx, registry, states, depth: 0, left };
+    let format = evaluation.read(text.as_bytes());
+    let value = format.and_then(|format| evaluation.value(&format));
+    if value.is_none() {
+        ctx.complain("a parameter of a module has no such variables");
+    }
+    value.unwrap_or_default()
+}
+
 struct Evaluation<'e, 'a> {
     ctx: &'e mut Ctx<'a>,
     registry: &'e Registry,

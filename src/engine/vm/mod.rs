@@ -32,6 +32,16 @@ pub use constant::fold;
 pub use detach::begin;
 pub use trace::Trace;
 
+/// The values of texts with variables that a module's parameter gives.
+pub(crate) fn values(
+    ctx: &mut Ctx<'_>,
+    registry: &Registry,
+    states: &mut States,
+    texts: &[Box<str>],
+) -> Vec<Value> {
+    texts.iter().map(|text| eval::value(ctx, registry, states, text)).collect()
+}
+
 /// The states of all modules of one worker, by number of module.
 pub type States = Vec<Box<dyn Any + Send>>;
 

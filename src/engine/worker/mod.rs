@@ -14,6 +14,7 @@ mod order;
 mod park;
 mod steer;
 mod transactions;
+mod witnesses;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -206,6 +207,9 @@ impl Worker {
         if self.local.stirred {
             self.begin_runs(now);
             woken |= std::mem::take(&mut self.local.woken);
+        }
+        if self.local.tm.has_heard() {
+            self.tell_witnesses(now);
         }
         self.shed(now);
         if let Some(base) = self.editions.value().settings.tm_statistics {

@@ -53,7 +53,11 @@ impl Worker {
     pub(super) fn take_failed(&mut self, now: Now) {
         for _ in 0..limits::TICKS {
             let Some(failed) = self.local.tm.take_failed() else { return };
-            if !self.try_next_target(now, failed) && !self.begin_failure_route(now, failed) {
+            if self.try_next_target(now, failed) {
+                continue;
+            }
+            self.tell_failure(now, failed);
+            if !self.begin_failure_route(now, failed) {
                 self.send_up(now, failed);
             }
         }

@@ -39,6 +39,7 @@ const SHOWN: &[&str] = &[
     "permissions",
     "avpops",
     "sqlops",
+    "acc",
     "tm",
     "uac",
     "uac_auth",
