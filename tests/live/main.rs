@@ -30,6 +30,7 @@ mod metrics;
 mod mi;
 mod mi_datagram;
 mod names;
+mod names_dead;
 mod odd;
 mod outgoing;
 mod own;

@@ -1,5 +1,6 @@
 //! Calls that the next server asks a password for: the gateway answers, and the calls complete.
-//! SIPp verifies MD5 itself; what it does not know, an agent of our own does.
+//! SIPp verifies MD5 itself; of the other algorithms it is told what must come where no number of
+//! the gateway's takes part, and an agent of our own verifies the rest.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -74,12 +75,24 @@ Content-Length: 0
 </scenario>
 "#;
 
-/// SIPp verifies Authorization; of Proxy-Authorization it only sees that there is a response.
-const CHECKS: [&str; 2] = [
-    r#"<verifyauth assign_to="good" username="bob" password="zanzibar"/>"#,
-    r#"<ereg regexp="response=.[0-9a-f]{32}" search_in="hdr" header="Proxy-Authorization:"
-        check_it="true" assign_to="good"/>"#,
-];
+/// How SIPp tells whether credentials are good.
+fn check(callee: SocketAddr, give: &str, algorithm: &str, qop: &str) -> String {
+    if (give, algorithm) == ("Authorization", "MD5") {
+        return "<verifyauth assign_to=\"good\" username=\"bob\" password=\"zanzibar\"/>".into();
+    }
+    let ha1 = digest::hash(algorithm, "bob:biloxi:zanzibar");
+    let response = match qop {
+        "" => {
+            let known = format!("Digest nonce=\"5f3a\", uri=\"sip:bob@{callee}\"");
+            digest::response(&known, algorithm, ha1, "INVITE", "")
+        }
+        _ => format!("[0-9a-f]{{{}}}", ha1.len()),
+    };
+    format!(
+        "<ereg regexp=\"algorithm={algorithm}[^-].*response=.{response}\" search_in=\"hdr\" \
+         header=\"{give}:\" check_it=\"true\" assign_to=\"good\"/>"
+    )
+}
 
 /// A gateway that answers the challenges of the callee.
 fn gateway(folder: &Folder, callee: SocketAddr) -> (Running, SocketAddr) {
@@ -107,10 +120,21 @@ fn sipp(folder: &Folder, at: SocketAddr, options: &[&str]) -> Running {
 }
 
 /// Five calls of SIPp to a SIPp that asks in this way.
-fn calls_complete(status: &str, challenge: &str, check: &str) {
+fn calls_complete(status: &str, algorithm: &str, qop: &str) {
     let (folder, callee) = (Folder::new(), address());
-    let scenario = CALLEE.replace("STATUS", status).replace("CHALLENGE", challenge);
-    let scenario = scenario.replace("CHECK", check);
+    let (ask, give) = match status {
+        "401" => ("WWW-Authenticate", "Authorization"),
+        _ => ("Proxy-Authenticate", "Proxy-Authorization"),
+    };
+    let mut challenge =
+        format!("{ask}: Digest realm=\"biloxi\", nonce=\"5f3a\", algorithm={algorithm}");
+    if !qop.is_empty() {
+        challenge += &format!(", qop=\"{qop}\"");
+    }
+    let scenario = CALLEE
+        .replace("STATUS", &format!("{status} Who"))
+        .replace("CHALLENGE", &challenge)
+        .replace("CHECK", &check(callee, give, algorithm, qop));
     let scenario = folder.write("asks.xml", &scenario);
     let called = sipp(&folder, callee, &["-sf", &scenario]);
     let (_gateway, listen) = gateway(&folder, callee);
@@ -121,20 +145,30 @@ fn calls_complete(status: &str, challenge: &str, check: &str) {
     assert_eq!(ended.code, Some(0), "{challenge}: {ended:?}");
 }
 
-#[test]
-fn sipp_finds_the_credentials_good() {
+/// Both statuses with each quality of protection.
+fn sipp_finds_them_good(algorithm: &'static str) {
     std::thread::scope(|scope| {
-        for qop in ["", ", qop=\"auth\"", ", qop=\"auth-int\""] {
-            for (status, name, check) in [
-                ("401 Who", "WWW-Authenticate", CHECKS[0]),
-                ("407 Who", "Proxy-Authenticate", CHECKS[1]),
-            ] {
-                let realm = "Digest realm=\"biloxi\", nonce=\"5f3a\", algorithm=MD5";
-                let challenge = format!("{name}: {realm}{qop}");
-                scope.spawn(move || calls_complete(status, &challenge, check));
+        for qop in ["", "auth", "auth-int"] {
+            for status in ["401", "407"] {
+                scope.spawn(move || calls_complete(status, algorithm, qop));
             }
         }
     });
+}
+
+#[test]
+fn sipp_finds_credentials_by_md5_good() {
+    sipp_finds_them_good("MD5");
+}
+
+#[test]
+fn sipp_finds_credentials_by_sha_256_good() {
+    sipp_finds_them_good("SHA-256");
+}
+
+#[test]
+fn sipp_finds_credentials_by_sha_512_256_good() {
+    sipp_finds_them_good("SHA-512-256");
 }
 
 /// A request of a kind that comes to an agent; others are passed over.
