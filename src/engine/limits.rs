@@ -156,3 +156,7 @@ pub const LATER: usize = 65_536;
 
 /// Changes made at once: the database's work for each is far less than that of the commit.
 pub const LATER_BATCH: usize = 256;
+
+/// Shapes of SQL statements that are timed apart, for each kind of database: modules have some
+/// tens; a script may name any number of tables.
+pub const SQL_SHAPES: usize = 256;

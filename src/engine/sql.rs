@@ -1,8 +1,9 @@
 //! SQL databases: what the outside lends to the modules `db_mysql`, `db_postgres` and `db_sqlite`.
 //! The program opens real ones; a test world has none, or its own. Does no I/O itself.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::db::{Open, Source};
 
@@ -72,6 +73,26 @@ impl Sql for NoSql {
 #[derive(Default, Debug)]
 pub struct SqlCounts {
     counts: [AtomicU64; SqlCount::ALL.len()],
+    /// By table and what is done with it.
+    timings: Mutex<BTreeMap<(Box<str>, &'static str), Timing>>,
+}
+
+/// How long statements of one shape took: those on one table that do the same with it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Timing {
+    /// How many took at most [`Timing::BOUNDS_US`], each bound for itself.
+    pub within: [u64; Self::BOUNDS_US.len()],
+    /// How many there were.
+    pub count: u64,
+    /// How many were not done.
+    pub failed: u64,
+    /// What all took, microseconds.
+    pub sum_us: u64,
+}
+
+impl Timing {
+    /// From what is in memory to what a caller does not wait for, microseconds.
+    pub const BOUNDS_US: [u64; 7] = [1_000, 5_000, 20_000, 100_000, 500_000, 2_000_000, 10_000_000];
 }
 
 /// One of [`SqlCounts`]; in this order in the tables of the modules.
@@ -115,6 +136,31 @@ impl SqlCounts {
         self.counts[count as usize].fetch_add(more, Ordering::Relaxed);
     }
 
+    /// Notes how long a statement took. The tables are those of the modules, and what scripts name:
+    /// beyond [`SQL_SHAPES`](crate::limits::SQL_SHAPES) they are counted together.
+    pub fn time(&self, table: &str, action: &'static str, took_us: u64, failed: bool) {
+        let mut timings = self.timings.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_full = timings.len() >= crate::limits::SQL_SHAPES;
+        let mut key = (table.into(), action);
+        if is_full && !timings.contains_key(&key) {
+            key = ("others".into(), "any");
+        }
+        let timing = timings.entry(key).or_default();
+        timing.count += 1;
+        timing.failed += u64::from(failed);
+        timing.sum_us += took_us;
+        for (within, bound) in timing.within.iter_mut().zip(Timing::BOUNDS_US) {
+            *within += u64::from(took_us <= bound);
+        }
+    }
+
+    /// The shapes of statements so far: table, what is done with it, how long it took.
+    pub fn timings(&self) -> Vec<(Box<str>, &'static str, Timing)> {
+        let timings = self.timings.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = timings.iter().map(|((table, action), timing)| (table.clone(), *action, *timing));
+        all.collect()
+    }
+
     /// A count, by its place in [`SqlCount::ALL`].
     pub fn at(&self, place: usize) -> u64 {
         self.counts.get(place).map_or(0, |count| count.load(Ordering::Relaxed))
@@ -123,5 +169,31 @@ impl SqlCounts {
     /// A count.
     pub fn get(&self, count: SqlCount) -> u64 {
         self.at(count as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_are_timed_by_their_shape() {
+        let counts = SqlCounts::default();
+        counts.time("users", "select", 900, false);
+        counts.time("users", "select", 6_000, true);
+        counts.time("acc", "insert", 60_000_000, false);
+        let timings = counts.timings();
+        let (table, action, acc) = &timings[0];
+        assert_eq!((&**table, *action, acc.within), ("acc", "insert", [0; 7]));
+        let users = timings[1].2;
+        assert_eq!((users.count, users.failed, users.sum_us), (2, 1, 6_900));
+        assert_eq!(users.within, [1, 1, 2, 2, 2, 2, 2]);
+        for number in 0..1_000 {
+            counts.time(&format!("t{number}"), "select", 1, false);
+        }
+        let timings = counts.timings();
+        assert_eq!(timings.len(), crate::limits::SQL_SHAPES + 1);
+        let others = timings.iter().find(|(table, ..)| &**table == "others").unwrap().2;
+        assert_eq!(others.count, 1_002 - crate::limits::SQL_SHAPES as u64);
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use sluice_base::WorkerId;
 use sluice_engine::module::{ParamEntry, Setup, SharedState, Statistic};
-use sluice_engine::sql::{SqlCounts, SqlOptions};
+use sluice_engine::series::{Family, Figure, Series};
+use sluice_engine::sql::{SqlCounts, SqlKind, SqlOptions, Timing};
 use sluice_script::catalog::SettingKind::Int;
 use sluice_script::catalog::Status::Honoured;
 use sluice_script::ir::Setting;
@@ -90,13 +91,30 @@ pub(crate) fn numbers(setup: &Setup<'_>) -> (u32, u64) {
 pub(crate) fn start(setup: &mut Setup<'_>, options: SqlOptions) -> Arc<dyn SharedState> {
     let counts = Arc::<SqlCounts>::default();
     let scheme = options.kind.scheme();
+    let families = families(options.kind);
     let open = setup.sql.opener(options, Arc::clone(&counts));
     setup.databases.add(scheme, open);
-    Arc::new(State { counts })
+    Arc::new(State { counts, families })
 }
 
 struct State {
     counts: Arc<SqlCounts>,
+    families: [Family; 2],
+}
+
+/// The labelled series of a kind: how long statements took, and how many were not done.
+const fn families(kind: SqlKind) -> [Family; 2] {
+    let (seconds, failures) = match kind {
+        SqlKind::MySql => ("sluice_db_mysql_query_seconds", "sluice_db_mysql_failures_total"),
+        SqlKind::Postgres => {
+            ("sluice_db_postgres_query_seconds", "sluice_db_postgres_failures_total")
+        }
+        SqlKind::Sqlite => ("sluice_db_sqlite_query_seconds", "sluice_db_sqlite_failures_total"),
+    };
+    [
+        Family { name: seconds, doc: "How long statements took, by table and what they do." },
+        Family { name: failures, doc: "Statements not done, by table and what they do." },
+    ]
 }
 
 impl SharedState for State {
@@ -110,5 +128,21 @@ impl SharedState for State {
 
     fn counted(&self, statistic: usize) -> u64 {
         self.counts.at(statistic)
+    }
+
+    fn series(&self, to: &mut dyn Series) {
+        let [seconds, failures] = &self.families;
+        let timings = self.counts.timings();
+        for (table, action, timing) in &timings {
+            let bounds = Timing::BOUNDS_US.map(|bound_us| bound_us as f64 / 1e6);
+            let buckets: Vec<_> = bounds.into_iter().zip(timing.within).collect();
+            let sum = timing.sum_us as f64 / 1e6;
+            let figure = Figure::Histogram { buckets: &buckets, count: timing.count, sum };
+            to.put(seconds, &[("table", table), ("action", action)], figure);
+        }
+        for (table, action, timing) in &timings {
+            let labels = [("table", &**table), ("action", *action)];
+            to.put(failures, &labels, Figure::Counter(timing.failed));
+        }
     }
 }

@@ -223,6 +223,11 @@ fn many_ask_at_once() {
     let done = runtime.block_on(futures_util::future::join_all(ways));
     assert_eq!(done.into_iter().find_map(Result::err), None);
     assert_eq!(names(source).len(), 200);
+    let timings = made.counts.timings();
+    let shapes = timings.iter().map(|(table, action, t)| (&**table, *action, t.count));
+    let shapes: Vec<_> = shapes.collect();
+    assert_eq!(shapes, [("users", "insert", 200), ("users", "raw", 1), ("users", "select", 1)]);
+    assert!(timings.iter().all(|(.., timing)| timing.failed == 0 && timing.sum_us > 0));
     assert!(made.counts.get(SqlCount::Connections) <= 4);
     assert_eq!(made.counts.get(SqlCount::Queries), 202, "with the table and the names");
 }

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use sluice_engine::db::{Action, DbError, Outcome, Rows, Statement};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::kind::{Fault, Kind, Trouble};
 use super::pool::{Lease, Pool};
@@ -123,9 +123,25 @@ async fn all<K: Kind>(
 ) -> Result<Rows, Fault> {
     let mut last = Rows::default();
     for statement in statements {
-        last = one(pool, lease, statement, anew).await?;
+        let began = Instant::now();
+        let done = one(pool, lease, statement, anew).await;
+        let took_us = began.elapsed().as_micros() as u64;
+        pool.counts.time(&statement.table, word(statement), took_us, done.is_err());
+        last = done?;
     }
     Ok(last)
+}
+
+/// What a statement does, for the one who looks at its times.
+fn word(statement: &Statement) -> &'static str {
+    match statement.action {
+        Action::Select(_) => "select",
+        Action::Insert(_) => "insert",
+        Action::Update(_) => "update",
+        Action::Delete => "delete",
+        Action::Replace(_) => "replace",
+        Action::Raw(_) => "raw",
+    }
 }
 
 async fn one<K: Kind>(
