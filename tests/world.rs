@@ -59,6 +59,8 @@ pub struct Plan {
     pub sockets: Option<Sockets>,
     /// The zone of local times; UTC.
     pub zone: TimeZone,
+    /// SQL databases; some that are gone.
+    pub sql: Arc<dyn Sql>,
 }
 
 impl Default for Plan {
@@ -70,6 +72,7 @@ impl Default for Plan {
             listen: Vec::new(),
             sockets: None,
             zone: TimeZone::UTC,
+            sql: Arc::new(GoneSql),
         }
     }
 }
@@ -112,7 +115,7 @@ impl Plan {
             resolve: Arc::new(move |name: &str| {
                 names.get(name).cloned().ok_or_else(|| format!("{name}: no such name"))
             }),
-            sql: Arc::new(GoneSql),
+            sql: self.sql,
             zone: self.zone,
         };
         let mut warnings = Vec::new();

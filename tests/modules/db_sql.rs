@@ -1,8 +1,12 @@
 //! Modules `db_mysql`, `db_postgres` and `db_sqlite`: their tables. What the databases do is tested
 //! in `src/control/sql` and, against real servers, in `tests/live/databases`.
 
+use std::sync::Arc;
+
+use sluice_engine::db::Open;
 use sluice_engine::module::{Module, Statistic};
-use sluice_engine::sql::SqlCount;
+use sluice_engine::series::{Family, Figure, Series};
+use sluice_engine::sql::{Sql, SqlCount, SqlCounts, SqlOptions};
 use sluice_modules::{db_mysql, db_postgres, db_sqlite};
 use sluice_script::catalog::Status;
 use sluice_tests::world::Plan;
@@ -106,4 +110,52 @@ fn statistics_are_in_the_order_in_which_they_are_counted() {
         assert_eq!(named("gone"), Some(SqlCount::Gone as usize));
         assert_eq!(named("back"), Some(SqlCount::Back as usize));
     }
+}
+
+/// Databases that have been asked before anybody asks.
+struct Asked;
+
+impl Sql for Asked {
+    fn opener(&self, options: SqlOptions, counts: Arc<SqlCounts>) -> Open {
+        counts.add(SqlCount::Queries, 3);
+        counts.time("users", "select", 4_000, false);
+        counts.time("users", "select", 2_000, true);
+        counts.time("acc", "insert", 0, false);
+        Arc::new(move |_: &str| Err(format!("{:?}", options.kind)))
+    }
+}
+
+/// Writes each figure as a line.
+#[derive(Default)]
+struct Lines(Vec<String>);
+
+impl Series for Lines {
+    fn put(&mut self, family: &Family, labels: &[(&str, &str)], figure: Figure<'_>) {
+        let labels: String =
+            labels.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+        let figure = match figure {
+            Figure::Histogram { buckets, count, sum } => {
+                format!("{count} {sum} {:?} of {}", buckets[1], buckets.len())
+            }
+            figure => format!("{figure:?}"),
+        };
+        self.0.push(format!("{}{labels}: {figure}", family.name));
+    }
+}
+
+#[test]
+fn what_databases_do_is_counted_and_timed_by_table() {
+    let plan = Plan { sql: Arc::new(Asked), ..Plan::default() };
+    let world = plan.try_run(&script("db_postgres", "")).unwrap_or_else(|why| panic!("{why}"));
+    let state = world.program.state("db_postgres").unwrap();
+    assert_eq!(state.counted(SqlCount::Queries as usize), 3);
+    let mut lines = Lines::default();
+    world.program.series(&mut lines);
+    let expected = [
+        "sluice_db_postgres_query_seconds table=acc action=insert: 1 0 (0.005, 1) of 7",
+        "sluice_db_postgres_query_seconds table=users action=select: 2 0.006 (0.005, 2) of 7",
+        "sluice_db_postgres_failures_total table=acc action=insert: Counter(0)",
+        "sluice_db_postgres_failures_total table=users action=select: Counter(1)",
+    ];
+    assert_eq!(lines.0, expected);
 }

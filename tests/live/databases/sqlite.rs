@@ -3,7 +3,8 @@
 use std::process::Command;
 
 use super::{Kind, dispatcher_runs, script};
-use crate::support::{Folder, address, refused};
+use crate::sip::{Agent, Request, first_line};
+use crate::support::{Folder, Running, address, refused};
 
 /// A file in a folder of its own.
 struct Sqlite {
@@ -27,11 +28,9 @@ impl Kind for Sqlite {
     }
 
     fn sql(&self, text: &str) -> String {
-        let done = Command::new("sqlite3").args([&self.path, text]).output();
-        let done =
-            done.unwrap_or_else(|error| panic!("sqlite3: {error}; Debian's package sqlite3"));
-        assert!(done.status.success(), "{text}: {}", String::from_utf8_lossy(&done.stderr));
-        String::from_utf8(done.stdout).unwrap()
+        let done = Running::spawn(Command::new("sqlite3").args(["-bail", &self.path]), text).wait();
+        assert_eq!((done.code, &*done.err), (Some(0), ""), "{text}");
+        done.out
     }
 }
 
@@ -51,4 +50,24 @@ fn a_file_that_is_none_is_told() {
     folder.write("sip.db", "no database, but it is found beside the script");
     let error = refusal();
     assert!(error.contains("sip.db: file is not a database"), "{error}");
+}
+
+#[test]
+fn the_example_runs_as_it_stands() {
+    let folder = Folder::new();
+    let database = Sqlite { path: folder.path("sip.db"), _folder: Folder::new() };
+    database.sql(include_str!("../../../examples/sql/schema.sql"));
+    // But for the port, which may be taken here.
+    let script = include_str!("../../../examples/sql/opensips.cfg");
+    let (gateway, first) = (address(), Agent::new());
+    let moved =
+        format!("UPDATE dispatcher SET destination = 'sip:{}' WHERE id = 1;", first.address());
+    database.sql(&moved);
+    database.sql("DELETE FROM dispatcher WHERE id = 2;");
+    let path = folder
+        .write("opensips.cfg", &script.replace("udp:127.0.0.1:5060", &format!("udp:{gateway}")));
+    let _running = Running::gateway(&["-f", &path, "-E"]);
+    let caller = Agent::new();
+    caller.send(gateway, Request::default().text(caller.address()));
+    assert!(first_line(&first.receive()).starts_with("OPTIONS sip:bob@example.com"));
 }
