@@ -1,6 +1,7 @@
 //! SQL databases under the program: the dispatcher's table in each kind, made and looked at by the
 //! makers' own clients.
 
+mod load;
 mod mariadb;
 mod postgres;
 mod relay;

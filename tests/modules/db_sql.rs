@@ -89,7 +89,7 @@ fn older_names_load_them_and_make_their_urls_known() {
             "loadmodule \"dispatcher.so\"\nmodparam(\"dispatcher\", \"db_url\", \"{url}\")"
         );
         let why = Plan::default().try_run(&script(module, &line)).err().unwrap();
-        // This world has no databases; the module knows that, so it has been asked.
+        // This world's databases are gone; that this is told shows that one was asked.
         assert!(why.contains("there are no SQL databases here"), "{url}: {why}");
     }
 }
