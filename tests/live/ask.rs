@@ -10,7 +10,7 @@ use sluice_control::Dns;
 use crate::live::Live;
 use crate::mi::{Managed, mkfifo};
 use crate::sip::{Agent, Request, first_line};
-use crate::support::{Ended, Folder, sluice};
+use crate::support::{Ended, Folder, address, sluice};
 
 /// Asks through a FIFO; replies come by the same folder.
 fn ask_at(fifo: &str, words: &[&str]) -> Ended {
@@ -75,6 +75,58 @@ fn refusals_say_why() {
     let ended = sluice(&[&["mi", "--fifo", &gateway.fifo()], &nowhere[..]].concat(), "");
     assert_eq!(ended.code, Some(1));
     assert!(ended.err.contains("reply FIFO /nowhere/"), "{}", ended.err);
+}
+
+#[test]
+fn commands_by_datagram_and_by_http() {
+    let (udp, http) = (address(), address());
+    let folder = Folder::new();
+    let sockets = [format!("udp:{udp}"), folder.path("mi.sock")];
+    for socket in &sockets {
+        let gateway = Managed::with(&format!(
+            "loadmodule \"mi_datagram\"\nmodparam(\"mi_datagram\", \"socket_name\", \"{socket}\")\n\
+             loadmodule \"httpd\"\nloadmodule \"mi_http\"\nmodparam(\"httpd\", \"port\", {})\n\
+             modparam(\"httpd\", \"auth_username\", \"ann\")\n\
+             modparam(\"httpd\", \"auth_password\", \"secret\")\n\
+             route {{ exit; }}",
+            http.port()
+        ));
+        let at = |place: &str, words: &[&str]| {
+            // A FIFO's reply comes where its script says.
+            let (of_fifo, _) = place.rsplit_once("/fifo").unwrap_or_default();
+            let own = if of_fifo.is_empty() { folder.path("") } else { of_fifo.to_owned() };
+            sluice(&[&["mi", "--at", place, "--reply-dir", &own], words].concat(), "")
+        };
+        let page = format!("http://ann:secret@{http}/mi");
+        for place in [socket.as_str(), &page, &gateway.fifo()] {
+            let set = at(place, &["ds_set_state", "i", "1", "sip:127.0.0.1:5070"]);
+            assert_eq!((set.code, set.out.as_str()), (Some(0), "\"OK\"\n"), "{place}: {set:?}");
+            assert!(at(place, &["ds_list"]).out.contains("\"state\": \"Inactive\""), "{place}");
+            let refused = at(place, &["ds_set_state", "i", "9", "sip:x"]);
+            assert!(refused.err.contains("404 destination not found"), "{place}: {refused:?}");
+        }
+        let unknown = at(&format!("http://{http}/mi"), &["ps"]);
+        assert!(unknown.err.contains("401 Unauthorized: name and password"), "{unknown:?}");
+        let elsewhere = at(&format!("http://ann:secret@{http}/other"), &["ps"]);
+        assert!(elsewhere.err.contains("404 Not Found"), "{elsewhere:?}");
+        drop(gateway);
+        for (place, why) in [
+            (&format!("udp:{udp}"), "nothing listens at udp:127.0.0.1:"),
+            (&page, "onnection refused"),
+            (&"https://x/mi".to_owned(), "https is not spoken here"),
+            (&"udp:127.0.0.1".to_owned(), "udp:127.0.0.1: "),
+        ] {
+            let none = at(place, &["ps"]);
+            assert!(none.code == Some(1) && none.err.contains(why), "{place}: {none:?}");
+        }
+    }
+    // A killed gateway leaves its socket; nothing of ours is left beside it.
+    assert!(refusal(&sockets[1], &["ps"]).contains("nothing listens at "), "of the dead");
+    assert_eq!(std::fs::read_dir(folder.path("")).unwrap().count(), 1);
+    let deaf = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let place = format!("udp:{}", deaf.local_addr().unwrap());
+    let late = sluice(&["mi", "--at", &place, "--timeout", "1", "ps"], "");
+    assert!(late.err.contains("no answer within 1 s"), "{late:?}");
 }
 
 #[test]

@@ -32,6 +32,7 @@ mod mi_datagram;
 mod names;
 mod names_dead;
 mod odd;
+mod opensips_cli;
 mod outgoing;
 mod own;
 mod parked;

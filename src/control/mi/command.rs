@@ -79,6 +79,13 @@ impl Known {
         })
     }
 
+    /// The names of the parameters that it can be called with, the fewest first.
+    pub(super) fn sets(&self) -> Vec<Vec<&'static str>> {
+        let names: Vec<&str> = self.params.iter().map(|p| p.trim_end_matches(['?', '*'])).collect();
+        let least = self.params.iter().take_while(|param| !param.ends_with(['?', '*'])).count();
+        (least..=names.len()).filter_map(|count| Some(names.get(..count)?.to_vec())).collect()
+    }
+
     /// Parameters in the order of the table.
     pub(super) fn arrange<'p>(
         &self,

@@ -138,7 +138,7 @@ pub static CORE: &[CoreCommand] = &[
     ),
     in_group(
         "status_report",
-        "status",
+        "list",
         "sr_list_status",
         "Whether each part of the program is ready.",
         &["group?"],
@@ -208,7 +208,12 @@ pub static CORE: &[CoreCommand] = &[
         params: &[],
         run: |management, _| Ok(connections(management)),
     },
-    core("which", "The names of all commands, old ones first.", &[], which),
+    core(
+        "which",
+        "The names of all commands, old ones first; or the sets of parameters that one takes.",
+        &["command?"],
+        which,
+    ),
     core("xlog_level", "Shows or sets the threshold of xlog().", &["level?"], xlog_level),
 ];
 
@@ -254,7 +259,13 @@ fn connections(management: &Management) -> Value {
     json!({ "Connections": lines })
 }
 
-fn which(management: &Management, _: &[Option<&str>]) -> Answer {
+fn which(management: &Management, params: &[Option<&str>]) -> Answer {
+    if let Some(Some(name)) = params.first() {
+        return match management.find(name) {
+            Some(command) => Ok(json!(command.sets())),
+            None => refuse(404, format!("no command {name}")),
+        };
+    }
     let old = management.commands().iter().map(|command| json!(command.name));
     let new = management.commands().iter().map(|command| json!(command.new_name()));
     Ok(old.chain(new).collect())

@@ -1,27 +1,30 @@
-//! `sluice mi COMMAND`: a management command to a running gateway, by its FIFO.
+//! `sluice mi COMMAND`: a management command to a running gateway, by FIFO, datagram or HTTP.
 //!
 //! Prints the result as JSON; exit code 0, or 1 with the reason on standard error. Speaks JSON-RPC,
 //! and so to OpenSIPS 3.x as well.
 
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+mod datagram;
+mod fifo;
+mod http;
+mod place;
+
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::mpsc::channel;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, bail};
-use nix::sys::stat::Mode;
 use serde_json::{Map, Value, json};
-use sluice_control::mi::fifo::{is_unread, without_waiting};
+
+use place::Place;
 
 /// Arguments of `sluice mi`.
 #[derive(clap::Args, Debug)]
 pub struct Options {
-    /// The gateway's FIFO, as fifo_name of its script says
-    #[arg(long, value_name = "PATH", default_value = "/tmp/opensips_fifo")]
-    pub fifo: PathBuf,
+    /// Where the gateway takes commands: the path of its FIFO or unix socket, udp:HOST:PORT, or
+    /// http://[NAME:PASSWORD@]HOST:PORT/mi
+    #[arg(long, value_name = "PLACE", alias = "fifo", default_value = "/tmp/opensips_fifo")]
+    pub at: String,
     /// The folder of reply FIFOs, as reply_dir of its script says
     #[arg(long, value_name = "DIR", default_value = "/tmp")]
     pub reply_dir: PathBuf,
@@ -38,11 +41,32 @@ pub struct Options {
     pub params: Vec<String>,
 }
 
-/// A request in one piece: more than this may be mixed with another writer's (pipe(7), PIPE_BUF).
-const REQUEST_MAX: usize = 4_096;
+/// How long an answer is waited for.
+#[derive(Clone, Copy)]
+struct Patience {
+    end: Instant,
+    seconds: u64,
+}
 
-/// How often a full pipe is tried again.
-const PAUSE: Duration = Duration::from_millis(10);
+impl Patience {
+    /// What is left; an error when that is nothing.
+    fn left(self) -> Result<Duration> {
+        let left = self.end.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(self.over()) } else { Ok(left) }
+    }
+
+    fn over(self) -> anyhow::Error {
+        anyhow!("no answer within {} s", self.seconds)
+    }
+
+    /// What an error of reading or writing with what was left as time-out says.
+    fn explain(self, error: std::io::Error) -> anyhow::Error {
+        match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => self.over(),
+            _ => error.into(),
+        }
+    }
+}
 
 /// Sends the command and prints its answer.
 ///
@@ -63,34 +87,28 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 }
 
 fn ask(options: &Options) -> Result<Value> {
-    let end = Instant::now() + Duration::from_secs(options.timeout);
-    let fifo = open(&options.fifo)?;
-    let reply = ReplyFifo::make(&options.reply_dir)?;
+    let seconds = options.timeout;
+    let patience = Patience { end: Instant::now() + Duration::from_secs(seconds), seconds };
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let id = format!("sluice-mi-{}-{nanos}", std::process::id());
+    let place = Place::of(&options.at)?;
     let request = json!({
         "jsonrpc": "2.0",
         "method": options.command,
         "params": params(options)?,
-        "id": reply.name,
+        "id": id,
     });
-    let request = format!(":{}:{request}\n", reply.name);
-    if request.len() > REQUEST_MAX {
-        bail!("the command has more than {REQUEST_MAX} bytes");
-    }
-    let (whole, answer) = channel();
-    let path = reply.path.clone();
-    // Opening and reading wait for the gateway; an answer that never comes is left to this thread.
-    std::thread::spawn(move || {
-        let mut text = Vec::new();
-        let read = File::open(path).and_then(|mut file| file.read_to_end(&mut text));
-        let _ = whole.send(read.map(|_| text));
-    });
-    write(fifo, request.as_bytes(), end).with_context(|| options.fifo.display().to_string())?;
-    let left = end.saturating_duration_since(Instant::now());
-    let text = answer
-        .recv_timeout(left)
-        .map_err(|_| anyhow!("no answer within {} s", options.timeout))?
-        .context("reply")?;
-    result(&text, &reply.name)
+    let request = request.to_string();
+    let text = match &place {
+        Place::Fifo(path) => fifo::ask(path, &options.reply_dir, &id, &request, patience)?,
+        Place::Unix(path) => {
+            let own = options.reply_dir.join(&id);
+            datagram::ask_unix(path, &own, &request, patience)?
+        }
+        Place::Udp(place) => datagram::ask_udp(place, &request, patience)?,
+        Place::Http(url) => http::ask(url, &request, patience)?,
+    };
+    result(&text, &id)
 }
 
 /// Parameters by name if all are `name=value`, else in order.
@@ -126,37 +144,6 @@ fn named(param: &str) -> Option<(&str, &str)> {
     (!name.is_empty() && name.bytes().all(word)).then_some((name, value))
 }
 
-fn open(path: &Path) -> Result<File> {
-    let name = path.display();
-    match without_waiting(OpenOptions::new().write(true)).open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            bail!("there is no FIFO {name}: does a gateway run, with mi_fifo and this fifo_name?")
-        }
-        Err(error) if is_unread(&error) => bail!("nothing listens at {name}"),
-        Err(error) => Err(error).context(name.to_string()),
-        Ok(file) if !is_fifo(&file) => bail!("{name} is no FIFO"),
-        Ok(file) => Ok(file),
-    }
-}
-
-fn is_fifo(file: &File) -> bool {
-    use std::os::unix::fs::FileTypeExt;
-    file.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo())
-}
-
-/// Writes the request, all at once or not at all.
-fn write(mut fifo: File, request: &[u8], end: Instant) -> Result<()> {
-    loop {
-        match fifo.write_all(request) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock && Instant::now() < end => {
-                std::thread::sleep(PAUSE);
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => bail!("the FIFO is full"),
-            other => return Ok(other?),
-        }
-    }
-}
-
 /// The result; an error reply is an error, with what else it says below its message.
 fn result(text: &[u8], id: &str) -> Result<Value> {
     let said = || String::from_utf8_lossy(text).trim().to_owned();
@@ -190,39 +177,13 @@ fn refusal(error: &Value) -> String {
     text
 }
 
-/// Our reply FIFO; removed when dropped.
-struct ReplyFifo {
-    name: String,
-    path: PathBuf,
-}
-
-impl ReplyFifo {
-    fn make(folder: &Path) -> Result<Self> {
-        let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-        let name = format!("sluice-mi-{}-{nanos}", std::process::id());
-        let path = folder.join(&name);
-        let made = nix::unistd::mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR);
-        made.with_context(|| format!("reply FIFO {}", path.display()))?;
-        let fifo = Self { name, path };
-        // The gateway may be another user; it only writes, and only we read.
-        fs::set_permissions(&fifo.path, Permissions::from_mode(0o622))?;
-        Ok(fifo)
-    }
-}
-
-impl Drop for ReplyFifo {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn options(params: &[&str], json: Option<&str>) -> Options {
         Options {
-            fifo: PathBuf::new(),
+            at: String::new(),
             reply_dir: PathBuf::new(),
             timeout: 1,
             json: json.map(str::to_owned),
