@@ -303,8 +303,13 @@ impl World {
     /// The transport says of a request that it has not arrived, to one worker; everything that
     /// follows at once is returned.
     pub fn lose(&mut self, worker: usize, request: &[u8]) -> Vec<Sent> {
+        self.lose_to(worker, request, None)
+    }
+
+    /// As [`World::lose`]; the network says where it was to go.
+    pub fn lose_to(&mut self, worker: usize, request: &[u8], to: Option<SocketAddr>) -> Vec<Sent> {
         let mut output = Output::default();
-        self.workers[worker].turn_lost(self.now, request, &mut output);
+        self.workers[worker].turn_lost(self.now, request, to, &mut output);
         let mut sent = self.taken(output);
         for other in 0..self.workers.len() {
             sent.extend(self.take_turn(other));

@@ -68,6 +68,18 @@ pub struct Shared {
     pub followed: Followed,
     /// Who is told when a request has got its transaction.
     pub opened: Followed,
+    /// The states of the running modules.
+    pub running: Running,
+}
+
+/// The shared states of the running modules.
+#[derive(Clone)]
+pub struct Running(pub(crate) Arc<[Arc<dyn SharedState>]>);
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Running").field(&self.0.len()).finish()
+    }
 }
 
 impl Shared {

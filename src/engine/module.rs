@@ -4,6 +4,7 @@
 //! documented. Modules meet only through hooks and each other's `api.rs`.
 
 use std::any::Any;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sluice_base::Now;
@@ -447,6 +448,10 @@ pub trait SharedState: Any + Send + Sync {
     /// Is told the moment about once a second, on the control plane: for what expires, and for
     /// management commands, which have no clock.
     fn tick(&self, _now: Now) {}
+    /// The network says of an address that requests do not arrive there, and this one belonged to
+    /// no transaction. Told in the turn of a worker; those of transactions learn it by their
+    /// [tickets](crate::ticket).
+    fn unreachable(&self, _to: SocketAddr, _now: Now) {}
     /// Tells its labelled series, on the control plane.
     fn series(&self, _to: &mut dyn Series) {}
     /// What it has counted itself of a statistic, by the place in its table; beside what workers

@@ -14,7 +14,7 @@ use sluice_script::Script;
 use sluice_script::ir::RouteKind;
 
 use crate::blacklist::Blacklists;
-use crate::context::{Followed, Shared};
+use crate::context::{Followed, Running, Shared};
 use crate::counter;
 use crate::db::Databases;
 use crate::events::Events;
@@ -165,6 +165,7 @@ impl Program {
             zone: environment.zone.clone(),
             followed: hooked(&registry, &states, |hooks| hooks.loose_route),
             opened: hooked(&registry, &states, |hooks| hooks.opened),
+            running: Running(states.iter().flatten().map(Arc::clone).collect()),
         });
         let reloading = Mutex::new(());
         let later = databases.queues().to_vec();

@@ -13,6 +13,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -200,9 +201,9 @@ impl Driver {
             let Some(port) = ports.get(*at) else { return false };
             for _ in 0..ERRORS {
                 match errors.take(port.io.as_fd()) {
-                    Ok(Some(quote)) => {
+                    Ok(Some((quote, to))) => {
                         counts.unreachable += 1;
-                        lost.keep(quote);
+                        lost.keep(quote, to);
                     }
                     Ok(None) => {}
                     Err(_) => return false,
@@ -212,10 +213,12 @@ impl Driver {
         });
     }
 
-    /// A datagram that failed, or a message that no connection took: all of it, or its beginning
-    /// as an ICMP error quotes it.
-    pub fn take_lost(&mut self) -> Option<Box<[u8]>> {
-        let of_streams = || self.streams.as_mut().and_then(|streams| streams.take_returned());
+    /// A datagram that failed, or a message that no connection took.
+    pub fn take_lost(&mut self) -> Option<Undelivered> {
+        let of_streams = || {
+            let bytes = self.streams.as_mut().and_then(|streams| streams.take_returned())?;
+            Some(Undelivered { bytes, to: None })
+        };
         self.lost.0.pop_front().or_else(of_streams)
     }
 
@@ -340,15 +343,24 @@ impl Driver {
     }
 }
 
+/// What was sent and did not arrive.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Undelivered {
+    /// All of it, or its beginning as an ICMP error quotes it.
+    pub bytes: Box<[u8]>,
+    /// Where it was to go, as an ICMP error says.
+    pub to: Option<SocketAddr>,
+}
+
 /// Datagrams that nobody has asked for yet, copied.
 #[derive(Default)]
-struct Lost(VecDeque<Box<[u8]>>);
+struct Lost(VecDeque<Undelivered>);
 
 impl Lost {
     /// Too many are forgotten: their senders hear nothing, as if nothing were known.
-    fn keep(&mut self, bytes: &[u8]) {
+    fn keep(&mut self, bytes: &[u8], to: Option<SocketAddr>) {
         if self.0.len() < RETURNED {
-            self.0.push_back(bytes.into());
+            self.0.push_back(Undelivered { bytes: bytes.into(), to });
         }
     }
 
@@ -356,7 +368,7 @@ impl Lost {
     fn keep_all(&mut self, bytes: &[u8], ranges: &[Range<u32>]) {
         for range in ranges {
             let datagram = bytes.get(range.start as usize..range.end as usize);
-            self.keep(datagram.unwrap_or_default());
+            self.keep(datagram.unwrap_or_default(), None);
         }
     }
 }

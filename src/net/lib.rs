@@ -15,4 +15,4 @@ pub mod stream;
 pub mod udp;
 
 pub use clock::Clock;
-pub use driver::Driver;
+pub use driver::{Driver, Undelivered};

@@ -87,7 +87,7 @@ impl Farm {
             waiting.extend(match self.manners[usize::from(port % 10) - 1] {
                 Manner::Answers(status) => self.answer(&one, status),
                 Manner::Silent => Vec::new(),
-                Manner::Refuses => self.world.lose(0, &one.bytes),
+                Manner::Refuses => self.world.lose_to(0, &one.bytes, Some(one.to)),
             });
         }
     }
@@ -320,6 +320,35 @@ fn a_reload_keeps_what_was_learned() {
     farm.reached();
     (0..9).for_each(|_| farm.call());
     assert_eq!(farm.reached()[0], 1);
+}
+
+#[test]
+fn without_transactions_the_network_is_believed() {
+    let script = "loadmodule \"dispatcher\"\n\
+        modparam(\"dispatcher\", \"list_file\", \"d.list\")\nPARAMS\n\
+        route { ds_select_dst(1, 4); forward(); }\n";
+    let mut farm = Farm::of(LIST, "passive_health=1 passive_back_off=2", script);
+    farm.manners[2] = Manner::Refuses;
+    (0..6).for_each(|_| farm.call());
+    assert_eq!(farm.states(), ["Active"; 3]);
+    farm.pass(61_000);
+    (0..6).for_each(|_| farm.call());
+    assert_eq!(farm.states(), ["Active"; 3], "two, and a minute later two more: no row");
+    (0..3).for_each(|_| farm.call());
+    assert_eq!(farm.states(), ["Active", "Active", "Probing"]);
+    farm.pass(3_000);
+    farm.reached();
+    (0..6).for_each(|_| farm.call());
+    assert_eq!(farm.reached()[2], 1, "one tries, and is refused");
+    assert_eq!(farm.states()[2], "Probing");
+    farm.manners[2] = WELL;
+    farm.pass(5_000);
+    farm.call();
+    farm.call();
+    farm.call();
+    assert_eq!(farm.reached()[2], 1);
+    farm.pass(8_000);
+    assert_eq!(farm.states()[2], "Active", "nothing bad was heard of that call");
 }
 
 #[test]

@@ -158,7 +158,7 @@ impl Sluice {
     /// The transport says that a request did not arrive.
     fn lose(&mut self, number: usize, quote: &[u8], sent: &mut Vec<Sent>) {
         self.watched(number, sent, |worker, now, output| {
-            worker.turn_lost(now, quote, output);
+            worker.turn_lost(now, quote, None, output);
         });
     }
 

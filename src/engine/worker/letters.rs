@@ -25,7 +25,7 @@ impl Worker {
                 Letter::Request(draft) => self.make(now, *draft),
                 Letter::Cancel(cancel) => self.cancel(now, cancel),
                 Letter::Event(raised) => self.raise(now, &raised),
-                Letter::Lost(_, quote) => self.lose(now, &quote),
+                Letter::Lost(_, quote) => self.lose(now, &quote, None),
             }
             taken += 1;
             if taken == limits::BATCH {

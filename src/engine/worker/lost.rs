@@ -1,5 +1,7 @@
 //! Requests of ours that the transport could not deliver: back to the transaction.
 
+use std::net::SocketAddr;
+
 use sluice_base::Now;
 use sluice_base::wake::Sender as Writer;
 
@@ -14,14 +16,21 @@ use crate::tm::unsent::Sender;
 impl Worker {
     /// A request that was to be sent did not go out or did not arrive: all of it, or its beginning
     /// as an ICMP error quotes it. Its branch ends as if a 503 had come (RFC 3261 16.9); one of
-    /// another worker is told there. As [`Worker::turn`] otherwise.
-    pub fn turn_lost(&mut self, now: Now, quote: &[u8], output: &mut Output) -> u64 {
+    /// another worker is told there; of one that has none, modules are told where it was to go,
+    /// where that is known. As [`Worker::turn`] otherwise.
+    pub fn turn_lost(
+        &mut self,
+        now: Now,
+        quote: &[u8],
+        to: Option<SocketAddr>,
+        output: &mut Output,
+    ) -> u64 {
         self.begin_turn(now, output);
-        self.lose(now, quote);
+        self.lose(now, quote, to);
         self.end_turn(now, output)
     }
 
-    pub(super) fn lose(&mut self, now: Now, quote: &[u8]) {
+    pub(super) fn lose(&mut self, now: Now, quote: &[u8], to: Option<SocketAddr>) {
         let Local { tm, output, stirred, .. } = &mut self.local;
         let mut scene = Scene { now, output, shared: self.editions.value() };
         let sender = tm.lost(&mut scene, quote);
@@ -37,7 +46,11 @@ impl Worker {
                     self.local.stirred = true;
                 }
             }
-            None => {}
+            None => {
+                let running = &self.editions.value().running.0;
+                let told = to.into_iter().flat_map(|to| running.iter().map(move |one| (one, to)));
+                told.for_each(|(module, to)| module.unreachable(to, now));
+            }
         }
     }
 }

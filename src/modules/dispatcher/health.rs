@@ -13,7 +13,7 @@ use sluice_base::Now;
 use sluice_engine::ticket::{Chosen, News, Ticket};
 
 use super::latency::Latency;
-use super::limits::{BACK_OFF_DOUBLINGS, GOOD_BEHAVIOUR};
+use super::limits::{BACK_OFF_DOUBLINGS, GOOD_BEHAVIOUR, ROW_MS};
 use super::pool::Pool;
 use super::state::{Live, State};
 use super::ward::{Passive, Ward};
@@ -35,6 +35,8 @@ pub struct Health {
     silent: AtomicU32,
     /// Requests in a row that were refused or did not arrive.
     refused: AtomicU32,
+    /// The last failure, monotonic milliseconds.
+    failed_ms: AtomicU64,
     /// When it went out or came back last, monotonic microseconds: older requests say nothing.
     since_us: AtomicU64,
     /// How often it went out in short order.
@@ -77,6 +79,7 @@ impl Health {
             failures: AtomicU64::new(0),
             silent: AtomicU32::new(0),
             refused: AtomicU32::new(0),
+            failed_ms: AtomicU64::new(0),
             since_us: AtomicU64::new(0),
             times: AtomicU32::new(0),
             again_ms: AtomicU64::new(0),
@@ -133,9 +136,17 @@ impl Health {
         true
     }
 
-    /// Its time out is over: the next call tries it.
-    pub(super) fn may_try(&self, live: &Live, now_ms: u64) -> bool {
-        now_ms >= self.again_ms.load(Relaxed) && live.turn(State::EJECTED, State::TRIAL)
+    /// Its time out may be over: then the next call tries it. Where one has done so already and
+    /// nothing bad was heard, it is back: of calls without a transaction only failures are heard.
+    pub(super) fn go_on_trial(&self, live: &Live, now: Now) {
+        if now.mono_ms() < self.again_ms.load(Relaxed) {
+            return;
+        }
+        if self.tried.swap(false, Relaxed) {
+            self.return_to_work(live, now);
+        } else {
+            live.turn(State::EJECTED, State::TRIAL);
+        }
     }
 
     /// A probe was answered well. True: that brings it back; one that refuses calls must show that
@@ -168,6 +179,10 @@ impl Health {
             return;
         }
         let row = if why == Why::Silence { &self.silent } else { &self.refused };
+        let last_ms = self.failed_ms.swap(now.mono_ms(), Relaxed);
+        if now.mono_ms().saturating_sub(last_ms) > ROW_MS {
+            row.store(0, Relaxed);
+        }
         if row.fetch_add(1, Relaxed).saturating_add(1) >= passive.threshold {
             self.go_out(&live, why, now);
         }
@@ -228,9 +243,13 @@ impl Health {
         if self.passive().is_none() || sent_us < self.since_us.load(Relaxed) {
             return;
         }
-        if let Some(live) = self.live.upgrade().filter(|live| live.is_out())
-            && self.come_back(&live, Some(now))
-        {
+        if let Some(live) = self.live.upgrade().filter(|live| live.is_out()) {
+            self.return_to_work(&live, now);
+        }
+    }
+
+    fn return_to_work(&self, live: &Live, now: Now) {
+        if self.come_back(live, Some(now)) {
             self.ward.desk.changed(i64::from(self.set), &self.uri, true);
         }
     }

@@ -70,3 +70,7 @@ pub const BACK_OFF_DOUBLINGS: u32 = 6;
 
 /// After so many times its back-off without a failure, a destination begins with the first one.
 pub const GOOD_BEHAVIOUR: u64 = 10;
+
+/// Failures farther apart than this, in milliseconds, are not in a row: of requests without a
+/// transaction no success is heard that would part them.
+pub const ROW_MS: u64 = 60_000;

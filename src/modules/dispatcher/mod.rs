@@ -4,6 +4,7 @@
 //! live on through reloads. What differs from OpenSIPS is in `README.md` beside this file.
 
 use std::any::Any;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -120,6 +121,12 @@ impl SharedState for Dispatcher {
 
     fn end(&self) {
         self.partitions.iter().for_each(Partition::store);
+    }
+
+    fn unreachable(&self, to: SocketAddr, now: Now) {
+        for partition in &self.partitions {
+            partition.ward.lose(&partition.sets.load(), to, now);
+        }
     }
 
     fn series(&self, to: &mut dyn Series) {

@@ -125,10 +125,10 @@ impl Live {
         self.health.load_full()
     }
 
-    /// From now on it is watched. Control plane only, one at a time.
+    /// From now on it is watched. Control plane only.
     pub(super) fn watch(&self, new: impl FnOnce() -> Arc<Health>) {
         if self.health.load().is_none() {
-            self.health.store(Some(new()));
+            self.health.compare_and_swap(&None::<Arc<Health>>, Some(new()));
         }
     }
 

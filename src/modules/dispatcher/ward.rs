@@ -5,11 +5,13 @@
 //! time for them; and steers selections: away from where the call has failed already, to one that
 //! is on trial with one call, and anywhere at all when all are out.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use sluice_base::Now;
 use sluice_engine::module::{Setup, SetupError};
+use sluice_engine::ticket::{Chosen, News};
 use sluice_engine::{Ctx, Text};
 
 use super::codes::Codes;
@@ -102,8 +104,10 @@ impl Ward {
 
     /// A second has passed: destinations whose time out is over go on trial, but for those that
     /// probes bring back.
-    pub(super) fn tick(&self, sets: &Sets, now: Now, is_probed: impl Fn(u32) -> bool) {
+    pub(super) fn tick(self: &Arc<Self>, sets: &Sets, now: Now, is_probed: impl Fn(u32) -> bool) {
         self.now_us.store(now.mono_us, Relaxed);
+        // Those of a reload that went on while somebody began to look, too.
+        self.adopt(sets);
         if self.passive.is_none() {
             return;
         }
@@ -111,10 +115,9 @@ impl Ward {
             for destination in set.destinations.iter().filter(|one| one.live.is_out()) {
                 let Some(health) = destination.live.health() else { continue };
                 if health.out().0 == Why::Refusals || !is_probed(set.id) {
-                    health.may_try(&destination.live, now.mono_ms());
+                    health.go_on_trial(&destination.live, now);
                 }
             }
-            recount(set);
         }
     }
 
@@ -124,12 +127,23 @@ impl Ward {
     }
 
     /// Leaves a ticket for the destination that was chosen under this URI.
-    #[inline]
+    #[inline(always)]
     pub fn leave_ticket(&self, ctx: &mut Ctx<'_>, uri: Text, chosen: &Destination) {
-        if self.watches.load(Relaxed)
-            && let Some(health) = chosen.live.health()
-        {
-            ctx.leave_ticket(uri, health.ticket());
+        if self.watches.load(Relaxed) {
+            leave_ticket(ctx, uri, chosen);
+        }
+    }
+
+    /// The network says of an address that it cannot be reached: what went there without a
+    /// transaction has no ticket.
+    pub(super) fn lose(&self, sets: &Sets, to: SocketAddr, now: Now) {
+        if self.passive.is_none() {
+            return;
+        }
+        for (_, destination) in sets.at(to.ip(), to.port(), None) {
+            if let Some(health) = destination.live.health() {
+                health.learn(News::Lost, now.mono_us, now);
+            }
         }
     }
 
@@ -141,6 +155,7 @@ impl Ward {
     }
 
     /// The destination for a call for which one was chosen, or for which none is active.
+    #[inline(always)]
     pub fn steer(
         &self,
         ctx: &Ctx<'_>,
@@ -148,17 +163,29 @@ impl Ward {
         chosen: Option<usize>,
         default_last: bool,
     ) -> Option<usize> {
-        if self.passive.is_none() {
-            return chosen;
+        match self.passive {
+            None => chosen,
+            Some(_) => steer(ctx, set, chosen, default_last),
         }
-        let goes = |at: &usize| set.get(*at).is_some_and(|one| may_go(ctx, one));
-        if let Some(at) = chosen {
-            return Some(at).filter(goes).or_else(|| around(set, at, default_last).find(goes));
-        }
-        let begin = hash(ctx.message.call_id(), b"") as usize % set.destinations.len().max(1);
-        let perhaps = |at: &usize| set.get(*at).is_some_and(|one| may_be_tried(ctx, one));
-        Some(begin).filter(perhaps).or_else(|| around(set, begin, default_last).find(perhaps))
     }
+}
+
+#[inline(never)]
+fn leave_ticket(ctx: &mut Ctx<'_>, uri: Text, chosen: &Destination) {
+    if let Some(health) = chosen.live.health() {
+        ctx.leave_ticket(uri, health.ticket());
+    }
+}
+
+#[inline(never)]
+fn steer(ctx: &Ctx<'_>, set: &Set, chosen: Option<usize>, default_last: bool) -> Option<usize> {
+    let goes = |at: &usize| set.get(*at).is_some_and(|one| may_go(ctx, one));
+    if let Some(at) = chosen {
+        return Some(at).filter(goes).or_else(|| around(set, at, default_last).find(goes));
+    }
+    let begin = hash(ctx.message.call_id(), b"") as usize % set.destinations.len().max(1);
+    let perhaps = |at: &usize| set.get(*at).is_some_and(|one| may_be_tried(ctx, one));
+    Some(begin).filter(perhaps).or_else(|| around(set, begin, default_last).find(perhaps))
 }
 
 /// The others of a set, from the one behind on; the default one last.

@@ -206,7 +206,9 @@ fn what_does_not_arrive_comes_back() {
             while from.receive().is_some() {}
             lost.extend(std::iter::from_fn(|| from.take_lost()));
         }
-        assert!(texts.iter().zip(&lost).all(|(text, lost)| text[..] == lost[..]), "{local}");
+        let whole = |(text, lost): (&Vec<u8>, &Undelivered)| text[..] == lost.bytes[..];
+        assert!(texts.iter().zip(&lost).all(whole), "{local}");
+        assert!(lost.iter().all(|lost| lost.to == Some(closed)), "{local}");
         assert_eq!(from.counts().unreachable, 2);
         from.poll(Some(Duration::ZERO)).unwrap();
         assert_eq!(from.take_lost(), None);
@@ -218,6 +220,7 @@ fn what_the_system_refuses_to_send_comes_back() {
     let (mut from, _) = driver(&["0.0.0.0:0"]);
     // Broadcasts need an option that nobody has set.
     send(&mut from, 0, "255.255.255.255:9".parse().unwrap(), &texts([50]));
-    assert_eq!(from.take_lost().as_deref(), Some(&texts([50])[0][..]));
+    let lost = from.take_lost().map(|lost| (lost.bytes, lost.to));
+    assert_eq!(lost, Some((texts([50])[0][..].into(), None)));
     assert_eq!((from.take_lost(), from.counts().send_failed), (None, 1));
 }

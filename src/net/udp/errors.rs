@@ -4,14 +4,19 @@
 //! Asked only when the poll has told of an error, so that datagrams pay nothing for it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 use libc::{c_int, cmsghdr, iovec, msghdr, sock_extended_err};
 
+use super::name::{NAME_LEN, Name};
 use crate::limits::QUOTE_BYTES;
 
 /// Room for the control messages of one error: itself with the address of who sent it.
 const CONTROL_WORDS: usize = 32;
+
+/// The beginning of a datagram, and where it was to go.
+pub(crate) type Quote<'a> = (&'a [u8], Option<SocketAddr>);
 
 /// Reads error queues.
 pub(crate) struct Errors {
@@ -23,31 +28,34 @@ impl Errors {
         Self { quote: [0; QUOTE_BYTES] }
     }
 
-    /// The next error of a socket: the beginning of a datagram that has not arrived. `None`: the
-    /// error says something else.
+    /// The next error of a socket: the beginning of a datagram that has not arrived, and where it
+    /// was to go. `None`: the error says something else.
     ///
     /// # Errors
     /// What the system said; `WouldBlock` when the queue is empty.
-    pub(crate) fn take(&mut self, fd: BorrowedFd<'_>) -> io::Result<Option<&[u8]>> {
+    pub(crate) fn take(&mut self, fd: BorrowedFd<'_>) -> io::Result<Option<Quote<'_>>> {
         let mut control = [0u64; CONTROL_WORDS];
         let mut piece =
             iovec { iov_base: self.quote.as_mut_ptr().cast(), iov_len: self.quote.len() };
         // SAFETY: a C structure of integers and pointers, for which zero bytes are a value.
         let mut header: msghdr = unsafe { std::mem::zeroed() };
+        let mut name = Name::empty();
+        header.msg_name = (&raw mut name).cast();
+        header.msg_namelen = NAME_LEN;
         header.msg_iov = &raw mut piece;
         header.msg_iovlen = 1;
         header.msg_control = control.as_mut_ptr().cast();
         header.msg_controllen = size_of_val(&control) as _;
         let flags = libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT;
-        // SAFETY: the header points at one piece and at control words, both alive and ours alone;
-        // the kernel writes within their lengths.
+        // SAFETY: the header points at a name, one piece and control words, all alive and ours
+        // alone; the kernel writes within their lengths.
         let len = unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut header, flags) };
         let len = usize::try_from(len).map_err(|_| io::Error::last_os_error())?;
         let lost = error_of(&header).is_some_and(|error| {
             // Too large for the path: the kernel cuts the next one.
             error.ee_errno != 0 && error.ee_errno != libc::EMSGSIZE as u32
         });
-        Ok(self.quote.get(..len).filter(|_| lost))
+        Ok(self.quote.get(..len).filter(|_| lost).map(|quote| (quote, name.get())))
     }
 }
 
@@ -111,7 +119,8 @@ mod tests {
             let long = [b'x'; 3_000];
             for sent in [&b"hello"[..], &long] {
                 socket.send_to(sent, nobody).unwrap();
-                let quote = errors.take(socket.as_fd()).unwrap().unwrap();
+                let (quote, to) = errors.take(socket.as_fd()).unwrap().unwrap();
+                assert_eq!(to, Some(nobody));
                 assert!(sent.starts_with(quote) && quote.len() >= sent.len().min(500), "{any}");
             }
             assert!(errors.take(socket.as_fd()).is_err());

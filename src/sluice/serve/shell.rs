@@ -122,9 +122,9 @@ impl Shell {
     /// Gives back to the worker what could not be sent or has not arrived; whether there was any.
     fn take_lost(&mut self, output: &mut Output, answered: &mut bool) -> bool {
         for taken in 0..limits::BATCH {
-            let Some(datagram) = self.driver.take_lost() else { return taken > 0 };
+            let Some(lost) = self.driver.take_lost() else { return taken > 0 };
             let begin = self.clock.now();
-            let sleeping = self.worker.turn_lost(begin, &datagram, output);
+            let sleeping = self.worker.turn_lost(begin, &lost.bytes, lost.to, output);
             *answered |= self.flush(begin, sleeping, output);
         }
         true
