@@ -17,6 +17,7 @@ mod editions;
 mod engine;
 mod exposition;
 mod failover;
+mod health;
 mod http;
 mod includes;
 mod language;

@@ -57,7 +57,7 @@ impl Model {
         let hash = if let Pick::Hash(hash) = pick { u64::from(hash) } else { 0 };
         let candidate = match pick {
             Pick::Index(index) => index,
-            Pick::Maglev(_) => unreachable!("it has tests of its own"),
+            Pick::Maglev(_) | Pick::Least { .. } => unreachable!("they have tests of their own"),
             Pick::Last => self.last,
             Pick::Turn if self.counts[self.last] < self.weights[self.last] => self.last,
             Pick::Turn => {

@@ -74,3 +74,10 @@ pub const GOOD_BEHAVIOUR: u64 = 10;
 /// Failures farther apart than this, in milliseconds, are not in a row: of requests without a
 /// transaction no success is heard that would part them.
 pub const ROW_MS: u64 = 60_000;
+
+/// Sets of up to so many destinations are looked at as a whole for the least of something: about
+/// what two draws cost.
+pub const LEAST_SCANNED: usize = 8;
+
+/// Draws for two active destinations of a larger set, before the next active one serves.
+pub const LEAST_DRAWS: u32 = 16;

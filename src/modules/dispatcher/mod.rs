@@ -28,6 +28,7 @@ mod health_mi;
 pub mod hits;
 pub mod index;
 pub mod latency;
+pub mod least;
 mod limits;
 pub mod list;
 pub mod load;

@@ -173,6 +173,9 @@ impl Partition {
         if self.avps.are_read(routes) {
             self.fills_avps.store(true, Relaxed);
         }
+        if algorithms::may_watch(routes) {
+            self.ward.watch(&self.sets.load());
+        }
         if algorithms::may_draw(routes) && !self.file.maglev.swap(true, Relaxed) {
             self.sets.load().make_tables(None);
         }

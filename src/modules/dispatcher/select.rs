@@ -2,6 +2,7 @@
 //!
 //! Reads a snapshot and atomics, allocates nothing, and no lock is reachable from here.
 
+use super::least::{self, Least};
 use super::sets::Set;
 
 /// What an algorithm says.
@@ -17,6 +18,15 @@ pub enum Pick {
     Turn,
     /// The last one chosen.
     Last,
+    /// The one that has the least of something.
+    Least {
+        /// Of what.
+        least: Least,
+        /// Any number: draws, where not all are looked at.
+        random: u64,
+        /// The moment, monotonic seconds.
+        now_s: u64,
+    },
 }
 
 /// The index of the destination chosen from a set. With `default_last` the last destination is used
@@ -49,6 +59,8 @@ fn choose_around(set: &Set, pick: Pick, default_last: bool) -> Option<usize> {
         }
         Pick::Index(index) => settle(index, 0),
         Pick::Last => settle(set.cursor.last(), 0),
+        Pick::Least { least, random, now_s } => least::choose(set, least, size, random, now_s)
+            .or_else(|| instead(set, size, size, random as u32 | 1, default_last)),
     }?;
     set.cursor.follow(chosen);
     Some(chosen)

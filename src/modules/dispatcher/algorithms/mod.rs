@@ -7,6 +7,7 @@ mod call_id;
 mod first;
 mod from_uri;
 mod hash_pvar;
+mod least;
 mod maglev;
 mod random;
 mod request_uri;
@@ -51,6 +52,9 @@ const UNKNOWN: i64 = -1;
 /// What stands for the words of Maglev: numbers that no script writes.
 const MAGLEV: i64 = i64::MIN;
 const MAGLEV_PVAR: i64 = i64::MIN + 1;
+/// As those of Maglev.
+const LEAST_CALLS: i64 = i64::MIN + 2;
+const LEAST_LATENCY: i64 = i64::MIN + 3;
 
 /// Every algorithm, by number.
 static ALGORITHMS: [&dyn Selection; 9] = [
@@ -83,6 +87,8 @@ pub fn by_number(ctx: &Ctx<'_>, number: i64) -> &'static dyn Selection {
         (_, Some(found)) => *found,
         (MAGLEV, None) => &maglev::OverCallId,
         (MAGLEV_PVAR, None) => &maglev::OverPvar,
+        (LEAST_CALLS, None) => &least::Calls,
+        (LEAST_LATENCY, None) => &least::Latency,
         _ => {
             ctx.complain("dispatcher: no such algorithm, the first destination is taken");
             &first::First
@@ -107,9 +113,12 @@ fn parse_one(text: &str) -> Result<i64, String> {
         "X" | "x" => Ok(UNKNOWN),
         "maglev" => Ok(MAGLEV),
         "maglev:pvar" => Ok(MAGLEV_PVAR),
+        "least_calls" => Ok(LEAST_CALLS),
+        "least_latency" => Ok(LEAST_LATENCY),
         text => text.parse().ok().filter(|number| !several::is_list(*number)).ok_or_else(|| {
             format!(
-                "an algorithm is a number from 0 to 10, `maglev` or `maglev:pvar`, not `{text}`"
+                "an algorithm is a number from 0 to 10, `maglev`, `maglev:pvar`, `least_calls` or \
+                 `least_latency`, not `{text}`"
             )
         }),
     }
@@ -117,10 +126,18 @@ fn parse_one(text: &str) -> Result<i64, String> {
 
 /// Whether routes may select by Maglev's tables.
 pub fn may_draw(routes: &Uses<'_>) -> bool {
+    may_use(routes, &[MAGLEV, MAGLEV_PVAR])
+}
+
+/// Whether routes may select by what becomes of calls.
+pub fn may_watch(routes: &Uses<'_>) -> bool {
+    may_use(routes, &[LEAST_CALLS, LEAST_LATENCY])
+}
+
+fn may_use(routes: &Uses<'_>, algorithms: &[i64]) -> bool {
+    let may = |number: &i64| several::is_list(*number) || algorithms.contains(number);
     SELECTORS.iter().any(|selector| {
         let numbers = routes.numbers(selector, 1);
-        let may =
-            |number: &i64| several::is_list(*number) || matches!(*number, MAGLEV | MAGLEV_PVAR);
         numbers.is_none_or(|all| all.iter().any(may))
     })
 }
