@@ -6,8 +6,10 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use sluice_bench::destinations::{self, CALL_ID};
 use sluice_modules::dispatcher::hash::hash;
+use sluice_modules::dispatcher::least::Least;
 use sluice_modules::dispatcher::select::{Pick, choose};
 use sluice_modules::dispatcher::state::State;
+use sluice_modules::dispatcher::ward::Ward;
 
 fn hashing(c: &mut Criterion) {
     c.bench_function("dispatch/hash", |b| b.iter(|| hash(black_box(CALL_ID), b"")));
@@ -45,5 +47,25 @@ fn around_inactive(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, hashing, by_call_id, round_robin, around_inactive);
+/// By calls and by latency: few are all looked at, of many two are drawn.
+fn least_of(c: &mut Criterion) {
+    let mut group = c.benchmark_group("dispatch/least");
+    for (least, name) in [(Least::Calls, "calls"), (Least::Latency, "latency")] {
+        for each in [2, 8, 9, 1_000] {
+            let sets = destinations::snapshot(1, each).load();
+            Ward::counting().adopt(&sets);
+            let mut random = 0_u64;
+            group.bench_function(format!("{name}, of {each}"), |b| {
+                b.iter(|| {
+                    random = random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+                    let pick = Pick::Least { least, random, now_s: 1 };
+                    sets.get(black_box(1)).and_then(|set| choose(set, pick, false))
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, hashing, by_call_id, round_robin, around_inactive, least_of);
 criterion_main!(benches);

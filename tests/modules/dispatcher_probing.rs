@@ -218,3 +218,42 @@ fn what_cannot_be_is_told() {
     assert!(try_world(&[("ds_ping_interval", "-1")]).is_err());
     assert!(try_world(&[("ds_ping_interval", "5"), ("ds_probing_list", "1")]).is_ok());
 }
+
+#[test]
+fn one_that_refuses_is_out_at_the_threshold_and_not_before() {
+    let mut world = world(&[("ds_ping_interval", "5"), ("ds_probing_mode", "1")]);
+    let mut refused = 0;
+    while states(&world)[0] == "Active" {
+        for probe in seconds(&mut world, 1) {
+            match probe.to.port() {
+                5071 => {
+                    refused += 1;
+                    world.lose(0, &probe.bytes);
+                }
+                _ => answer(&mut world, &probe, "200 OK"),
+            }
+        }
+    }
+    assert_eq!(refused, 3);
+    assert_eq!(states(&world), ["Probing", "Active", "Active"]);
+}
+
+#[test]
+fn the_time_between_two_probes_varies_by_a_tenth() {
+    let mut world = world(&[("ds_ping_interval", "30"), ("ds_probing_mode", "1")]);
+    let (mut last, mut gaps) = (None, Vec::new());
+    for second in 0..900 {
+        for probe in seconds(&mut world, 1) {
+            answer(&mut world, &probe, "200 OK");
+            if probe.to.port() == 5071 {
+                gaps.extend(last.map(|last| second - last));
+                last = Some(second);
+            }
+        }
+    }
+    // A probe goes out with the first tick of a second behind its time.
+    assert!(gaps.iter().all(|gap| (27..=34).contains(gap)), "{gaps:?}");
+    gaps.sort_unstable();
+    gaps.dedup();
+    assert!(gaps.len() >= 4, "they do not vary: {gaps:?}");
+}

@@ -132,7 +132,7 @@ fn forged_errors_reach_no_other_worker() {
             "INVITE sip:b@x SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK01{:026x}\r\n",
             0xABCD_u128 << 32 | n
         );
-        world.workers[0].turn_lost(world.now, quote.as_bytes(), &mut output);
+        world.workers[0].turn_lost(world.now, quote.as_bytes(), None, &mut output);
     }
     let owners = world.program.post().owners().unwrap();
     let call_id = (0..).map(|n: u32| n.to_string().into_bytes());
