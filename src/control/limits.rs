@@ -27,7 +27,11 @@ pub const RETRIES: usize = 2;
 /// a process has 1,024 of these unless told otherwise. More wait for their turn.
 pub const LOOKUPS: usize = 128;
 
-/// Questions under way at one name server: all of [`LOOKUPS`] fit.
+/// The same for names in use, beside those that nobody has asked for yet: whoever sends requests to
+/// names of its own, whose servers are silent, takes none of these.
+pub const REFRESHES: usize = 64;
+
+/// Questions under way at one name server: all of [`LOOKUPS`] and [`REFRESHES`] fit.
 pub const QUESTIONS: usize = 1_024;
 
 /// The longest that an answer is believed, whatever it says (RFC 8767 4 proposes at most a week).

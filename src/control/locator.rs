@@ -40,7 +40,8 @@ pub struct Locator {
     now_ms: NowMs,
     /// Those who wait, by what they wait for.
     waiting: Mutex<HashMap<Place, Vec<Request>>>,
-    lookups: Semaphore,
+    /// Look-ups under way: of names that nobody has asked for yet, and of names in use.
+    lookups: [Semaphore; 2],
 }
 
 impl Locator {
@@ -58,7 +59,7 @@ impl Locator {
             routes,
             now_ms,
             waiting: Mutex::default(),
-            lookups: Semaphore::new(limits::LOOKUPS),
+            lookups: [Semaphore::new(limits::LOOKUPS), Semaphore::new(limits::REFRESHES)],
         }
     }
 
@@ -88,7 +89,8 @@ impl Locator {
             }
         };
         if is_first {
-            tokio::spawn(Arc::clone(self).find(place, Arc::clone(reply)));
+            let in_use = self.names.known(&place, (self.now_ms)()).is_some();
+            tokio::spawn(Arc::clone(self).find(place, in_use, Arc::clone(reply)));
         }
     }
 
@@ -100,14 +102,18 @@ impl Locator {
         for place in self.names.due(now_ms) {
             if let Entry::Vacant(first) = self.waiting().entry(place.clone()) {
                 first.insert(Vec::new());
-                tokio::spawn(Arc::clone(self).find(place, Arc::clone(reply)));
+                tokio::spawn(Arc::clone(self).find(place, true, Arc::clone(reply)));
             }
         }
     }
 
-    /// Locates a place, keeps what came of it, answers all who wait for it by then.
-    async fn find(self: Arc<Self>, place: Place, reply: Reply) {
-        let looking = tokio::time::timeout(self.servers.dns.deadline(), self.look_up(&place));
+    /// Locates a place, keeps what came of it, answers all who wait for it by then. Places that are
+    /// in use have turns of their own: strangers' names wait for each other only.
+    async fn find(self: Arc<Self>, place: Place, in_use: bool, reply: Reply) {
+        let [strange, known] = &self.lookups;
+        let turns = if in_use { known } else { strange };
+        let looking = self.look_up(&place, turns);
+        let looking = tokio::time::timeout(self.servers.dns.deadline(), looking);
         tokio::pin!(looking);
         let outcome = match tokio::time::timeout(limits::STALE_WAIT, &mut looking).await {
             Ok(outcome) => outcome,
@@ -151,8 +157,8 @@ impl Locator {
         self.routes.sources.keep(to, (self.routes.ask)(to), (self.now_ms)());
     }
 
-    async fn look_up(&self, place: &Place) -> Outcome {
-        let Ok(_turn) = self.lookups.acquire().await else {
+    async fn look_up(&self, place: &Place, turns: &Semaphore) -> Outcome {
+        let Ok(_turn) = turns.acquire().await else {
             return Outcome::Unknown("the control plane ends".into());
         };
         outcome_of(locate(&self.servers, place, &self.servers.reach.protos).await)

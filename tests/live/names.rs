@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::live::Live;
@@ -142,6 +144,46 @@ fn an_answer_with_a_wrong_id_is_not_believed() {
     scene.send(&format!("gw.{ZONE}:{port}"), "call");
     agent.answer("200 OK");
     assert_eq!(first_line(&scene.caller.receive()), "SIP/2.0 200 OK");
+}
+
+/// A name server that is silent about all names but one, whose answer lasts for a moment.
+#[test]
+fn strangers_names_hold_up_none_that_is_in_use() {
+    let agent = Agent::new();
+    let port = agent.address().port();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let server = socket.local_addr().unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        let mut query = [0; 512];
+        while let Ok((len, from)) = socket.recv_from(&mut query) {
+            if query[12..].starts_with(b"\x02gw") {
+                count.fetch_add(1, Ordering::Relaxed);
+                let mut answer = answer(&query[..len], [127, 0, 0, 1]);
+                // Two seconds to live, so that it is asked for anew each second.
+                let ttl = answer.len() - 7;
+                answer[ttl] = 2;
+                let _ = socket.send_to(&answer, from);
+            }
+        }
+    });
+    // Each look-up of a silent name takes its two seconds, 128 at a time.
+    let script = format!("dns_server = \"{server}\"\ndns_try_ipv6 = no\n{FORWARDING}");
+    let scene = Scene::of(&script);
+    let known = format!("gw.{ZONE}:{port}");
+    scene.send(&known, "first");
+    agent.answer("200 OK");
+    for number in 0..800 {
+        scene.send(&format!("n{number}.{ZONE}:5060"), &format!("strange-{number}"));
+    }
+    let (before, begin) = (asked.load(Ordering::Relaxed), Instant::now());
+    while asked.load(Ordering::Relaxed) < before + 3 {
+        assert!(begin.elapsed() < Duration::from_secs(6), "it is asked for in time");
+        scene.send(&known, &format!("call-{}", begin.elapsed().as_millis()));
+        agent.answer("200 OK");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// RFC 1035 4.1: an A record, for a question of any type.
