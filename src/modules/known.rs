@@ -30,10 +30,8 @@ pub static KNOWN: &[KnownModule] = &[
     later("mid_registrar", &["mid_registrar_save", "mid_registrar_lookup"], &[]),
     later("auth_aaa", AUTH_AAA, &[]),
     later("auth_jwt", &["jwt_db_authorize", "jwt_script_authorize"], &[]),
-    later("alias_db", &["alias_db_lookup", "alias_db_find"], &[]),
     later("speeddial", &["sd_lookup"], &[]),
-    later("group", &["db_is_user_in", "db_get_user_group", "aaa_is_user_in"], &[]),
-    later("domain", &["is_from_local", "is_uri_host_local", "is_domain_local"], &[]),
+    later("group", &["aaa_is_user_in"], &[]),
     later("userblacklist", &["check_user_blacklist", "check_blacklist"], &[]),
     // --- routing
     later("load_balancer", LOAD_BALANCER, &[]),

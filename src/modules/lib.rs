@@ -8,6 +8,7 @@ use sluice_engine::module::{KnownModule, Module};
 use sluice_script::catalog::Renamed;
 
 pub mod acc;
+pub mod alias_db;
 pub mod auth;
 pub mod auth_db;
 pub mod avpops;
@@ -21,9 +22,12 @@ pub mod db_text;
 mod db_version;
 pub mod digest;
 pub mod dispatcher;
+pub mod domain;
+pub mod group;
 pub mod httpd;
 mod known;
 pub mod limits;
+mod lookups;
 pub mod mathops;
 pub mod maxfwd;
 pub mod mi_datagram;
@@ -91,6 +95,9 @@ pub static MODULES: &[&Module] = &[
     &dispatcher::MODULE,
     &permissions::MODULE,
     &acc::MODULE,
+    &alias_db::MODULE,
+    &domain::MODULE,
+    &group::MODULE,
     &mi_fifo::MODULE,
     &mi_datagram::MODULE,
     // Before the modules that have pages there.

@@ -71,5 +71,6 @@ mod turn;
 mod uac;
 mod uac_auth;
 mod uri;
+mod user_tables;
 mod usrloc;
 mod world;
