@@ -73,4 +73,5 @@ mod uac_auth;
 mod uri;
 mod user_tables;
 mod usrloc;
+mod usrloc_db;
 mod world;

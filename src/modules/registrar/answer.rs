@@ -33,9 +33,15 @@ pub(super) fn refuse(ctx: &mut Ctx<'_>, refusal: Refusal, options: &Options) -> 
     for piece in ["P-Registrar-Error: ", refusal.text(), "\r\n"] {
         lines.extend_from_slice(piece.as_bytes());
     }
-    if options.retry_after > 0 && refusal.code() >= 500 {
+    let seconds = match refusal {
+        // The contacts are still being read.
+        Refusal::NotReady => options.retry_after.max(1),
+        refusal if refusal.code() >= 500 => options.retry_after,
+        _ => 0,
+    };
+    if seconds > 0 {
         lines.extend_from_slice(b"Retry-After: ");
-        push_u64(lines, options.retry_after.into());
+        push_u64(lines, seconds.into());
         lines.extend_from_slice(b"\r\n");
     }
     send(ctx, refusal.code(), before)

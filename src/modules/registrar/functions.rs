@@ -36,20 +36,24 @@ const SAVING: Routes = Routes::of(&[RouteKind::Request, RouteKind::Reply]);
 
 /// The table.
 pub(super) static FUNCTIONS: &[Function] = &[
-    function(
-        "save",
-        "Registers the contacts of a REGISTER, and answers it; -2 when that is a refusal.",
-        &[
-            TABLE,
-            optional("flags", ParamKind::Checked(check_save)),
-            AOR,
-            optional("owner", ParamKind::Text),
-        ],
-        SAVING,
-        save::save,
-    ),
+    Function {
+        suspends: true,
+        ..function(
+            "save",
+            "Registers the contacts of a REGISTER, and answers it; -2 when that is a refusal.",
+            &[
+                TABLE,
+                optional("flags", ParamKind::Checked(check_save)),
+                AOR,
+                optional("owner", ParamKind::Text),
+            ],
+            SAVING,
+            save::save,
+        )
+    },
     Function {
         unknown: lookup::UNKNOWN,
+        suspends: true,
         ..function(
             "lookup",
             "Makes a user's contacts the destinations; -1 none, -2 none takes the method.",

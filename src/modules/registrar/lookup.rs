@@ -3,6 +3,7 @@
 use std::any::Any;
 
 use sluice_engine::dset::Branch;
+use sluice_engine::module::Wait;
 use sluice_engine::run::AvpKey;
 use sluice_engine::{Ctx, Flow, Text, Value};
 use sluice_sip::nameaddr::{NameAddr, items};
@@ -17,6 +18,10 @@ use crate::usrloc::api::{Contact, Locations, Record, Table, methods};
 const NOT_REGISTERED: Flow = Flow::Code(-1);
 const NOT_SUPPORTED: Flow = Flow::Code(-2);
 const FAILED: i32 = -3;
+/// How long a lookup waits for contacts that are being read.
+const READY_MS: u64 = 2_000;
+/// How long it waits before it looks again.
+const LOOK_MS: u64 = 100;
 
 /// The code of `Flow::Fail`.
 pub(super) const UNKNOWN: i32 = FAILED;
@@ -28,6 +33,15 @@ pub(super) fn lookup(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> 
     };
     let name = table.text().map_or(&b""[..], |name| ctx.bytes(name));
     let Some(table) = worker.table(name) else { return Flow::Fail("there are too many tables") };
+    if !table.is_ready() {
+        let waited_ms = ctx.now.mono_ms().saturating_sub(ctx.packet.at.mono_ms());
+        if waited_ms >= READY_MS {
+            return Flow::Fail("the contacts have not been read yet");
+        }
+        return Flow::Suspend(Wait::Millis(LOOK_MS), |ctx, state, args, _| {
+            lookup(ctx, state, args)
+        });
+    }
     let words = flags.text().map_or(&b""[..], |text| ctx.bytes(text));
     let read = std::str::from_utf8(words).ok().and_then(|text| flags::lookup(text).ok());
     let Some(mut flags) = read else { return Flow::Fail("lookup() has no such flags") };

@@ -6,6 +6,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use ahash::AHashMap;
 use sluice_base::WorkerId;
 use sluice_engine::module::{
     Hooks, Module, Setup, SetupError, SharedState, Statistic, StatisticsBase,
@@ -27,6 +28,7 @@ mod save;
 use crate::regexes::Regexes;
 use crate::usrloc::api::{self, Locations, Table};
 use params::Options;
+use save::Waiting;
 
 /// The definition table.
 pub static MODULE: Module = Module {
@@ -70,6 +72,8 @@ struct Worker {
     aor: Vec<u8>,
     /// The Path of a request of several, likewise.
     path: Vec<u8>,
+    /// REGISTER requests that wait for the database, by the numbers of their messages.
+    waiting: AHashMap<u32, Waiting>,
 }
 
 impl Worker {
@@ -101,6 +105,7 @@ impl SharedState for Registrar {
             regexes: Regexes::default(),
             aor: Vec::new(),
             path: Vec::new(),
+            waiting: AHashMap::new(),
         })
     }
 

@@ -20,6 +20,7 @@ pub(super) enum Refusal {
     Path,
     PathUnsupported,
     Insert,
+    NotReady,
 }
 
 impl Refusal {
@@ -27,7 +28,7 @@ impl Refusal {
     pub(super) const fn code(self) -> u16 {
         match self {
             Self::AorLength | Self::Insert => 500,
-            Self::TooMany => 503,
+            Self::TooMany | Self::NotReady => 503,
             Self::PathUnsupported => 420,
             _ => 400,
         }
@@ -53,6 +54,7 @@ impl Refusal {
             Self::Path => "Path parse error",
             Self::PathUnsupported => "No support for found Path indicated",
             Self::Insert => "usrloc_contact_insert failed",
+            Self::NotReady => "usrloc_record_get failed",
         }
     }
 }

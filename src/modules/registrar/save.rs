@@ -2,8 +2,11 @@
 //! answered with the contacts that are there then (RFC 3261 10.3, spec 6.2).
 
 use std::any::Any;
+use std::sync::Arc;
 
 use sluice_base::SocketId;
+use sluice_engine::job::{Answer, Job};
+use sluice_engine::module::Wait;
 use sluice_engine::run::AvpKey;
 use sluice_engine::{Ctx, Flow, Text, Value};
 use sluice_script::ir::RouteKind;
@@ -17,12 +20,14 @@ use super::params::Options;
 use super::refusal::Refusal;
 use super::request::{Given, Request, Wish};
 use super::{ACCEPTED, REJECTED, Worker, answer, aor};
-use crate::usrloc::api::{self, CONTACTS, Contact, Edit, Fixed, Locations, Matching, Table};
+use crate::usrloc::api::{
+    self, Batch, CONTACTS, Contact, Edit, Fixed, Locations, MEMORY_ONLY, Matching, Table,
+};
 
 /// The reply says why it was refused.
 const REFUSED: Flow = Flow::Code(-2);
-/// The bit of [`Fixed::flags`] of contacts that are not for the database.
-const MEMORY_ONLY: u32 = 1;
+/// How long a REGISTER waits before it looks again whether another of its user has been written.
+const BUSY_MS: u64 = 5;
 /// Longest Path that is kept, bytes: some four proxies.
 const PATH_BYTES: usize = 1_024;
 
@@ -40,22 +45,88 @@ pub(super) fn save(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> Fl
     let call = Call { table: &table, flags: &flags, words, aor: aor.text() };
     let answers = !flags.no_reply && ctx.run.kind != RouteKind::Reply;
     let before = ctx.run.reply_lines.len();
-    match register(ctx, worker, &call) {
-        Ok(()) => {
-            ctx.local.count(worker.shared.statistics, ACCEPTED);
-            if answers {
-                return Flow::of(answer::send(ctx, 200, before));
-            }
-            ctx.run.reply_lines.truncate(before);
-            Flow::TRUE
+    let result = match table.is_ready() {
+        true => register(ctx, worker, &call),
+        false => Err(Refusal::NotReady),
+    };
+    match result {
+        Ok(Done::Now) => accept(ctx, worker, answers, before),
+        Ok(Done::Busy) => {
+            Flow::Suspend(Wait::Millis(BUSY_MS), |ctx, state, args, _| save(ctx, state, args))
         }
-        Err(refusal) => {
-            ctx.local.count(worker.shared.statistics, REJECTED);
-            ctx.run.reply_lines.truncate(before);
-            let silent = answers && !answer::refuse(ctx, refusal, &worker.shared.options);
-            if silent { Flow::FALSE } else { REFUSED }
+        Ok(Done::Later(batch)) => {
+            let Some(query) = table.query(batch.statements.clone()) else { return Flow::FALSE };
+            let waiting = Waiting { table, aor: worker.aor.clone(), batch, answers, before };
+            if let Some(lost) = worker.waiting.insert(ctx.packet.id, waiting) {
+                // Its run could not wait.
+                lost.table.settle(lost.batch, false);
+            }
+            Flow::Suspend(Wait::Job(Job::Query(query)), committed)
+        }
+        Err(refusal) => reject(ctx, worker, refusal, answers, before),
+    }
+}
+
+/// What became of a REGISTER that is not refused.
+enum Done {
+    /// It is done.
+    Now,
+    /// Another one of the user is being written.
+    Busy,
+    /// It is done when the database has it.
+    Later(Batch),
+}
+
+/// A REGISTER that waits for the database.
+pub(super) struct Waiting {
+    table: Arc<Table>,
+    aor: Vec<u8>,
+    batch: Batch,
+    answers: bool,
+    before: usize,
+}
+
+/// The database has answered.
+fn committed(ctx: &mut Ctx<'_>, state: &mut dyn Any, _: &[Value], answer: &Answer) -> Flow {
+    let Some(worker) = state.downcast_mut::<Worker>() else { return Flow::FALSE };
+    let Some(waiting) = worker.waiting.remove(&ctx.packet.id) else { return Flow::FALSE };
+    let Waiting { table, aor, batch, answers, before } = waiting;
+    let written = match answer {
+        Answer::Rows(outcome) => outcome.as_ref().as_ref().map(drop).map_err(ToString::to_string),
+        Answer::Failed(why) => Err(why.to_string()),
+        _ => Err("no answer".to_owned()),
+    };
+    table.settle(batch, written.is_ok());
+    table.release(&aor);
+    match written {
+        Ok(()) => accept(ctx, worker, answers, before),
+        Err(why) => {
+            ctx.complain(&format!("save(): {why}"));
+            reject(ctx, worker, Refusal::Insert, answers, before)
         }
     }
+}
+
+fn accept(ctx: &mut Ctx<'_>, worker: &Worker, answers: bool, before: usize) -> Flow {
+    ctx.local.count(worker.shared.statistics, ACCEPTED);
+    if answers {
+        return Flow::of(answer::send(ctx, 200, before));
+    }
+    ctx.run.reply_lines.truncate(before);
+    Flow::TRUE
+}
+
+fn reject(
+    ctx: &mut Ctx<'_>,
+    worker: &Worker,
+    refusal: Refusal,
+    answers: bool,
+    before: usize,
+) -> Flow {
+    ctx.local.count(worker.shared.statistics, REJECTED);
+    ctx.run.reply_lines.truncate(before);
+    let silent = answers && !answer::refuse(ctx, refusal, &worker.shared.options);
+    if silent { Flow::FALSE } else { REFUSED }
 }
 
 /// The arguments.
@@ -69,7 +140,7 @@ struct Call<'a> {
 }
 
 /// Does it; the lines of the reply are added to the run's.
-fn register(ctx: &mut Ctx<'_>, worker: &mut Worker, call: &Call<'_>) -> Result<(), Refusal> {
+fn register(ctx: &mut Ctx<'_>, worker: &mut Worker, call: &Call<'_>) -> Result<Done, Refusal> {
     let Worker { shared, aor, path, .. } = worker;
     let (options, locations) = (&shared.options, &shared.locations);
     let message = ctx.message;
@@ -81,6 +152,10 @@ fn register(ctx: &mut Ctx<'_>, worker: &mut Worker, call: &Call<'_>) -> Result<(
     let random = if options.max_deviation > 0 { ctx.local.random() } else { 0 };
     let request = Request::read(message, options, call.flags, random)?;
     let path = PathOf::read(message, options, call.flags, path)?;
+    let through = call.table.writes_through() && request.wish != Wish::Ask;
+    if through && !call.table.claim(aor, ctx.now.wall_us / 1_000) {
+        return Ok(Done::Busy);
+    }
     let mut lines = std::mem::take(&mut ctx.run.reply_lines);
     let change = Change::of(ctx, options, locations, call, &request, &path);
     let (result, notes) = match change {
@@ -98,7 +173,17 @@ fn register(ctx: &mut Ctx<'_>, worker: &mut Worker, call: &Call<'_>) -> Result<(
     if !notes.is_empty() {
         api::tell(ctx, locations, call.table, &notes);
     }
-    result
+    if !through {
+        return result.map(|()| Done::Now);
+    }
+    let batch = result.map(|()| call.table.batch_of(locations, aor));
+    match batch {
+        Ok(batch) if !batch.is_empty() => Ok(Done::Later(batch)),
+        other => {
+            call.table.release(aor);
+            other.map(|_| Done::Now)
+        }
+    }
 }
 
 /// The Path of a request.

@@ -10,8 +10,9 @@ pub use super::limits::CONTACTS;
 pub use super::locations::Locations;
 pub use super::methods;
 pub use super::params::{Options, flag};
-pub use super::record::{Contact, Fixed, Record, State};
+pub use super::record::{Contact, Fixed, MEMORY_ONLY, Record, State};
 pub use super::table::{Sweep, Table};
+pub use super::unsaved::Batch;
 
 use super::Usrloc;
 

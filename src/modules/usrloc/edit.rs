@@ -62,6 +62,10 @@ pub struct Edit<'a> {
     notes: Option<&'a mut Vec<Note>>,
     /// How many contacts have come, less those that have gone.
     pub(super) came: i64,
+    /// Whether anything differs from its row now.
+    pub(super) unsaved: bool,
+    /// Contacts whose rows are to go.
+    pub(super) gone: Vec<Record>,
     /// The first moment at which a contact that was touched expires, seconds since 1970.
     pub(super) earliest: u32,
 }
@@ -73,7 +77,8 @@ impl<'a> Edit<'a> {
         order: Order,
         notes: Option<&'a mut Vec<Note>>,
     ) -> Self {
-        Self { aor, record, order, notes, came: 0, earliest: u32::MAX }
+        let (came, unsaved, gone, earliest) = (0, false, Vec::new(), u32::MAX);
+        Self { aor, record, order, notes, came, unsaved, gone, earliest }
     }
 
     /// The contacts in order; also those that have expired and are not swept yet.
@@ -89,6 +94,7 @@ impl<'a> Edit<'a> {
     /// Adds a contact at its place in the order.
     pub fn insert(&mut self, contact: &Contact<'_>) {
         self.came += 1;
+        self.unsaved |= contact.fixed.is_unsaved();
         self.touch(&contact.fixed);
         let at = self.place_of(contact.fixed.q, usize::MAX);
         match &mut self.record {
@@ -104,7 +110,13 @@ impl<'a> Edit<'a> {
     /// Puts a contact into the place of another, whose number it keeps, and moves it where the
     /// order wants it.
     pub fn update(&mut self, at: usize, contact: &Contact<'_>) {
-        let Some(before) = self.contacts().nth(at).map(|before| before.fixed) else { return };
+        let Some(old) = self.contacts().nth(at) else { return };
+        let before = old.fixed;
+        if before.state != State::New && old.uri != contact.uri {
+            // Where rows have no number, this one is not found by the new URI.
+            let row = Record::of(self.aor, &old);
+            self.gone.push(row);
+        }
         let state = match before.state {
             State::New => State::New,
             State::Sync | State::Dirty => State::Dirty,
@@ -112,6 +124,7 @@ impl<'a> Edit<'a> {
         let latency_us = before.latency_us;
         let fixed = Fixed { id: before.id, state, latency_us, ..contact.fixed };
         let contact = Contact { fixed, ..*contact };
+        self.unsaved |= fixed.is_unsaved();
         self.touch(&fixed);
         let stays = match self.order {
             Order::NewestFirst => at == 0,
@@ -129,12 +142,23 @@ impl<'a> Edit<'a> {
         self.note(What::Update, &contact);
     }
 
+    /// Changes what has a fixed size of a contact; nothing is told of it.
+    pub(super) fn set_fixed(&mut self, at: usize, fixed: &Fixed) {
+        if let Some(record) = &mut self.record {
+            record.set_fixed(at, fixed);
+        }
+        self.unsaved |= fixed.is_unsaved();
+    }
+
     /// Takes a contact away.
     pub fn remove(&mut self, at: usize) {
         let Some(record) = &self.record else { return };
         let Some(contact) = record.contacts().nth(at) else { return };
         if let Some(notes) = &mut self.notes {
             notes.push(Note { what: What::Delete, about: Record::of(self.aor, &contact) });
+        }
+        if contact.fixed.state != State::New {
+            self.gone.push(Record::of(self.aor, &contact));
         }
         self.came -= 1;
         if let Some(record) = &mut self.record {

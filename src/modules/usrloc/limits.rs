@@ -33,3 +33,6 @@ pub const AOR_BYTES: usize = 255;
 
 /// Longest contact that management takes, bytes: the same.
 pub const URI_BYTES: usize = 255;
+
+/// Statements of one transaction when all that is due is written: others wait for its locks.
+pub const WRITTEN: usize = 1_000;

@@ -16,6 +16,7 @@ use super::edit::{Edit, Note};
 use super::limits;
 use super::params::Options;
 use super::record::Contact;
+use super::store::{Database, Store};
 use super::table::Table;
 
 /// The tables.
@@ -24,6 +25,9 @@ pub struct Locations {
     pub options: Options,
     /// User-Agents that many contacts have.
     pub agents: Agents,
+    database: Option<Database>,
+    /// When changes were last written, microseconds since 1970.
+    flushed_us: AtomicU64,
     tables: ArcSwap<Vec<Arc<Table>>>,
     /// Held to add one.
     adding: Mutex<()>,
@@ -37,9 +41,11 @@ pub struct Locations {
 }
 
 impl Locations {
-    pub(super) fn new(options: Options, setup: &Setup<'_>) -> Self {
+    pub(super) fn new(options: Options, database: Option<Database>, setup: &Setup<'_>) -> Self {
         Self {
             options,
+            database,
+            flushed_us: AtomicU64::new(0),
             agents: Agents::default(),
             tables: ArcSwap::default(),
             adding: Mutex::new(()),
@@ -62,9 +68,64 @@ impl Locations {
         set.filter_map(|bit| names.name(bit)).collect::<Vec<_>>().join(" ")
     }
 
-    /// Is told the moment.
+    /// The flags that a text names, or the number that it is.
+    pub(super) fn flag_bits(&self, text: &[u8]) -> u32 {
+        let text = std::str::from_utf8(text).unwrap_or_default();
+        let names = self.flags.load();
+        let slots = text.split_ascii_whitespace().filter_map(|name| names.find(name.as_bytes()));
+        let bits = slots.filter_map(|slot| 1u32.checked_shl(slot)).fold(0, |all, bit| all | bit);
+        text.trim().parse().unwrap_or(bits)
+    }
+
+    /// Is told the moment; reads tables that could not be read, and writes what is due. May block.
     pub(super) fn tick(&self, now: Now) {
         self.wall_us.store(now.wall_us, Relaxed);
+        let Some(database) = &self.database else { return };
+        let tables = self.tables();
+        tables.iter().filter(|table| !table.is_ready()).for_each(|table| self.load(table));
+        let pause_s = if database.write_through { 1 } else { self.options.timer_interval_s };
+        let flushed_us = self.flushed_us.load(Relaxed);
+        if now.wall_us.saturating_sub(flushed_us) >= u64::from(pause_s) * 1_000_000 {
+            self.flushed_us.store(now.wall_us, Relaxed);
+            self.flush();
+        }
+    }
+
+    /// Reads a table of the database.
+    fn load(&self, table: &Table) {
+        match table.load(self, (self.wall_us() / 1_000_000) as u32) {
+            Ok(0) => {}
+            Ok(count) => {
+                tracing::info!(target: "usrloc", "{}: {count} contacts are back", table.name());
+            }
+            Err(why) => {
+                tracing::error!(target: "usrloc", "{}: {why}; it is tried again", table.name());
+            }
+        }
+    }
+
+    /// Writes everything that the database has not; false when that failed, and is tried again.
+    /// May block.
+    pub(super) fn flush(&self) -> bool {
+        let now_s = (self.wall_us() / 1_000_000) as u32;
+        let tables = self.tables();
+        let mut all = true;
+        for table in tables.iter().filter(|table| table.is_ready()) {
+            let Some(unsaved) = &table.unsaved else { continue };
+            let mut batch = table.batch(self);
+            let mut statements = std::mem::take(&mut batch.statements);
+            statements.push(unsaved.store.remove_expired(now_s));
+            let source = &unsaved.store.database.source;
+            let mut chunks = statements.chunks(limits::WRITTEN);
+            let outcome = chunks.try_for_each(|chunk| source.ask(chunk.to_vec()).map(drop));
+            table.settle(batch, outcome.is_ok());
+            if let Err(why) = &outcome {
+                let place = unsaved.store.place();
+                tracing::error!(target: "usrloc", "{place}: {why}; it is tried again");
+            }
+            all &= outcome.is_ok();
+        }
+        all
     }
 
     /// The moment as it was told last, at most a second ago; microseconds since 1970.
@@ -93,7 +154,9 @@ impl Locations {
         if tables.len() >= limits::TABLES {
             return None;
         }
-        let table = Arc::new(Table::new(name, self.options.hash_bits));
+        let store = self.database.as_ref().map(|database| Store::new(database, name));
+        let table = Arc::new(Table::new(name, self.options.hash_bits, store));
+        self.load(&table);
         tables.push(Arc::clone(&table));
         self.tables.store(Arc::new(tables));
         Some(table)

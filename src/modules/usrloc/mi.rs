@@ -2,7 +2,6 @@
 //! records at a time.
 
 use serde_json::{Map, Value, json};
-use sluice_base::shards::Passed;
 use sluice_engine::module::{Command, CommandError, SharedState};
 use sluice_engine::reply::push_q;
 use sluice_sip::text::q_value;
@@ -11,7 +10,7 @@ use sluice_sip::uri::Uri;
 use super::edit::{Edit, Matching, Note};
 use super::locations::Locations;
 use super::record::{Contact, Fixed, Record};
-use super::table::{Sweep, Table};
+use super::table::Table;
 use super::{Usrloc, events, limits};
 
 /// The table.
@@ -50,6 +49,20 @@ pub(super) static COMMANDS: &[Command] = &[
         doc: "Adds a contact, or replaces it; with expires 0 it stays.",
         params: &["table_name", "aor", "contact", "expires", "q", "flags", "cflags", "methods"],
         run: add,
+    },
+    Command {
+        name: "ul_flush",
+        short: "flush",
+        doc: "Writes what the database does not have yet.",
+        params: &[],
+        run: flush,
+    },
+    Command {
+        name: "ul_sync",
+        short: "sync",
+        doc: "Empties a table of the database, or an AoR in it, and writes it anew from memory.",
+        params: &["table_name", "aor?"],
+        run: sync,
     },
 ];
 
@@ -107,28 +120,13 @@ fn dump(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {
         .tables()
         .iter()
         .map(|table| {
-            let records = all(table);
+            let mut records = Vec::new();
+            table.records(&mut records);
             let aors: Vec<Value> = records.iter().map(|r| shown(locations, r, brief)).collect();
             json!({ "name": table.name(), "hash_size": table.shards(), "AORs": aors })
         })
         .collect();
     Ok(json!({ "Domains": domains }))
-}
-
-/// Copies of all records, taken some at a time.
-fn all(table: &Table) -> Vec<Record> {
-    let mut records = Vec::new();
-    for shard in 0..table.shards() {
-        let (mut at, before) = (Sweep::default(), records.len());
-        loop {
-            match table.pass(shard, &mut at, |record| records.push(record.clone())) {
-                Passed::All => break,
-                Passed::More => {}
-                Passed::Anew => records.truncate(before),
-            }
-        }
-    }
-    records
 }
 
 fn text(bytes: &[u8]) -> Value {
@@ -209,6 +207,26 @@ fn edit<R>(
     let result = table.edit(aor.as_bytes(), order, Some(&mut notes), change);
     events::post(locations, table, &notes);
     result
+}
+
+fn flush(state: &dyn SharedState, _: &[Option<&str>]) -> Answer {
+    match of(state)?.flush() {
+        true => Ok(json!("OK")),
+        false => refuse(500, "the database does not take it; it is tried again"),
+    }
+}
+
+fn sync(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {
+    let locations = of(state)?;
+    let table = table_of(locations, params)?;
+    let aor = match params.get(1).copied().flatten() {
+        Some(_) => Some(aor_of(locations, params)?),
+        None => None,
+    };
+    match table.sync(locations, aor.as_deref().map(str::as_bytes)) {
+        Ok(()) => Ok(json!("OK")),
+        Err(why) => refuse(500, why),
+    }
 }
 
 fn remove(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {

@@ -21,8 +21,10 @@ pub mod methods;
 mod mi;
 pub mod params;
 pub mod record;
+mod store;
 mod sweep;
 pub mod table;
+mod unsaved;
 
 use locations::Locations;
 use params::Options;
@@ -49,7 +51,8 @@ struct Usrloc(Arc<Locations>);
 
 fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
     let options = Options::read(setup)?;
-    Ok(Arc::new(Usrloc(Arc::new(Locations::new(options, setup)))))
+    let database = params::database(setup)?;
+    Ok(Arc::new(Usrloc(Arc::new(Locations::new(options, database, setup)))))
 }
 
 impl SharedState for Usrloc {
@@ -67,6 +70,10 @@ impl SharedState for Usrloc {
 
     fn tick(&self, now: Now) {
         self.0.tick(now);
+    }
+
+    fn end(&self) {
+        self.0.flush();
     }
 
     fn gauges(&self) -> Vec<(String, u64)> {

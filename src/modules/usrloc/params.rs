@@ -6,6 +6,7 @@ use sluice_script::catalog::Status::{Honoured, Ignored, Later};
 use sluice_script::ir::Setting;
 
 use super::edit::Order;
+use super::store::Database;
 use crate::table::setting;
 
 /// How contacts are kept.
@@ -73,18 +74,85 @@ fn check_matching(value: &Setting) -> Result<(), String> {
     }
 }
 
-fn check_mode(value: &Setting) -> Result<(), String> {
-    match value {
-        Setting::Int(0) => Ok(()),
-        _ => Err("0, no database; others come later".to_owned()),
+/// Where contacts are kept besides memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Mode {
+    /// Nowhere.
+    Memory,
+    /// In a database, before a REGISTER is answered.
+    WriteThrough,
+    /// In a database, some time later.
+    WriteBack,
+}
+
+/// The database of the tables, if there is one.
+///
+/// # Errors
+/// It cannot be opened.
+pub(super) fn database(setup: &mut Setup<'_>) -> Result<Option<Database>, SetupError> {
+    let mode = mode(setup);
+    if mode == Mode::Memory {
+        return Ok(None);
+    }
+    let (url, at) = match setup.param("db_url") {
+        Some((Setting::Text(url), at)) => (Some(url.clone()), Some(at)),
+        _ => (setup.settings.db_default_url.clone(), None),
+    };
+    let Some(url) = url else {
+        let text = "contacts are kept in a database: db_url says in which".to_owned();
+        return Err(SetupError { at, text });
+    };
+    let source = setup.databases.open(&url).map_err(|text| SetupError { at, text })?;
+    let use_domain = setup.int("use_domain", 0) != 0;
+    Ok(Some(Database::new(setup, source, mode == Mode::WriteThrough, use_domain)))
+}
+
+/// spec 6.6: db_mode outranks the preset, which outranks the single settings.
+fn mode(setup: &Setup<'_>) -> Mode {
+    if setup.param("db_mode").is_some() {
+        return match setup.int("db_mode", 0) {
+            1 => Mode::WriteThrough,
+            2 => Mode::WriteBack,
+            _ => Mode::Memory,
+        };
+    }
+    let text = |name: &str| setup.text(name).unwrap_or_default();
+    match text("working_mode_preset") {
+        "single-instance-sql-write-through" => return Mode::WriteThrough,
+        "single-instance-sql-write-back" => return Mode::WriteBack,
+        "" => {}
+        _ => return Mode::Memory,
+    }
+    match (text("restart_persistency"), text("sql_write_mode")) {
+        ("load-from-sql", "write-through") => Mode::WriteThrough,
+        ("load-from-sql", _) => Mode::WriteBack,
+        _ => Mode::Memory,
     }
 }
 
-fn check_preset(value: &Setting) -> Result<(), String> {
+fn check_mode(value: &Setting) -> Result<(), String> {
     match value {
-        Setting::Text(word) if word == "single-instance-no-db" => Ok(()),
-        _ => Err("`single-instance-no-db`; others come later".to_owned()),
+        Setting::Int(0..=2) => Ok(()),
+        _ => Err("0 memory, 1 write-through or 2 write-back; 3 comes later".to_owned()),
     }
+}
+
+/// One of some words.
+fn check_words(value: &Setting, words: &[&str]) -> Result<(), String> {
+    match value {
+        Setting::Text(word) if words.contains(&word.as_str()) => Ok(()),
+        _ => Err(format!("{}; others come later", words.join(", "))),
+    }
+}
+
+const PRESETS: &[&str] = &[
+    "single-instance-no-db",
+    "single-instance-sql-write-through",
+    "single-instance-sql-write-back",
+];
+
+const fn column(name: &'static str, doc: &'static str) -> ParamEntry {
+    setting(name, &[], doc, Text, Honoured)
 }
 
 const CLUSTER: &str = "there is one node";
@@ -127,10 +195,16 @@ pub(super) const PARAMS: &[ParamEntry] = &[
     setting("hash_size", &[], "Parts of a table, a power of two; at least 12.", Int, Honoured),
     ParamEntry {
         check: Some(check_mode),
-        ..setting("db_mode", &[], "0 = no database (default).", Int, Honoured)
+        ..setting(
+            "db_mode",
+            &[],
+            "0 = memory (default), 1 = write-through, 2 = write-back.",
+            Int,
+            Honoured,
+        )
     },
     ParamEntry {
-        check: Some(check_preset),
+        check: Some(|value| check_words(value, PRESETS)),
         ..setting(
             "working_mode_preset",
             &[],
@@ -139,7 +213,50 @@ pub(super) const PARAMS: &[ParamEntry] = &[
             Honoured,
         )
     },
-    setting("db_url", &[], "The database of the tables.", Text, Ignored("there is no database")),
+    ParamEntry {
+        check: Some(|value| check_words(value, &["none"])),
+        ..setting("cluster_mode", &[], "How nodes share contacts; `none`.", Text, Honoured)
+    },
+    ParamEntry {
+        check: Some(|value| check_words(value, &["none", "load-from-sql"])),
+        ..setting(
+            "restart_persistency",
+            &[],
+            "`load-from-sql` = contacts are in a database; default `none`.",
+            Text,
+            Honoured,
+        )
+    },
+    ParamEntry {
+        check: Some(|value| check_words(value, &["none", "write-through", "write-back"])),
+        ..setting(
+            "sql_write_mode",
+            &[],
+            "When they are written there: `write-through` or `write-back`.",
+            Text,
+            Honoured,
+        )
+    },
+    setting("db_url", &[], "The database of the tables; default db_default_url.", Text, Honoured),
+    column("contact_id_column", "Column of a contact's number; default `contact_id`."),
+    column("user_column", "Column of the AoR's user; default `username`."),
+    column("domain_column", "Column of the AoR's domain; default `domain`."),
+    column("contact_column", "Column of the contact's URI; default `contact`."),
+    column("received_column", "Column of where it came from; default `received`."),
+    column("path_column", "Column of its Path; default `path`."),
+    column("expires_column", "Column of when it expires; default `expires`."),
+    column("q_column", "Column of its q; default `q`."),
+    column("callid_column", "Column of its Call-ID; default `callid`."),
+    column("cseq_column", "Column of its CSeq number; default `cseq`."),
+    column("last_modified_column", "Column of its last change; default `last_modified`."),
+    column("flags_column", "Column of its flags; default `flags`."),
+    column("cflags_column", "Column of its branch flags; default `cflags`."),
+    column("user_agent_column", "Column of its User-Agent; default `user_agent`."),
+    column("socket_column", "Column of its socket; default `socket`."),
+    column("methods_column", "Column of its methods; default `methods`."),
+    column("sip_instance_column", "Column of its instance; default `sip_instance`."),
+    column("attr_column", "Column of its attributes; default `attr`."),
+    setting("kv_store_column", &[], "Column of keys and values.", Text, Ignored("there are none")),
     setting("cachedb_url", &[], "The cache of a cluster.", Text, Later),
     setting("location_cluster", &[], "The cluster of this node.", Int, Later),
     setting("skip_replicated_db_ops", &[], "What a cluster writes.", Int, Ignored(CLUSTER)),

@@ -70,6 +70,9 @@ pub struct Fixed {
     pub state: State,
 }
 
+/// The bit of [`Fixed::flags`] of contacts that are not for the database.
+pub const MEMORY_ONLY: u32 = 1;
+
 /// How a contact in memory stands to its row in the database.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum State {
@@ -118,6 +121,11 @@ impl Fixed {
     /// Whether it is there at a moment (spec 6.2).
     pub const fn lives(&self, now_s: u32) -> bool {
         self.expires == 0 || self.expires > now_s
+    }
+
+    /// Whether its row has to be written.
+    pub fn is_unsaved(&self) -> bool {
+        self.state != State::Sync && self.flags & MEMORY_ONLY == 0
     }
 
     fn write(&self, to: &mut [u8; Self::BYTES]) {

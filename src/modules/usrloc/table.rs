@@ -13,6 +13,8 @@ use sluice_base::shards::{Cursor, Passed, Shards, Then};
 use super::edit::{Edit, Note, Order, What};
 use super::limits;
 use super::record::{Contact, Record};
+use super::store::Store;
+use super::unsaved::Unsaved;
 
 /// A table.
 pub struct Table {
@@ -25,6 +27,8 @@ pub struct Table {
     contacts: AtomicU64,
     expired: AtomicU64,
     last_id: AtomicU64,
+    /// What of it the database has not, if it is in one.
+    pub(super) unsaved: Option<Unsaved>,
 }
 
 /// What a table holds.
@@ -38,24 +42,35 @@ pub struct Counts {
     pub expired: u64,
 }
 
+/// What a change has come to, beside its result.
+struct Done {
+    came: i64,
+    users: i64,
+    earliest: u32,
+    unsaved: bool,
+    gone: Vec<Record>,
+}
+
 /// A sweep, or some other pass, of one shard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Sweep(Cursor);
 
 impl Table {
     /// An empty table of `2^bits` shards or more.
-    pub fn new(name: &str, bits: u32) -> Self {
+    pub fn new(name: &str, bits: u32, store: Option<Store>) -> Self {
         let shards = Shards::new(bits.max(limits::SHARDS_BITS));
+        let count = shards.count();
         let never = std::iter::repeat_with(|| AtomicU32::new(u32::MAX));
         Self {
             name: name.into(),
             hasher: RandomState::new(),
-            due: never.take(shards.count()).collect(),
+            due: never.take(count).collect(),
             shards,
             users: AtomicU64::new(0),
             contacts: AtomicU64::new(0),
             expired: AtomicU64::new(0),
             last_id: AtomicU64::new(0),
+            unsaved: store.map(|store| Unsaved::new(store, count)),
         }
     }
 
@@ -85,6 +100,11 @@ impl Table {
         self.last_id.fetch_update(Relaxed, Relaxed, |last| Some(next(last))).map_or(0, next)
     }
 
+    /// No number up to this one is given any more.
+    pub(super) fn keep_id(&self, id: u64) {
+        self.last_id.fetch_max(id, Relaxed);
+    }
+
     /// Shows a record.
     pub fn look<R>(&self, aor: &[u8], show: impl FnOnce(Option<&Record>) -> R) -> R {
         let hash = self.hash(aor);
@@ -102,14 +122,14 @@ impl Table {
         let hash = self.hash(aor);
         let is = |record: &Record| record.aor() == aor;
         let rehash = |record: &Record| self.hash(record.aor());
-        let (result, came, users, earliest) = self.shards.change(hash, is, rehash, |place, ()| {
+        let (result, done) = self.shards.change(hash, is, rehash, |place, ()| {
             let before = place.is_some();
             let mut place = place;
             let held = place.as_mut().map(|place| std::mem::take(*place));
             let mut edit = Edit::new(aor, held, order, notes);
             let result = change(&mut edit);
             edit.finish();
-            let Edit { record, came, earliest, .. } = edit;
+            let Edit { record, came, earliest, unsaved, gone, .. } = edit;
             let users = i64::from(record.is_some()) - i64::from(before);
             let then = match (place, record) {
                 (Some(place), Some(record)) => {
@@ -119,11 +139,15 @@ impl Table {
                 (None, Some(record)) => Then::Put(record),
                 (_, None) => Then::Remove,
             };
-            (then, (result, came, users, earliest))
+            (then, (result, Done { came, users, earliest, unsaved, gone }))
         });
-        self.count(users, came);
-        if earliest < u32::MAX {
-            self.due(self.shards.shard_of(hash)).fetch_min(earliest, Relaxed);
+        self.count(done.users, done.came);
+        let shard = self.shards.shard_of(hash);
+        if done.earliest < u32::MAX {
+            self.due(shard).fetch_min(done.earliest, Relaxed);
+        }
+        if let Some(unsaved) = &self.unsaved {
+            unsaved.note(shard, done.unsaved, done.gone);
         }
         result
     }
@@ -141,6 +165,20 @@ impl Table {
                 true
             },
         )
+    }
+
+    /// Adds copies of all records, taken some at a time.
+    pub fn records(&self, to: &mut Vec<Record>) {
+        for shard in 0..self.shards() {
+            let (mut at, before) = (Sweep::default(), to.len());
+            loop {
+                match self.pass(shard, &mut at, |record| to.push(record.clone())) {
+                    Passed::All => break,
+                    Passed::More => {}
+                    Passed::Anew => to.truncate(before),
+                }
+            }
+        }
     }
 
     /// The first shard from `from` on, in steps, that is to be swept.
@@ -188,7 +226,11 @@ impl Table {
         passed != Passed::All
     }
 
-    fn hash(&self, aor: &[u8]) -> u64 {
+    pub(super) fn shard_of(&self, aor: &[u8]) -> usize {
+        self.shards.shard_of(self.hash(aor))
+    }
+
+    pub(super) fn hash(&self, aor: &[u8]) -> u64 {
         self.hasher.hash_one(aor)
     }
 
@@ -272,7 +314,7 @@ mod tests {
 
     #[test]
     fn what_has_expired_is_swept_and_counted() {
-        let table = Table::new("location", 0);
+        let table = Table::new("location", 0, None);
         for number in 0..5_000 {
             add(&table, &format!("user{number}"), 100 + number % 3);
         }
@@ -295,7 +337,7 @@ mod tests {
 
     #[test]
     fn numbers_are_new() {
-        let table = Table::new("location", 0);
+        let table = Table::new("location", 0, None);
         let ids = [table.new_id(5), table.new_id(5), table.new_id(3), table.new_id(100)];
         assert_eq!(ids, [5, 6, 7, 100]);
     }
@@ -303,7 +345,7 @@ mod tests {
     #[test]
     fn workers_change_one_hot_record_and_many_others_and_counts_are_exact() {
         const STEPS: u32 = 3_000;
-        let table = Table::new("location", 0);
+        let table = Table::new("location", 0, None);
         let work = |worker: u32| {
             let table = &table;
             move || {
