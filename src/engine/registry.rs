@@ -228,8 +228,8 @@ impl Catalog for Registry {
     }
     fn transport(&self, name: &str) -> Found<()> {
         match name {
-            "udp" => Found::Yes(()),
-            "tcp" | "tls" | "sctp" | "ws" | "wss" => Found::Later(""),
+            "udp" | "tcp" => Found::Yes(()),
+            "tls" | "sctp" | "ws" | "wss" => Found::Later(""),
             _ => Found::No,
         }
     }

@@ -20,7 +20,6 @@ pub mod db_postgres;
 pub mod db_sqlite;
 pub mod db_text;
 mod db_version;
-pub mod digest;
 pub mod dispatcher;
 pub mod domain;
 pub mod group;

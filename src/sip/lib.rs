@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod credentials;
+pub mod digest;
 pub mod digits;
 pub mod index;
 pub mod kind;

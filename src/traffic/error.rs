@@ -42,11 +42,14 @@ pub enum TrafficError {
     /// Call-IDs may be used again only where a call is one request.
     #[error("complete calls need a Call-ID each")]
     CallIds,
+    /// No users, or more than can be named.
+    #[error("1 to {} users", crate::limits::USERS)]
+    Users,
     /// Too many retransmissions.
     #[error("at most {} retransmissions", crate::limits::RETRANSMISSIONS)]
     Retransmissions,
     /// No name of a mode.
-    #[error("no such mode: {0} (invite, invite_ack, options, call or fire)")]
+    #[error("no such mode: {0} (invite, invite_ack, options, call, fire or register)")]
     Mode(String),
     /// An answer that is no final status.
     #[error("the final status must be 200 to 699")]

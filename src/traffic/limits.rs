@@ -51,3 +51,6 @@ pub const DRAIN_US: u64 = 1_000_000;
 
 /// Calls in a row from one source address, so that a batch is not cut into single sends.
 pub const STRETCH: u64 = 16;
+
+/// Users of one caller: as many as six digits can name.
+pub const USERS: u64 = 1_000_000;

@@ -114,9 +114,11 @@ fn rates_are_those_of_the_schedule() {
 
 #[test]
 fn modes_are_named() {
-    let names = ["invite", "invite_ack", "options", "call", "fire"];
+    let names = ["invite", "invite_ack", "options", "call", "fire", "register"];
     let modes = names.map(|name| name.parse::<Mode>().unwrap());
-    assert_eq!(modes, [Mode::Invite, Mode::InviteAck, Mode::Options, Mode::Call, Mode::Fire]);
+    let invites = [Mode::Invite, Mode::InviteAck];
+    assert_eq!(modes[..2], invites);
+    assert_eq!(modes[2..], [Mode::Options, Mode::Call, Mode::Fire, Mode::Register]);
     assert!("INVITE".parse::<Mode>().is_err());
 }
 
@@ -137,6 +139,8 @@ fn settings_that_do_not_fit_are_refused() {
         UacConfig { sources: vec!["[::1]:0".parse().unwrap()], ..default() },
         UacConfig { call_ids: Some(0), ..default() },
         UacConfig { retransmissions: 7, ..default() },
+        UacConfig { users: 0, ..default() },
+        UacConfig { users: 1_000_001, ..default() },
         shared,
     ] {
         assert!(refused(config.clone()).is_some(), "{config:?}");

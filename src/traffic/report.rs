@@ -23,9 +23,9 @@ pub struct CallCounts {
     pub provisional: u64,
     /// Final replies to first requests by class: 2xx, 3xx, 4xx, 5xx, 6xx.
     pub answered: [u64; 5],
-    /// Complete calls whose BYE had a 2xx.
+    /// Complete calls whose BYE had a 2xx; registrations whose answer to a challenge had one.
     pub completed: u64,
-    /// Complete calls whose BYE had another final reply.
+    /// The same with another final reply.
     pub bye_refused: u64,
     /// Calls given up.
     pub timed_out: u64,
@@ -122,7 +122,7 @@ pub struct UacReport {
     /// Scheduled time to the final reply of the first request. A call that was given up has none:
     /// read it together with `timed_out`.
     pub latency: Percentiles,
-    /// Scheduled time to the reply to BYE; empty but for complete calls.
+    /// Scheduled time to the last reply of complete calls, and of registrations with a password.
     pub completion: Percentiles,
     /// Scheduled time to the actual sending.
     pub lag: Percentiles,
@@ -138,7 +138,11 @@ impl UacReport {
     /// Whether every call that was due was answered by a 2xx, and ended if it was to end.
     pub fn all_answered(&self) -> bool {
         let CallCounts { due, answered: [success, ..], completed, .. } = self.counts;
-        success == due && (self.mode != Mode::Call || completed == due)
+        match self.mode {
+            Mode::Call => success == due && completed == due,
+            Mode::Register => success + completed == due,
+            _ => success == due,
+        }
     }
 }
 

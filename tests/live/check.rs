@@ -73,7 +73,7 @@ fn an_impossible_socket_is_told_at_its_place() {
     let folder = Folder::new();
     for (line, column, why) in [
         ("socket=udp:127.0.0.1:99999", 22, "impossible port `99999` (1 to 65535) [bad-port]"),
-        ("socket=\"tcp:127.0.0.1:5060\"", 9, "cannot handle protocol tcp [unknown-protocol]"),
+        ("socket=\"tls:127.0.0.1:5060\"", 9, "cannot handle protocol tls [unknown-protocol]"),
         ("alias=\"example.org:x\"", 20, "impossible port `x` (1 to 65535) [bad-port]"),
         ("port=0", 6, "impossible port `0` (1 to 65535) [bad-port]"),
         ("socket=nowhere.invalid", 1, "nowhere.invalid: "),

@@ -39,6 +39,7 @@ mod own;
 mod parked;
 mod probing;
 mod program;
+mod registrar;
 mod reload;
 mod reply;
 mod resolver;

@@ -18,11 +18,10 @@ const SCRIPT: &str = "loadmodule \"proto_tcp.so\"\nloadmodule \"sl.so\"\nloadmod
 /// A gateway with so many workers; its address, the same for UDP and TCP.
 pub fn gateway(script: &str, workers: &str) -> (Running, SocketAddr) {
     let at = address();
-    let (udp, tcp) = (format!("udp:{at}"), format!("tcp:{at}"));
     let folder = crate::support::Folder::new();
-    let script = folder.write("test.cfg", script);
-    let args = ["-f", &script, "-l", &udp, "-l", &tcp, "-n", workers];
-    (Running::gateway(&args), at)
+    let sockets = format!("socket = udp:{at}\nsocket = tcp:{at}\n");
+    let script = folder.write("test.cfg", &format!("{sockets}{script}"));
+    (Running::gateway(&["-f", &script, "-n", workers]), at)
 }
 
 fn via(at: SocketAddr, branch: &str) -> String {

@@ -52,7 +52,7 @@ wordings! {
     left_operand: "invalid left operand in assignment" => "route { $rm = \"ACK\"; }";
     left_transformation: "transformations not accepted in left side of assignment" =>
         "route { $(ru{s.len}) = 1; }";
-    unknown_protocol: "cannot handle protocol tcp" => "socket=tcp:*:5060\nroute { exit; }";
+    unknown_protocol: "cannot handle protocol tls" => "socket=tls:*:5060\nroute { exit; }";
     modparam_before_loadmodule: "no module matching maxfwd found" =>
         "modparam(\"maxfwd\", \"max_limit\", 1)\nroute { exit; }";
     type_mismatch: "type mismatch for parameter max_limit" =>

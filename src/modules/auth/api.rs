@@ -12,7 +12,7 @@ use super::claim::{Unclaimed, realm};
 use super::limits;
 use super::nonce::Ticket;
 use super::state::{Shared, State};
-use crate::digest::Hash;
+use sluice_sip::digest::Hash;
 
 /// There is no such user.
 pub const UNKNOWN_USER: i32 = -1;

@@ -7,7 +7,7 @@ use super::api::{Auth, answer, refuse};
 use super::claim::{Side, realm};
 use super::nonce::{Asked, Offer};
 use super::state::CHALLENGES;
-use crate::digest::{Algorithm, Function, strongest_first};
+use sluice_sip::digest::{Algorithm, Function, strongest_first};
 
 /// Reads the qualities of protection that a call offers; also the numbers of 1.x and 2.x.
 ///

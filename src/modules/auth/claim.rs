@@ -9,7 +9,7 @@ use sluice_sip::{Kind, Method};
 
 use super::limits;
 use super::nonce::same;
-use crate::digest::{Algorithm, Hash, Quality, Question};
+use sluice_sip::digest::{Algorithm, Hash, Quality, Question};
 
 /// Whose credentials: those of a registrar or user agent, or of a proxy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

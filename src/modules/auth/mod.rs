@@ -20,9 +20,9 @@ use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 use sluice_script::ir::{RouteKind, Setting};
 use sluice_sip::Method;
 
-use crate::digest::{self, Hash};
 use crate::table::{function, optional, param, setting};
 use api::{Auth, Side};
+use sluice_sip::digest::{self, Hash};
 
 /// The definition table.
 pub static MODULE: Module = Module {

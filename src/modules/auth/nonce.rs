@@ -15,7 +15,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::limits;
-use crate::digest::{Algorithm, Quality};
+use sluice_sip::digest::{Algorithm, Quality};
 
 /// Bytes before the check, and all.
 const CHECKED: usize = 16;

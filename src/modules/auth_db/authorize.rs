@@ -11,7 +11,7 @@ use sluice_engine::{Ctx, Flow, Value};
 use super::row;
 use super::state::State;
 use crate::auth::api::{Begun, Side, UNKNOWN_USER, WRONG_PASSWORD};
-use crate::digest::Hash;
+use sluice_sip::digest::Hash;
 
 /// Judges the credentials of the request; `answer` is that of the database, if it was asked.
 pub(super) fn authorize(

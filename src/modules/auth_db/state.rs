@@ -12,8 +12,8 @@ use sluice_script::ir::Setting;
 use crate::auth::api::Auth;
 use crate::cachedb_local::api::Collection;
 use crate::db_version;
-use crate::digest::Function;
 use crate::names;
+use sluice_sip::digest::Function;
 
 /// Versions of `subscriber` that are read (spec 5.6).
 const SUBSCRIBER: std::ops::RangeInclusive<i64> = 6..=8;

@@ -7,8 +7,8 @@ use sluice_sip::{Index, Kind, Message};
 use super::challenge::{Challenge, Request, is_of, realm_of};
 use super::limits::CHALLENGES;
 use super::params::Options;
-use crate::digest::{Algorithm, Hash};
 use crate::rr::api as rr;
+use sluice_sip::digest::{Algorithm, Hash};
 
 /// The parameter of Record-Route that says by how much the CSeq of the dialog is raised.
 pub(super) const SHIFT: &str = "aci";

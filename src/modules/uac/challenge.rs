@@ -4,7 +4,7 @@
 use sluice_sip::credentials::Credentials;
 
 use super::limits::CHALLENGE_BYTES;
-use crate::digest::{Algorithm, Hash, Quality, Question};
+use sluice_sip::digest::{Algorithm, Hash, Quality, Question};
 
 /// A challenge that can be answered, as far as the password allows.
 #[derive(Clone, Copy, Debug)]

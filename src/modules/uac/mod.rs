@@ -19,10 +19,10 @@ use sluice_engine::{Ctx, Flow, Value};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 use sluice_script::ir::RouteKind;
 
-use crate::digest;
 use crate::table::{function, optional, param};
 use params::Options;
 use replace::Party;
+use sluice_sip::digest;
 
 /// The definition table.
 pub static MODULE: Module = Module {

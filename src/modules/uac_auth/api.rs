@@ -5,8 +5,8 @@ use sluice_engine::module::{Setup, SetupError};
 use sluice_engine::run::AvpKey;
 use sluice_script::ir::Setting;
 
-use crate::digest::{Function, Hash};
 use crate::names;
+use sluice_sip::digest::{Function, Hash};
 
 /// All credentials that the script gives, in its parameters of `uac_auth`, or of `uac` as before
 /// 1.8.

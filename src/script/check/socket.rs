@@ -63,7 +63,7 @@ impl World<'_> {
         let why = format!("cannot handle protocol {proto}");
         let hint = match self.catalog.transport(&proto.to_ascii_lowercase()) {
             Found::No => "transports are udp, tcp, tls, sctp, ws and wss",
-            Found::Later(_) if runs => "only udp is there yet",
+            Found::Later(_) if runs => "udp and tcp are there yet",
             _ => return None,
         };
         let misfit = Misfit { code: "unknown-protocol", part: proto, why };

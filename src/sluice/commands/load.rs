@@ -1,4 +1,4 @@
-//! `sluice load uac|uas`: SIP load from the command line, with an honest report.
+//! `sluice load uac|register|lookup|uas`: SIP load from the command line, with an honest report.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -23,6 +23,10 @@ pub struct Options {
 enum Agent {
     /// Make calls at a fixed rate, whatever becomes of them
     Uac(UacOptions),
+    /// Register users at a fixed rate, by turns, and answer challenges
+    Register(RegisterOptions),
+    /// Call the users that `register` has registered, each call INVITE, ACK and BYE
+    Lookup(LookupOptions),
     /// Answer requests until told to end
     Uas(UasOptions),
 }
@@ -58,6 +62,58 @@ struct UacOptions {
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// What all callers of users have in common.
+#[derive(clap::Args, Debug)]
+struct UserOptions {
+    /// Where every request is sent
+    target: SocketAddr,
+    /// How many users: callee000000 and on
+    #[arg(long, default_value_t = 1_000)]
+    users: u64,
+    /// Host part of their addresses; default is the target
+    #[arg(long)]
+    domain: Option<String>,
+    /// Requests due per second
+    #[arg(long, default_value_t = 1_000)]
+    rate: u32,
+    /// For how many seconds; default: until each user had a turn
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Source address; repeatable, taken by turns; port 0 lets the system choose
+    #[arg(long, value_name = "ADDRESS")]
+    source: Vec<SocketAddr>,
+    /// After how many milliseconds a request is given up
+    #[arg(long, default_value_t = 4_000)]
+    timeout_ms: u64,
+    /// Part of every Call-ID
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args, Debug)]
+struct RegisterOptions {
+    #[command(flatten)]
+    users: UserOptions,
+    /// The password of all users; without one no challenge is answered
+    #[arg(long)]
+    password: Option<String>,
+    /// Host and port of what is registered, where calls shall go; default is the source
+    #[arg(long, value_name = "ADDRESS")]
+    contact: Option<SocketAddr>,
+    /// Seconds that registrations ask for
+    #[arg(long, default_value_t = 3_600)]
+    expires: u32,
+}
+
+#[derive(clap::Args, Debug)]
+struct LookupOptions {
+    #[command(flatten)]
+    users: UserOptions,
 }
 
 #[derive(clap::Args, Debug)]
@@ -102,6 +158,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     match &options.agent {
         Agent::Uac(options) => call(options, &stop),
+        Agent::Register(options) => register(options, &stop),
+        Agent::Lookup(options) => {
+            run_callers(users(&options.users, Mode::Call), options.users.json, &stop)
+        }
         Agent::Uas(options) => answer(options, &stop),
     }
 }
@@ -130,8 +190,41 @@ fn call(options: &UacOptions, stop: &AtomicBool) -> Result<ExitCode> {
     if !options.source.is_empty() {
         config.sources.clone_from(&options.source);
     }
+    run_callers(config, options.json, stop)
+}
+
+fn register(options: &RegisterOptions, stop: &AtomicBool) -> Result<ExitCode> {
+    let config = UacConfig {
+        password: options.password.clone(),
+        contact: options.contact,
+        expires: options.expires,
+        ..users(&options.users, Mode::Register)
+    };
+    run_callers(config, options.users.json, stop)
+}
+
+fn users(options: &UserOptions, mode: Mode) -> UacConfig {
+    let mut config = UacConfig {
+        target: options.target,
+        mode,
+        rate: options.rate,
+        users: options.users,
+        domain: options.domain.clone(),
+        size: None,
+        timeout_ms: options.timeout_ms,
+        seed: options.seed,
+        ..UacConfig::default()
+    };
+    config.calls = Some(options.seconds.map_or(options.users, |seconds| config.calls_in(seconds)));
+    if !options.source.is_empty() {
+        config.sources.clone_from(&options.source);
+    }
+    config
+}
+
+fn run_callers(config: UacConfig, json: bool, stop: &AtomicBool) -> Result<ExitCode> {
     let report = Uac::bind(config)?.run(stop, |_| {})?;
-    if options.json {
+    if json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         print_calls(&report);
@@ -152,6 +245,15 @@ fn print_calls(report: &UacReport) {
         counts.send_errors
     );
     println!("{:.0} calls/s sent, {:.0} answered/s", report.sent_per_s, report.answered_per_s);
+    let done = (counts.completed, counts.bye_refused);
+    match report.mode {
+        Mode::Call => println!("{} calls ended, {} BYE refused", done.0, done.1),
+        Mode::Register => println!(
+            "{} registered at once, {} after a challenge, {} refused after it",
+            counts.answered[0], done.0, done.1
+        ),
+        _ => {}
+    }
     println!("latency  {}", line(&report.latency));
     println!("lag      {}", line(&report.lag));
     if report.limited {

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::Subcommand;
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use sluice_engine::db::{Action, Condition, DbError, Field, Rows, Source, Statement};
-use sluice_modules::digest::Function;
+use sluice_sip::digest::Function;
 
 use crate::database;
 

@@ -23,6 +23,8 @@ pub enum Mode {
     Call,
     /// INVITE one way: nothing is awaited, the answering agent counts what arrives.
     Fire,
+    /// REGISTER to its final reply; a challenge is answered if there is a password.
+    Register,
 }
 
 impl Mode {
@@ -30,6 +32,7 @@ impl Mode {
     pub const fn method(self) -> &'static str {
         match self {
             Self::Options => "OPTIONS",
+            Self::Register => "REGISTER",
             _ => "INVITE",
         }
     }
@@ -46,6 +49,7 @@ impl FromStr for Mode {
             "options" => Ok(Self::Options),
             "call" => Ok(Self::Call),
             "fire" => Ok(Self::Fire),
+            "register" => Ok(Self::Register),
             _ => Err(TrafficError::Mode(name.to_owned())),
         }
     }
@@ -75,6 +79,15 @@ pub struct UacConfig {
     pub call_ids: Option<u64>,
     /// Host part of the URIs; `None` takes the target.
     pub domain: Option<String>,
+    /// How many users there are, `callee000000` and on, at most [`limits::USERS`]. Registrations
+    /// take them by turns, each with one Call-ID.
+    pub users: u64,
+    /// The password of all users; `None` answers no challenge.
+    pub password: Option<String>,
+    /// Host and port of the Contact that is registered; `None` takes the source.
+    pub contact: Option<SocketAddr>,
+    /// Seconds that registrations ask for.
+    pub expires: u32,
     /// Part of every Call-ID and branch. Runs against the same answering agent need different
     /// seeds, or the second looks like a repetition of the first.
     pub seed: u64,
@@ -101,6 +114,10 @@ impl Default for UacConfig {
             size: Some(900),
             call_ids: None,
             domain: None,
+            users: 10_000,
+            password: None,
+            contact: None,
+            expires: 3_600,
             seed: 1,
             retransmissions: 0,
             spin: false,
@@ -138,6 +155,9 @@ impl UacConfig {
         let shared = self.call_ids.is_some();
         if self.call_ids == Some(0) || shared && self.mode == Mode::Call {
             return Err(TrafficError::CallIds);
+        }
+        if !(1..=limits::USERS).contains(&self.users) {
+            return Err(TrafficError::Users);
         }
         if self.retransmissions > limits::RETRANSMISSIONS {
             return Err(TrafficError::Retransmissions);

@@ -65,7 +65,7 @@ impl Caller {
             schedule: Schedule::new(config.rate, total),
             calls: Calls::new(config.outstanding()),
             repeats: vec![0; usize::from(config.retransmissions)],
-            numbering: Numbering::new(config.seed, config.call_ids),
+            numbering: Numbering::new(config),
             requests: requests.collect::<Result<_, _>>()?,
             index: Index::new(),
             counts: CallCounts::default(),
@@ -129,12 +129,24 @@ impl Caller {
             return;
         };
         match (self.calls.phase(number), seen.method) {
-            (Phase::Asking | Phase::Proceeding, Method::Invite | Method::Options) => {
+            (
+                Phase::Asking | Phase::Proceeding,
+                Method::Invite | Method::Options | Method::Register,
+            ) => {
                 if status < 200 {
                     self.counts.provisional += 1;
                     self.calls.set(number, Phase::Proceeding);
                 } else {
                     self.first_answered(now_us, number, status, bytes, out);
+                }
+            }
+            // The answer to a challenge has the next CSeq.
+            (Phase::Closing, Method::Register) => {
+                let is_second = u64::from(seen.cseq) == self.numbering.of(number).cseq + 1;
+                if is_second && status >= 200 {
+                    self.closed(now_us, number, status);
+                } else {
+                    self.counts.unexpected += 1;
                 }
             }
             (Phase::Closing, Method::Bye) => {
@@ -158,7 +170,10 @@ impl Caller {
         self.latency.saturating_record(waited);
         self.recent.saturating_record(waited);
         self.counts.answer(status);
+        let is_challenge = self.mode == Mode::Register && status == 401;
+        let answers = is_challenge && self.answer(number, bytes, out);
         let phase = match self.mode {
+            _ if answers => Phase::Closing,
             Mode::Call if status < 300 => Phase::Closing,
             _ => Phase::Done,
         };
@@ -166,6 +181,22 @@ impl Caller {
             self.acknowledge(number, status, bytes, out);
         }
         self.calls.set(number, phase);
+    }
+
+    /// Answers the challenge to a REGISTER; false when that cannot be done.
+    fn answer(&mut self, number: u64, bytes: &[u8], out: &mut Outbox) -> bool {
+        if self.index.scan(bytes).is_err() {
+            return false;
+        }
+        let reply = Message { bytes, index: &self.index };
+        let numbers = self.numbering.of(number);
+        let (target, requests) = self.way_of(&numbers);
+        let mut answered = false;
+        out.send(target, |out| answered = requests.write_answer(&numbers, &reply, out));
+        if !answered {
+            out.sends.pop();
+        }
+        answered
     }
 
     /// Sends the ACK, and in a complete call the BYE right behind it.

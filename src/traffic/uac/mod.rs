@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod machine;
+pub mod registrant;
 pub mod requests;
 
 use std::net::SocketAddr;

@@ -9,7 +9,8 @@ use std::net::SocketAddr;
 use sluice_sip::nameaddr::{self, NameAddr};
 use sluice_sip::{Kind, Message};
 
-use super::config::UacConfig;
+use super::config::{Mode, UacConfig};
+use super::registrant::Registrant;
 use crate::error::TrafficError;
 use crate::glance::Glance;
 use crate::limits;
@@ -17,9 +18,6 @@ use crate::template::{Numbers, Slot, Template, read_hex};
 
 /// CSeq numbers begin here, so that all have nine digits (and stay below 2^31: RFC 3261 8.1.1.5).
 pub const FIRST_CSEQ: u64 = 100_000_000;
-
-/// Users that callers and callees are drawn from: `caller000000` and so on.
-const USERS: u64 = 10_000;
 
 const SDP_HEAD: &str = "v=0\r\no=sluice 1 1 IN IP4 127.0.0.1\r\ns=-";
 const SDP_TAIL: &str = "\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 49170 RTP/AVP 0 8 101\r\n\
@@ -31,12 +29,23 @@ const SDP_TAIL: &str = "\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 49170 RTP/AVP
 pub struct Numbering {
     prefix: Vec<u8>,
     call_ids: Option<u64>,
+    /// How many users callers and callees are drawn from.
+    users: u64,
+    /// CSeq numbers that one call takes.
+    step: u64,
 }
 
 impl Numbering {
-    /// Call-IDs of `seed`; with `call_ids` only that many, taken by turns.
-    pub fn new(seed: u64, call_ids: Option<u64>) -> Self {
-        Self { prefix: prefix(seed).into_bytes(), call_ids }
+    /// Call-IDs of a caller, each for one call, or taken by turns.
+    pub fn new(config: &UacConfig) -> Self {
+        let is_registrar = config.mode == Mode::Register;
+        Self {
+            prefix: prefix(config.seed).into_bytes(),
+            call_ids: if is_registrar { Some(config.users) } else { config.call_ids },
+            users: config.users,
+            // RFC 3261 22.2: an answer to a challenge is a new request.
+            step: if is_registrar { 2 } else { 1 },
+        }
     }
 
     /// The numbers in the first request of call `number`.
@@ -46,7 +55,8 @@ impl Numbering {
             Some(count) => (number / count, number % count),
             None => (0, number),
         };
-        Numbers { number, call_id, user: call_id % USERS, cseq: FIRST_CSEQ + turn }
+        let cseq = FIRST_CSEQ + turn * self.step;
+        Numbers { number, call_id, user: call_id % self.users, cseq }
     }
 
     /// The call that a reply belongs to; `None` when it is none of ours.
@@ -56,7 +66,7 @@ impl Numbering {
         let call_id = read_hex(rest.get(..Slot::CallId.width())?)?;
         match self.call_ids {
             Some(count) => {
-                let turn = u64::from(seen.cseq).checked_sub(FIRST_CSEQ)?;
+                let turn = u64::from(seen.cseq).checked_sub(FIRST_CSEQ)? / self.step;
                 turn.checked_mul(count)?.checked_add(call_id)
             }
             None => Some(call_id),
@@ -79,6 +89,8 @@ pub struct Requests {
     ack: Template,
     /// The headers of a BYE, without Route and To.
     bye: Template,
+    /// A REGISTER up to the answer to a challenge, and who gives it.
+    answer: Option<(Template, Registrant)>,
 }
 
 impl Requests {
@@ -89,8 +101,18 @@ impl Requests {
     pub fn new(config: &UacConfig, source: SocketAddr) -> Result<Self, TrafficError> {
         let host = config.domain.clone().unwrap_or_else(|| config.target.to_string());
         let text = Text { host: &host, source, seed: config.seed };
+        let is_registrar = config.mode == Mode::Register;
+        let register = |letter| text.register(letter, config.contact, config.expires);
+        let answer = config.password.as_ref().filter(|_| is_registrar).map(|password| {
+            (register('r'), Registrant { domain: host.clone(), password: password.clone() })
+        });
+        let end = "Content-Length: 0\r\n\r\n";
         Ok(Self {
-            first: text.first(config.mode.method(), config.size)?,
+            first: match is_registrar {
+                true => register('i').text(end),
+                false => text.first(config.mode.method(), config.size)?,
+            },
+            answer,
             refused: text.headers(text.request_line("ACK"), 'i', "ACK"),
             ack: text.headers(Template::default(), 'a', "ACK"),
             bye: text.headers(Template::default(), 'b', "BYE"),
@@ -119,6 +141,23 @@ impl Requests {
         self.bye.write(&Numbers { cseq: numbers.cseq + 1, ..*numbers }, out);
         write_routes(reply, out);
         write_to_and_end(reply, out);
+    }
+}
+
+impl Requests {
+    /// Writes the REGISTER that answers the challenge of `reply`; false without a password, or for
+    /// a challenge that cannot be answered.
+    pub fn write_answer(&self, numbers: &Numbers, reply: &Message, out: &mut Vec<u8>) -> bool {
+        let Some((template, registrant)) = &self.answer else { return false };
+        let before = out.len();
+        template.write(&Numbers { cseq: numbers.cseq + 1, ..*numbers }, out);
+        let answered = registrant.answer(numbers, reply, out);
+        if answered {
+            out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
+        } else {
+            out.truncate(before);
+        }
+        answered
     }
 }
 
@@ -155,6 +194,17 @@ impl Text<'_> {
             .text(&format!("@{source}\r\nCSeq: "))
             .slot(Slot::CSeq)
             .text(&format!(" {method}\r\n"))
+    }
+
+    /// A REGISTER of the callee, without its end.
+    fn register(self, letter: char, contact: Option<SocketAddr>, expires: u32) -> Template {
+        let line = Template::default().text(&format!("REGISTER sip:{} SIP/2.0\r\n", self.host));
+        let head = self.headers(line, letter, "REGISTER").text("To: <");
+        let contact = contact.unwrap_or(self.source);
+        self.callee(head)
+            .text(">\r\nContact: <sip:callee")
+            .slot(Slot::User)
+            .text(&format!("@{contact}>\r\nExpires: {expires}\r\nUser-Agent: Sluice load\r\n"))
     }
 
     /// A first request, exactly `size` bytes long when that is given.
