@@ -117,6 +117,8 @@ pub enum Command {
     Load(crate::commands::load::Options),
     /// Print the functions, parameters and variables of a module
     Doc(crate::commands::doc::Options),
+    /// Make, bring up to date, copy and check the tables of databases
+    Db(crate::commands::db::Options),
     /// Ask a running gateway something, or tell it
     Mi(crate::commands::mi::Options),
     /// Add, change, remove and list users of a database

@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Some(Command::Doc(options)) => {
             commands::doc::run(&options, &registry()).map(|()| ExitCode::SUCCESS)
         }
+        Some(Command::Db(options)) => commands::db::run(&options),
         Some(Command::Mi(options)) => commands::mi::run(&options),
         Some(Command::User(options)) => commands::user::run(&options),
         None if cli.gateway.help => {

@@ -5,7 +5,7 @@ mod load;
 mod mariadb;
 mod postgres;
 mod relay;
-mod servers;
+pub mod servers;
 mod source;
 mod sqlite;
 

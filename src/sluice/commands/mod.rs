@@ -1,5 +1,6 @@
 //! The subcommands.
 
+pub mod db;
 pub mod demo;
 pub mod doc;
 pub mod load;
