@@ -160,3 +160,6 @@ pub const LATER_BATCH: usize = 256;
 /// Shapes of SQL statements that are timed apart, for each kind of database: modules have some
 /// tens; a script may name any number of tables.
 pub const SQL_SHAPES: usize = 256;
+
+/// Databases that went and came back, kept until a module asks, which is within a second or never.
+pub const SQL_TURNS: usize = 64;

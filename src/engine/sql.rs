@@ -73,8 +73,19 @@ impl Sql for NoSql {
 #[derive(Default, Debug)]
 pub struct SqlCounts {
     counts: [AtomicU64; SqlCount::ALL.len()],
+    /// Databases that have gone and come back, until somebody asks.
+    turns: Mutex<Vec<Turn>>,
     /// By table and what is done with it.
     timings: Mutex<BTreeMap<(Box<str>, &'static str), Timing>>,
+}
+
+/// A database has gone, or is back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Turn {
+    /// Its URL without the password.
+    pub name: Arc<str>,
+    /// It is back.
+    pub is_back: bool,
 }
 
 /// How long statements of one shape took: those on one table that do the same with it.
@@ -134,6 +145,22 @@ impl SqlCounts {
     /// Adds to a count.
     pub fn add(&self, count: SqlCount, more: u64) {
         self.counts[count as usize].fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// Counts that a database has gone or is back, and keeps it for [`Self::turns`]; where nobody
+    /// asks for them, the latest [`SQL_TURNS`](crate::limits::SQL_TURNS).
+    pub fn turn(&self, name: &Arc<str>, is_back: bool) {
+        self.add(if is_back { SqlCount::Back } else { SqlCount::Gone }, 1);
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        if turns.len() >= crate::limits::SQL_TURNS {
+            turns.remove(0);
+        }
+        turns.push(Turn { name: Arc::clone(name), is_back });
+    }
+
+    /// What has gone and come back since this was asked last, in order.
+    pub fn turns(&self) -> Vec<Turn> {
+        std::mem::take(&mut *self.turns.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Notes how long a statement took. The tables are those of the modules, and what scripts name:

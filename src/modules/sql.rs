@@ -4,8 +4,11 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use sluice_base::WorkerId;
+use sluice_base::{Now, WorkerId};
+use sluice_engine::context::Kept;
+use sluice_engine::events::Raised;
 use sluice_engine::module::{ParamEntry, Setup, SharedState, Statistic};
+use sluice_engine::post::{Letter, Post};
 use sluice_engine::series::{Family, Figure, Series};
 use sluice_engine::sql::{SqlCounts, SqlKind, SqlOptions, Timing};
 use sluice_script::catalog::SettingKind::Int;
@@ -87,19 +90,25 @@ pub(crate) fn numbers(setup: &Setup<'_>) -> (u32, u64) {
     (connections, slow_us)
 }
 
-/// Makes a kind of URL known.
-pub(crate) fn start(setup: &mut Setup<'_>, options: SqlOptions) -> Arc<dyn SharedState> {
+/// Makes a kind of URL known. An `event` tells when a database has gone, and when it is back.
+pub(crate) fn start(
+    setup: &mut Setup<'_>,
+    options: SqlOptions,
+    event: Option<&'static str>,
+) -> Arc<dyn SharedState> {
     let counts = Arc::<SqlCounts>::default();
     let scheme = options.kind.scheme();
     let families = families(options.kind);
     let open = setup.sql.opener(options, Arc::clone(&counts));
     setup.databases.add(scheme, open);
-    Arc::new(State { counts, families })
+    Arc::new(State { counts, families, event, post: Arc::clone(setup.post) })
 }
 
 struct State {
     counts: Arc<SqlCounts>,
     families: [Family; 2],
+    event: Option<&'static str>,
+    post: Arc<Post>,
 }
 
 /// The labelled series of a kind: how long statements took, and how many were not done.
@@ -128,6 +137,19 @@ impl SharedState for State {
 
     fn counted(&self, statistic: usize) -> u64 {
         self.counts.at(statistic)
+    }
+
+    fn tick(&self, _: Now) {
+        let Some(name) = self.event else { return };
+        for turn in self.counts.turns() {
+            let status = if turn.is_back { "connected" } else { "disconnected" };
+            let param = |name: &str, text: &str| (name.into(), Kept::Text(text.into()));
+            let params = vec![param("url", &turn.name), param("status", status)];
+            let raised = Raised { name: name.into(), params };
+            if let Err(why) = self.post.send(Letter::Event(raised)) {
+                tracing::warn!(target: "db", "{name}: {why}");
+            }
+        }
     }
 
     fn series(&self, to: &mut dyn Series) {

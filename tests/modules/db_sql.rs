@@ -11,7 +11,7 @@ use sluice_modules::{db_mysql, db_postgres, db_sqlite};
 use sluice_script::catalog::Status;
 use sluice_tests::world::Plan;
 
-use crate::world::compiled;
+use crate::world::{INVITE, compiled};
 
 const KINDS: [&Module; 3] = [&db_mysql::MODULE, &db_postgres::MODULE, &db_sqlite::MODULE];
 
@@ -121,6 +121,8 @@ impl Sql for Asked {
         counts.time("users", "select", 4_000, false);
         counts.time("users", "select", 2_000, true);
         counts.time("acc", "insert", 0, false);
+        counts.turn(&"mysql://u@h/d".into(), false);
+        counts.turn(&"mysql://u@h/d".into(), true);
         Arc::new(move |_: &str| Err(format!("{:?}", options.kind)))
     }
 }
@@ -158,4 +160,21 @@ fn what_databases_do_is_counted_and_timed_by_table() {
         "sluice_db_postgres_failures_total table=users action=select: Counter(1)",
     ];
     assert_eq!(lines.0, expected);
+}
+
+#[test]
+fn a_server_that_goes_and_comes_back_raises_an_event() {
+    let plan = Plan { sql: Arc::new(Asked), ..Plan::default() };
+    let script = "loadmodule \"db_mysql\"\nloadmodule \"sl\"\nloadmodule \"cfgutils\"\n\
+         modparam(\"cfgutils\", \"shvset\", \"told=s:told:\")\n\
+         route { sl_send_reply(200, \"$shv(told)\"); }\nevent_route[E_MYSQL_CONNECTION] {\n\
+         \x20 $shv(told) = $shv(told) + $param(url) + \" \" + $param(status) + \";\";\n}\n";
+    let mut world = plan.try_run(script).unwrap_or_else(|why| panic!("{why}"));
+    for _ in 0..2 {
+        world.program.tick(world.now);
+        world.pass(1);
+        let told = world.receive("10.9.9.1:5060", INVITE)[0].first_line();
+        let expected = "told:mysql://u@h/d disconnected;mysql://u@h/d connected;";
+        assert_eq!(told, format!("SIP/2.0 200 {expected}"), "each is told once");
+    }
 }

@@ -88,6 +88,12 @@ pub(crate) trait Kind: 'static {
     /// The zone of local times.
     fn zone(&self) -> &TimeZone;
 
+    /// Whether a text that a script wrote is one statement; where the database sees to that itself,
+    /// it always is.
+    fn is_one(&self, _sql: &str) -> bool {
+        true
+    }
+
     /// Forgets what the connection has prepared.
     async fn forget(&self, connection: &mut Self::Connection) -> Result<(), sqlx::Error>;
 

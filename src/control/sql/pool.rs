@@ -193,7 +193,7 @@ impl<K: Kind> Pool<K> {
             return;
         }
         *self.away.borrow_mut() = Some(why.clone());
-        self.counts.add(SqlCount::Gone, 1);
+        self.counts.turn(&self.name, false);
         let module = self.options.module;
         tracing::error!(target: "db", "{module}: {why}; it is tried again until it is back");
         spawn_local(come_back(Rc::downgrade(self), Instant::now()));
@@ -211,7 +211,7 @@ async fn come_back<K: Kind>(pool: Weak<Pool<K>>, since: Instant) {
             Ok(lease) => {
                 pool.give(lease);
                 *pool.away.borrow_mut() = None;
-                pool.counts.add(SqlCount::Back, 1);
+                pool.counts.turn(&pool.name, true);
                 let (module, name) = (pool.options.module, &pool.name);
                 let seconds = since.elapsed().as_secs_f64();
                 tracing::info!(target: "db", "{module}: {name} is back after {seconds:.1} s");

@@ -136,6 +136,10 @@ impl Kind for Lite {
         &self.zone
     }
 
+    fn is_one(&self, sql: &str) -> bool {
+        is_one(sql)
+    }
+
     async fn forget(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         connection.clear_cached_statements().await
     }
@@ -152,6 +156,25 @@ impl Kind for Lite {
             meaning(code, message, table)
         })
     }
+}
+
+/// Whether nothing but blanks and semicolons stands behind the first semicolon that is in no quotes
+/// and in no comment. All of a text would be done: a script that forgets to escape a value would
+/// let a caller add a statement.
+fn is_one(sql: &str) -> bool {
+    let mut rest = sql;
+    while let Some(letter) = rest.chars().next() {
+        let behind = rest.get(letter.len_utf8()..).unwrap_or_default();
+        rest = match letter {
+            '\'' | '"' | '`' => behind.split_once(letter).map_or("", |(_, rest)| rest),
+            '[' => behind.split_once(']').map_or("", |(_, rest)| rest),
+            '-' if behind.starts_with('-') => behind.split_once('\n').map_or("", |(_, rest)| rest),
+            '/' if behind.starts_with('*') => behind.split_once("*/").map_or("", |(_, rest)| rest),
+            ';' => return behind.chars().all(|letter| letter == ';' || letter.is_whitespace()),
+            _ => behind,
+        };
+    }
+    true
 }
 
 /// What an error means, by its extended result code.
@@ -227,6 +250,24 @@ mod tests {
         assert!(null.contains("column: \"pin\""), "{null}");
         assert!(told(2067, "UNIQUE constraint failed: t.id").starts_with("Twice"));
         assert!(told(11, "database disk image is malformed").starts_with("Said(Refused"));
+    }
+
+    #[test]
+    fn one_statement_is_told_from_several() {
+        for one in [
+            "",
+            "SELECT 1",
+            "SELECT 1 ; ; \n",
+            "SELECT ';', \"a;b\", `;`, [;] FROM t",
+            "SELECT 'it''s; one' -- ; not here",
+            "SELECT /* ; */ 1;",
+            "SELECT 'open; end",
+        ] {
+            assert!(is_one(one), "{one}");
+        }
+        for several in ["SELECT 1; DROP TABLE t", "SELECT ''; x", "SELECT 1 -- ;\n; x", ";x"] {
+            assert!(!is_one(several), "{several}");
+        }
     }
 
     #[test]

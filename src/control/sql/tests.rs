@@ -176,6 +176,8 @@ fn what_is_wrong_is_told_in_a_line() {
     let null = statement(Action::Insert(vec![("pin".into(), Field::Null)]), vec![]);
     let text = told(null);
     assert_eq!(text, "table users, column pin: NOT NULL constraint failed: users.pin");
+    let two = raw("SELECT name FROM users WHERE name = ''; DROP TABLE users; --'");
+    assert_eq!(told(two), "only one statement at a time");
     let before = made.counts.get(SqlCount::Failed);
     assert_eq!(told(raw("SELEKT")), "near \"SELEKT\": syntax error");
     assert_eq!(made.counts.get(SqlCount::Failed), before + 1);

@@ -152,6 +152,10 @@ async fn one<K: Kind>(
 ) -> Result<Rows, Fault> {
     let table = &*statement.table;
     let plan = match &statement.action {
+        Action::Raw(sql) if !pool.kind.is_one(sql) => {
+            let why = "only one statement at a time".to_owned();
+            return Err(Fault::Said(DbError::Refused(why)));
+        }
         Action::Raw(sql) => raw(sql),
         action => {
             // All columns are those of now: a table may have got one since.

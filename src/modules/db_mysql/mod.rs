@@ -27,6 +27,9 @@ pub static MODULE: Module = Module {
     start,
 };
 
+/// Raised when a server has gone, and when it is back; `url` is without the password.
+const EVENT: &str = "E_MYSQL_CONNECTION";
+
 const PARAMS: &[ParamEntry] = &[
     sql::THRESHOLD,
     ParamEntry {
@@ -101,5 +104,5 @@ fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
         ping_ms: seconds("ping_interval", 300) * 1_000,
         pragmas: Vec::new(),
     };
-    Ok(sql::start(setup, options))
+    Ok(sql::start(setup, options, Some(EVENT)))
 }

@@ -72,5 +72,5 @@ fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
         ping_ms: PING_MS,
         pragmas: Vec::new(),
     };
-    Ok(sql::start(setup, options))
+    Ok(sql::start(setup, options, None))
 }

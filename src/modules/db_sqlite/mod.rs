@@ -110,5 +110,5 @@ fn start(setup: &mut Setup<'_>) -> Result<Arc<dyn SharedState>, SetupError> {
         ping_ms: u64::MAX,
         pragmas: [busy].into_iter().chain(pragmas).collect(),
     };
-    Ok(sql::start(setup, options))
+    Ok(sql::start(setup, options, None))
 }

@@ -1,5 +1,5 @@
-//! A database stops, and is slow then, while calls come: those that do not need it go on, those
-//! that do end with the code that is documented, and nobody else waits for it.
+//! A database stops, is slow then, and is killed while calls come: those that do not need it go
+//! on, those that do end with the code that is documented, and nobody else waits for it.
 //!
 //! `scripts/soak database` does it at 2,000 calls a second and judges the delays, too.
 
@@ -111,7 +111,7 @@ fn p99(delays: &mut [Duration]) -> Duration {
 #[test]
 fn a_database_that_stops_or_is_slow_holds_up_nobody_else() {
     let (rate, seconds) = (number("SLUICE_RATE", 200), number("SLUICE_SECONDS", 2));
-    let server = MariaDb::new();
+    let mut server = MariaDb::new();
     server.sql(
         "CREATE TABLE users (name VARCHAR(64) PRIMARY KEY, pin INT); \
          INSERT INTO users VALUES ('alice', 12);",
@@ -127,29 +127,41 @@ fn a_database_that_stops_or_is_slow_holds_up_nobody_else() {
     assert!(before.refused.is_empty() && before.found >= asking, "{} found", before.found);
 
     relay.cut();
-    let mut stopped = scene.calls(rate, seconds);
+    let stopped = scene.calls(rate, seconds);
     assert_eq!(stopped.found, 0, "there is none to ask");
     relay.heal();
     scene.recover();
 
     relay.delay(Duration::from_secs(5));
-    let mut slow = scene.calls(rate, seconds);
+    let slow = scene.calls(rate, seconds);
     assert_eq!(slow.found, 0, "nobody waits for 5 s");
     relay.heal();
+    scene.recover();
+
+    let killing = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(seconds.into()) / 2);
+        server.kill();
+        server
+    });
+    let killed = scene.calls(rate, seconds);
+    server = killing.join().unwrap();
+    assert!(killed.found > 0 && !killed.refused.is_empty(), "{} found", killed.found);
+    server.start();
     scene.recover();
 
     let latest = slow.refused.iter().max().copied().unwrap_or_default();
     assert!(latest < Duration::from_secs(5), "asked in vain for {latest:?}");
     let quiet = p99(&mut before.delays);
-    let (gone, slowed) = (p99(&mut stopped.delays), p99(&mut slow.delays));
+    let [gone, slowed, dead] = [stopped, slow, killed].map(|mut outcome| {
+        println!("{} asked in vain", outcome.refused.len());
+        p99(&mut outcome.delays)
+    });
     println!(
-        "p99 {quiet:?} before, {gone:?} while it is gone, {slowed:?} while it is slow; \
-         {} and {} asked in vain, the last one for {latest:?}",
-        stopped.refused.len(),
-        slow.refused.len()
+        "p99 {quiet:?} before, {gone:?} while it is gone, {slowed:?} while it is slow, {dead:?} \
+         when it is killed; who asked a slow one gave up after {latest:?}"
     );
     if std::env::var("SLUICE_RATE").is_ok() {
-        for worse in [gone, slowed] {
+        for worse in [gone, slowed, dead] {
             assert!(worse <= quiet * 3 / 2, "{worse:?} is over 1.5 times {quiet:?}");
         }
     }
