@@ -1,15 +1,18 @@
 //! The connections of the HTTP service: accepted, bounded, ended.
 //!
-//! At the limit a connection that does nothing makes room for a new one, first of all those that
-//! have never asked: so whoever holds many open keeps nobody out.
+//! At the limit a connection for which nothing is done makes room for a new one, first of all those
+//! that have never got an answer: so whoever holds many open, or sends requests without an end,
+//! keeps nobody out.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -67,13 +70,30 @@ async fn accept(
     }
 }
 
-/// What can be seen of a connection.
+/// What can be seen of a connection. Each of its requests carries it as an extension.
 #[derive(Default)]
-struct Activity {
-    /// A request is being answered.
+pub(super) struct Activity {
+    /// Something is done for it.
     busy: AtomicBool,
-    /// How many requests have come.
-    requests: AtomicU64,
+    /// Something has been done for it.
+    served: AtomicBool,
+}
+
+/// While it lasts, something is done for a connection.
+pub(super) struct Busy(Arc<Activity>);
+
+impl Busy {
+    pub(super) fn with(activity: Arc<Activity>) -> Self {
+        activity.busy.store(true, Ordering::Relaxed);
+        Self(activity)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.served.store(true, Ordering::Relaxed);
+        self.0.busy.store(false, Ordering::Relaxed);
+    }
 }
 
 /// The connections that are open.
@@ -93,7 +113,9 @@ impl Open {
     ) {
         if self.slots.len() >= HTTP_CONNECTIONS && !self.make_room() {
             tracing::warn!(target: "httpd", "no room for a connection from {peer}");
-            self.tasks.spawn(refuse(stream));
+            if self.tasks.len() < HTTP_CONNECTIONS * 2 {
+                self.tasks.spawn(refuse(stream));
+            }
             return;
         }
         let activity = Arc::<Activity>::default();
@@ -107,7 +129,7 @@ impl Open {
         let resting = self.slots.iter().filter(|(_, (of, _))| !of.busy.load(Ordering::Relaxed));
         let least = resting.min_by_key(|(id, (of, _))| {
             // Numbers of tasks only grow: of two the lower one is older.
-            (of.requests.load(Ordering::Relaxed).min(1), **id)
+            (of.served.load(Ordering::Relaxed), **id)
         });
         let Some(id) = least.map(|(id, _)| *id) else { return false };
         if let Some((_, task)) = self.slots.remove(&id) {
@@ -135,15 +157,9 @@ async fn connection(
     mut ends: watch::Receiver<()>,
 ) {
     let pages = TowerToHyperService::new(pages);
-    let service = service_fn(|request| {
-        activity.requests.fetch_add(1, Ordering::Relaxed);
-        activity.busy.store(true, Ordering::Relaxed);
-        let (answer, activity) = (pages.call(request), &activity);
-        async move {
-            let answer = answer.await;
-            activity.busy.store(false, Ordering::Relaxed);
-            answer
-        }
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Arc::clone(&activity));
+        pages.call(request)
     });
     let stream = TokioIo::new(Patient::new(stream, HTTP_REPLY_TOTAL));
     let mut builder = Builder::new();

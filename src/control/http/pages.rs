@@ -19,6 +19,7 @@ use data_encoding::BASE64;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::connections::{Activity, Busy};
 use super::{HttpOptions, Login};
 use crate::limits::{HTTP_BODY, HTTP_DRAIN, MI_REQUESTS};
 use crate::mi::{Management, jsonrpc};
@@ -92,7 +93,7 @@ async fn command(State(desk): State<Arc<Desk>>, request: Request) -> Response {
         let refused = plain(StatusCode::METHOD_NOT_ALLOWED, "commands are JSON-RPC, by POST");
         return with(refused, ALLOW, HeaderValue::from_static("POST"));
     }
-    let limit = desk.options.request_max;
+    let (limit, of) = (desk.options.request_max, activity(&request));
     let body = match collect(request.into_body(), limit, desk.patience()).await {
         Ok(body) if body.is_empty() => {
             return plain(StatusCode::BAD_REQUEST, "there is no command in the request");
@@ -111,7 +112,7 @@ async fn command(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     };
     let pretty = desk.options.commands.as_ref().is_some_and(|page| page.pretty);
     let management = Arc::clone(&desk.management);
-    let answer = desk.run(move || {
+    let answer = desk.run(of, move || {
         let reply = jsonrpc::reply(&body, |command, params| management.run(command, params));
         reply.map(|reply| jsonrpc::text(&reply, pretty))
     });
@@ -132,7 +133,7 @@ async fn scrape(State(desk): State<Arc<Desk>>, request: Request) -> Response {
         return with(refused, ALLOW, HeaderValue::from_static("GET"));
     }
     let whole = Arc::clone(&desk);
-    let answer = desk.run(move || {
+    let answer = desk.run(activity(&request), move || {
         let shown = whole.options.metrics.as_ref();
         shown.map(|page| whole.management.metrics(&page.options)).unwrap_or_default()
     });
@@ -155,8 +156,13 @@ impl Desk {
         self.options.idle.map_or(HTTP_BODY, |idle| idle.min(HTTP_BODY))
     }
 
-    /// Does something that may block; `None` if it panicked.
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    /// Does something for a connection that may block; `None` if it panicked.
+    async fn run<T: Send + 'static>(
+        &self,
+        of: Option<Arc<Activity>>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let _busy = of.map(Busy::with);
         let _place = self.places.acquire().await.ok()?;
         tokio::task::spawn_blocking(work).await.ok()
     }
@@ -201,6 +207,11 @@ async fn collect(mut body: Body, limit: usize, within: Duration) -> Result<Vec<u
     };
     timeout(within, reading).await.unwrap_or(Err(Incomplete::Slow))?;
     Ok(whole)
+}
+
+/// The connection that a request has come by.
+fn activity(request: &Request) -> Option<Arc<Activity>> {
+    request.extensions().get().cloned()
 }
 
 fn plain(status: StatusCode, text: &str) -> Response {
