@@ -123,4 +123,6 @@ pub enum Command {
     Mi(crate::commands::mi::Options),
     /// Add, change, remove and list users of a database
     User(crate::commands::user::Options),
+    /// Tell what a list of destinations would change before it is loaded
+    Plan(crate::commands::plan::Options),
 }

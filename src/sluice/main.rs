@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Some(Command::Db(options)) => commands::db::run(&options),
         Some(Command::Mi(options)) => commands::mi::run(&options),
         Some(Command::User(options)) => commands::user::run(&options),
+        Some(Command::Plan(options)) => commands::plan::run(&options),
         None if cli.gateway.help => {
             Cli::command().print_help().map(|()| ExitCode::SUCCESS).map_err(Into::into)
         }

@@ -39,6 +39,7 @@ mod opensips_cli;
 mod outgoing;
 mod own;
 mod parked;
+mod plan;
 mod probing;
 mod program;
 mod registrar;

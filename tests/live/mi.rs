@@ -132,6 +132,10 @@ const HARMLESS: &[(&str, &str, &[&str])] = &[
     ("ds_push_script_attrs", "dispatcher:push_script_attrs", &["a", "127.0.0.1", "5070", "1"]),
     ("ds_reload", "dispatcher:reload", &[]),
     ("ds_set_state", "dispatcher:set_state", &["i", "1", "sip:127.0.0.1:5070"]),
+    ("ds_drain", "dispatcher:drain", &["1", "sip:127.0.0.1:5070"]),
+    ("ds_latency", "dispatcher:latency", &[]),
+    ("ds_plan", "dispatcher:plan", &[]),
+    ("ds_push_script_attrs", "dispatcher:push_script_attrs", &["x", "127.0.0.1", "5070", "1"]),
 ];
 
 /// These want a blacklist, or an event route: tests/live/manage.rs has them.
@@ -185,7 +189,8 @@ fn a_destination_is_seen_set_and_reloaded() {
     assert!(gateway.tell("ds_reload", &[]).starts_with("500 "));
     assert_eq!(states(), ["Probing", "Inactive"], "the old list stays");
     gateway.folder.write("dispatcher.list", "1 sip:127.0.0.1:5070\n");
-    assert_eq!(gateway.call("ds_reload", &json!([]))["result"], "OK");
+    let told = gateway.call("ds_reload", &json!([]))["result"].clone();
+    assert_eq!(told["changes"]["default"]["SETS"][0]["removed"], 1);
     assert_eq!(states(), ["Probing"], "the state stays");
 }
 

@@ -469,7 +469,8 @@ fn a_bad_list_leaves_the_old_one_in_force() {
         assert!(refused.ends_with("; the old sets stay"), "{refused}");
         assert_eq!(send(&mut world, ""), "10.0.0.1:5071");
     }
-    assert_eq!(reload(&world, Some("1 sip:10.0.9.9\n")), Ok(serde_json::json!("OK")));
+    let told = reload(&world, Some("1 sip:10.0.9.9\n")).expect("a list");
+    assert_eq!(told["changes"]["default"]["SETS"][0]["removed"], 3);
     assert_eq!(send(&mut world, ""), "10.0.9.9:5060");
     let warned = reload(&world, Some("2 sip:10.0.9.9\n2 sip:gw.example\n")).expect("a list");
     let warning = warned["warnings"][0].as_str().expect("a warning");

@@ -23,6 +23,7 @@ mod dispatcher_least;
 mod dispatcher_maglev;
 mod dispatcher_many;
 mod dispatcher_partitions;
+mod dispatcher_plan;
 mod dispatcher_probing;
 mod dispatcher_selection;
 mod dispatcher_series;

@@ -241,7 +241,10 @@ fn next(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value], target: Target) 
         let uri = ctx.to_text(uri);
         let set = avps.set(ctx).and_then(|id| part.sets.get().get(id));
         let found = set.and_then(|set| Some((set, set.find(ctx.bytes(uri))?)));
-        if found.is_some_and(|(set, destination)| !ward.admits(ctx, set, destination)) {
+        let admits = |(set, destination): (&Set, &Destination)| {
+            !destination.live.is_draining() && ward.admits(ctx, set, destination)
+        };
+        if found.is_some_and(|found| !admits(found)) {
             continue;
         }
         let destination = found.map(|(_, destination)| destination);
@@ -272,6 +275,10 @@ fn mark_destination(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> F
     let uri = ctx.to_text(uri);
     let found = part.sets.get().get(set).and_then(|set| set.find(ctx.bytes(uri)));
     let Some(destination) = found else { return Flow::FALSE };
+    // Who drains it says when that is over.
+    if destination.live.is_draining() {
+        return Flow::TRUE;
+    }
     let before = destination.live.is_active();
     let letter = match letter {
         Value::Omitted => State::INACTIVE.letter(),

@@ -9,6 +9,15 @@ pub const SETS_OF_CALL: usize = 7;
 /// Most destinations of a set that algorithms 9 and 10 ask about: each is a run of a route.
 pub const SCORED: usize = 1_000;
 
+/// Call-IDs of a plan for one set: shares are exact to about half a percent.
+pub const SAMPLES: usize = 10_000;
+
+/// Call-IDs of a plan for all sets, so that a reload of many is not long.
+pub const SAMPLES_OF_ALL: usize = 400_000;
+
+/// Lines of a list in what management is told of a plan; the rest is counted.
+pub const PLAN_LINES: usize = 100;
+
 /// Most partitions: a call that names one looks through them.
 pub const PARTITIONS: usize = 64;
 

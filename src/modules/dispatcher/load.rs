@@ -32,7 +32,7 @@ pub struct ListFile {
     /// Reads it.
     pub files: Arc<dyn Files>,
     /// The table that is read in place of the file.
-    pub table: Option<TableSource>,
+    pub table: Option<Arc<TableSource>>,
     /// Our sockets, of which a row may name one.
     pub sockets: Sockets,
     /// Resolves the names in it.
@@ -50,6 +50,16 @@ impl ListFile {
     /// # Errors
     /// Why the file cannot be read, or its first malformed line.
     pub fn load(&self, old: Option<&Sets>, warnings: &mut Vec<String>) -> Result<Sets, String> {
+        let sets = self.read(old, warnings)?;
+        self.names.watch(&self.watch, places(&sets));
+        Ok(sets)
+    }
+
+    /// The same, of sets that nobody will use: their names are not watched.
+    ///
+    /// # Errors
+    /// As [`ListFile::load`].
+    pub fn read(&self, old: Option<&Sets>, warnings: &mut Vec<String>) -> Result<Sets, String> {
         let (place, rows) = match &self.table {
             Some(table) => (table.place(), table.rows(warnings)?),
             None => (self.path.clone(), self.rows(warnings)?),
@@ -66,12 +76,25 @@ impl ListFile {
             warnings,
         };
         let rows = rows.into_iter().map(|row| (row.set, loading.destination(row))).collect();
-        let sets = Sets::new(rows, old.map_or(1, |old| old.generation + 1));
+        let sets = Sets::new(rows);
         if self.maglev.load(Relaxed) {
             sets.make_tables(old);
         }
-        self.names.watch(&self.watch, places(&sets));
         Ok(sets)
+    }
+
+    /// The same source, or another list file in its place.
+    pub fn like(&self, path: Option<&str>) -> Self {
+        Self {
+            watch: String::new(),
+            path: path.unwrap_or(&self.path).to_owned(),
+            files: Arc::clone(&self.files),
+            table: self.table.clone().filter(|_| path.is_none()),
+            sockets: self.sockets.clone(),
+            resolve: Arc::clone(&self.resolve),
+            names: Arc::clone(&self.names),
+            maglev: AtomicBool::new(self.maglev.load(Relaxed)),
+        }
     }
 
     /// The rows of the file: of a list, or of a table's text.

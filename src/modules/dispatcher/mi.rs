@@ -9,7 +9,7 @@ use super::given::DEFAULT;
 use super::partition::Partition;
 use super::sets::Destination;
 use super::state::State;
-use super::{Dispatcher, health_mi, limits};
+use super::{Dispatcher, health_mi, limits, plan_mi};
 
 /// The table.
 pub static COMMANDS: &[Command] = &[
@@ -41,6 +41,8 @@ pub static COMMANDS: &[Command] = &[
         params: &["attrs", "ip", "port", "setid", "partition?"],
         run: push_script_attrs,
     },
+    plan_mi::PLAN,
+    plan_mi::DRAIN,
     health_mi::LATENCY,
 ];
 
@@ -65,6 +67,16 @@ impl Dispatcher {
             Some(name) => self.partitions.iter().find(|partition| *partition.name == *name),
         };
         found.map_or_else(|| refuse(404, format!("unknown partition `{}`", name.unwrap_or(""))), Ok)
+    }
+
+    /// The partition and the set of `[partition:]set`.
+    pub(super) fn group(&self, text: &str) -> Result<(&Partition, i64), CommandError> {
+        let (partition, set) = match text.split_once(':') {
+            Some((partition, set)) => (Some(partition.trim()), set),
+            None => (None, text),
+        };
+        let Ok(set) = set.trim().parse() else { return refuse(500, "bad group value") };
+        Ok((self.named(partition)?, set))
     }
 
     /// The partition of a name; without one, all.
@@ -107,6 +119,9 @@ fn describe(destination: &Destination, full: bool) -> Value {
     if let Some(why) = destination.trouble().or_else(|| health_mi::reason(destination)) {
         put("reason", json!(why));
     }
+    if let Some(left) = plan_mi::left(destination) {
+        put("draining", left);
+    }
     if full {
         put("weight", json!(destination.weight));
         put("priority", json!(destination.priority));
@@ -129,12 +144,7 @@ fn set_state(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {
         return refuse(400, "state, group and address are needed");
     };
     let Some(wanted) = State::of_letter(word) else { return refuse(500, "Bad state value") };
-    let (partition, group) = match group.split_once(':') {
-        Some((partition, group)) => (Some(partition), group),
-        None => (None, group),
-    };
-    let Ok(group) = group.trim().parse() else { return refuse(500, "bad group value") };
-    let partition = dispatcher(state)?.named(partition.map(str::trim))?;
+    let (partition, group) = dispatcher(state)?.group(group)?;
     let sets = partition.sets.load();
     let found = sets.get(group).and_then(|set| set.find(address.as_bytes()));
     let Some(destination) = found else { return refuse(404, "destination not found") };
@@ -155,17 +165,30 @@ fn reload(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {
         Some("n" | "0") => false,
         Some(_) => return refuse(400, "inherit_state is y or n"),
     };
-    let (mut warnings, mut refused) = (Vec::new(), Vec::new());
+    let (mut warnings, mut changes, mut refused) = (Vec::new(), Map::new(), Vec::new());
     for partition in partitions {
         match partition.reload(inherits) {
-            Ok(more) => warnings.extend(more),
+            Ok((more, plan)) => {
+                warnings.extend(more);
+                if !plan.is_empty() {
+                    changes.insert(partition.name.to_string(), plan.json());
+                }
+            }
             Err(why) => refused.push(format!("{why}; the old sets stay")),
         }
     }
     if !refused.is_empty() {
         return refuse(500, refused.join("; "));
     }
-    if warnings.is_empty() { Ok(json!("OK")) } else { Ok(json!({ "warnings": warnings })) }
+    // As in OpenSIPS where there is nothing to tell.
+    let mut told = Map::new();
+    if !warnings.is_empty() {
+        told.insert("warnings".to_owned(), json!(warnings));
+    }
+    if !changes.is_empty() {
+        told.insert("changes".to_owned(), Value::Object(changes));
+    }
+    if told.is_empty() { Ok(json!("OK")) } else { Ok(Value::Object(told)) }
 }
 
 fn push_script_attrs(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {

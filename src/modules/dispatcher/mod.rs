@@ -38,6 +38,8 @@ mod mi;
 pub mod named;
 mod params;
 mod partition;
+pub mod plan;
+mod plan_mi;
 mod pool;
 mod probe;
 mod probing;

@@ -1,5 +1,7 @@
 //! The module's parameters (spec 3.8) and what they amount to.
 
+use std::sync::Arc;
+
 use arc_swap::ArcSwapOption;
 use sluice_engine::module::{ParamEntry, Setup, SetupError};
 use sluice_script::Script;
@@ -128,7 +130,7 @@ pub fn list_file(given: &Given<'_, '_>) -> (Option<String>, Option<Location>) {
 ///
 /// # Errors
 /// Why there is no such database; a partition that has neither table nor list file.
-pub fn table(given: &mut Given<'_, '_>) -> Result<Option<TableSource>, SetupError> {
+pub fn table(given: &mut Given<'_, '_>) -> Result<Option<Arc<TableSource>>, SetupError> {
     let has_list = match given.definition.is_default() {
         true => given.own("list_file").is_some() && given.own("db_url").is_none(),
         false => given.own("list_file").is_some(),
@@ -152,14 +154,14 @@ pub fn table(given: &mut Given<'_, '_>) -> Result<Option<TableSource>, SetupErro
         given.setup.warnings.push(format!("partition {name}: db_url goes before list_file"));
     }
     let source = given.setup.databases.open(&url).map_err(|text| SetupError { at, text })?;
-    Ok(Some(TableSource {
+    Ok(Some(Arc::new(TableSource {
         source,
         table: given.text("table_name").unwrap_or_else(|| "dispatcher".to_owned()).into(),
         columns: columns(given.setup),
         versions: given.setup.settings.db_version_table.clone(),
         keeps_states: given.int("persistent_state", 1) != 0,
         state_column: ArcSwapOption::const_empty(),
-    }))
+    })))
 }
 
 fn columns(setup: &Setup<'_>) -> Columns {

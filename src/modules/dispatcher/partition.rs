@@ -16,6 +16,7 @@ use super::bound::Loads;
 use super::failover::Avps;
 use super::given::{self, Given};
 use super::load::ListFile;
+use super::plan::Plan;
 use super::probe::Prober;
 use super::report::Desk;
 use super::sets::{Host, Sets};
@@ -138,26 +139,37 @@ impl Partition {
     }
 
     /// Reads its destinations anew; states and counts are kept where `inherits` says so. What is
-    /// to be warned of.
+    /// to be warned of, and what has changed.
     ///
     /// # Errors
     /// Why the old sets stay.
-    pub fn reload(&self, inherits: bool) -> Result<Vec<String>, String> {
+    pub fn reload(&self, inherits: bool) -> Result<(Vec<String>, Plan), String> {
         let mut warnings = Vec::new();
-        let old = inherits.then(|| self.sets.load());
-        match self.file.load(old.as_deref(), &mut warnings) {
+        let old = self.sets.load();
+        match self.file.load(inherits.then_some(&*old), &mut warnings) {
             Ok(sets) => {
+                let plan = Plan::of(&old, &sets);
                 drop(old);
-                self.desk.loaded(&sets, warnings.len());
+                self.desk.reloaded(&sets, warnings.len(), &plan);
                 self.ward.adopt(&sets);
                 self.sets.publish(sets);
-                Ok(warnings)
+                Ok((warnings, plan))
             }
             Err(why) => {
                 self.desk.refused(&why);
                 Err(why)
             }
         }
+    }
+
+    /// What its source, or another list file, would change if it were loaded now.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn plan(&self, path: Option<&str>, warnings: &mut Vec<String>) -> Result<Plan, String> {
+        let (now, then) = (self.sets.load(), self.file.like(path).read(None, warnings)?);
+        then.take_states(&now);
+        Ok(Plan::of(&now, &then))
     }
 
     /// Writes states to the table that they are from.

@@ -10,6 +10,7 @@ use sluice_engine::reports::Reports;
 use sluice_engine::{Ctx, Value};
 
 use super::given::DEFAULT;
+use super::plan::Plan;
 use super::sets::Sets;
 
 /// The group of its statuses; their identifiers are the partitions' names.
@@ -46,6 +47,14 @@ impl Desk {
                 ("old_status", Kept::Int(before.into())),
             ],
         );
+    }
+
+    /// The sets have been loaded again, with these changes.
+    pub(super) fn reloaded(&self, sets: &Sets, warnings: usize, plan: &Plan) {
+        self.loaded(sets, warnings);
+        let line = format!("reloaded: {}", plan.summary());
+        tracing::info!(target: "dispatcher", partition = &*self.partition, "{line}");
+        self.reports.log(GROUP, &self.partition, line);
     }
 
     /// The sets stay as they are.

@@ -52,11 +52,7 @@ fn choose_around(set: &Set, pick: Pick, default_last: bool) -> Option<usize> {
     let settle = |candidate, hash| avoid_inactive(set, size, candidate, hash, default_last);
     let chosen = match pick {
         Pick::Turn => return take_turn(set, size, |candidate| settle(candidate, 0)),
-        Pick::Hash(hash) => settle(set.by_weight(hash, size), hash),
-        Pick::Maglev(hash) => {
-            let drawn = set.draw(hash, |at| at < size && set.is_active(at));
-            drawn.or_else(|| instead(set, size, size, hash as u32 | 1, default_last))
-        }
+        Pick::Hash(_) | Pick::Maglev(_) => by_key(set, size, pick, default_last),
         Pick::Index(index) => settle(index, 0),
         Pick::Last => settle(set.cursor.last(), 0),
         Pick::Least { least, random, now_s } => least::choose(set, least, size, random, now_s)
@@ -64,6 +60,25 @@ fn choose_around(set: &Set, pick: Pick, default_last: bool) -> Option<usize> {
     }?;
     set.cursor.follow(chosen);
     Some(chosen)
+}
+
+/// What a key leads to, of those that take part.
+fn by_key(set: &Set, size: usize, pick: Pick, default_last: bool) -> Option<usize> {
+    match pick {
+        Pick::Hash(hash) => {
+            avoid_inactive(set, size, set.by_weight(hash, size), hash, default_last)
+        }
+        Pick::Maglev(hash) => {
+            let drawn = set.draw(hash, |at| at < size && set.is_active(at));
+            drawn.or_else(|| instead(set, size, size, hash as u32 | 1, default_last))
+        }
+        _ => None,
+    }
+}
+
+/// What a key would lead to now: as [`choose`], without a trace. `None` for picks without a key.
+pub fn foresee(set: &Set, pick: Pick) -> Option<usize> {
+    by_key(set, set.destinations.len(), pick, false)
 }
 
 /// How many of a set's destinations take part: all, or all but the default one.

@@ -6,6 +6,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwapOption;
 use sluice_base::SocketId;
@@ -16,12 +17,15 @@ use super::maglev::Table;
 use super::named::Named;
 use super::state::{Live, State};
 
+/// The number of the next snapshot, of all that are made.
+static GENERATIONS: AtomicU64 = AtomicU64::new(1);
+
 /// All sets, sorted by number.
 #[derive(Debug)]
 pub struct Sets {
     sets: Box<[Set]>,
     by_address: ByAddress,
-    /// Which of the snapshots, one after another, this is; from 1.
+    /// Which of all snapshots this is; from 1.
     pub generation: u64,
 }
 
@@ -101,7 +105,8 @@ impl Host {
 
 impl Sets {
     /// From destinations with their sets' numbers, in order of the list.
-    pub fn new(mut rows: Vec<(u32, Destination)>, generation: u64) -> Self {
+    pub fn new(mut rows: Vec<(u32, Destination)>) -> Self {
+        let generation = GENERATIONS.fetch_add(1, Relaxed);
         rows.sort_by_key(|(id, d)| (*id, std::cmp::Reverse(d.priority)));
         let mut sets: Vec<(u32, Vec<Destination>)> = Vec::new();
         for (id, destination) in rows {
@@ -149,6 +154,19 @@ impl Sets {
         candidates.filter(move |(_, destination)| destination.is_at(ip, port))
     }
 
+    /// Gives destinations that are in `old` too the states that they have there. For sets that
+    /// share nothing with those in use.
+    pub fn take_states(&self, old: &Self) {
+        for set in &self.sets {
+            let Some(before) = old.get(set.id.into()) else { continue };
+            for destination in &set.destinations {
+                if let Some(was) = before.find(destination.uri.as_bytes()) {
+                    destination.live.set(was.live.state());
+                }
+            }
+        }
+    }
+
     /// Makes Maglev's tables; sets that are in `old` as they are here share theirs.
     pub fn make_tables(&self, old: Option<&Self>) {
         for set in &self.sets {
@@ -187,6 +205,11 @@ impl Set {
         let share = |d: &Destination| (d.uri.to_ascii_lowercase(), d.weight);
         self.destinations.len() == other.destinations.len()
             && self.destinations.iter().map(share).eq(other.destinations.iter().map(share))
+    }
+
+    /// Whether Maglev's table is there.
+    pub fn has_table(&self) -> bool {
+        self.table.load().is_some()
     }
 
     /// What Maglev draws for a key's hash, see [`Table::find`].

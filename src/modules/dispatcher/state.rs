@@ -4,7 +4,7 @@
 //! same live part on to the destination's new snapshot, so that no packet sees a state reset.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
 use arc_swap::ArcSwapOption;
 
@@ -79,6 +79,8 @@ pub struct Live {
     pub(super) probe: Turn,
     hits: Hits,
     health: ArcSwapOption<Health>,
+    /// It is out for new calls until its state is set by hand.
+    draining: AtomicBool,
 }
 
 impl Live {
@@ -92,6 +94,7 @@ impl Live {
             probe: Turn::default(),
             hits,
             health: ArcSwapOption::const_empty(),
+            draining: AtomicBool::new(false),
         }
     }
 
@@ -134,8 +137,20 @@ impl Live {
 
     /// Puts it into a state by hand; earlier failures are forgotten.
     pub fn set(&self, state: State) {
+        self.draining.store(false, Ordering::Relaxed);
         self.failures.store(0, Ordering::Relaxed);
         self.state.store(state.0, Ordering::Relaxed);
+    }
+
+    /// Takes it out for new calls; those that it has go on.
+    pub fn drain(&self) {
+        self.set(State::INACTIVE);
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is drained.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
     }
 
     /// Counts a failure (`ds_mark_dst("p")`): the `threshold`th makes an active destination

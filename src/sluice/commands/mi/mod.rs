@@ -86,7 +86,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
 }
 
-fn ask(options: &Options) -> Result<Value> {
+/// Sends the command; its answer.
+///
+/// # Errors
+/// A refusal, or why there is no answer.
+pub(super) fn ask(options: &Options) -> Result<Value> {
     let seconds = options.timeout;
     let patience = Patience { end: Instant::now() + Duration::from_secs(seconds), seconds };
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
