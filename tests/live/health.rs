@@ -30,12 +30,14 @@ enum Trouble {
 
 const TROUBLES: [Trouble; 3] = [Trouble::Silent, Trouble::Refuses, Trouble::Sick];
 
-/// All of them as often as the soak says, else those given.
-fn troubles(usual: &[Trouble]) -> Vec<Trouble> {
-    match std::env::var("SLUICE_ROUNDS") {
-        Ok(rounds) => TROUBLES.repeat(rounds.parse().unwrap()),
-        Err(_) => usual.to_vec(),
-    }
+/// How often the soak wants it; nothing for an ordinary run.
+fn rounds() -> Option<usize> {
+    std::env::var("SLUICE_ROUNDS").ok().map(|rounds| rounds.parse().unwrap())
+}
+
+/// All of them in a soak, else those given.
+fn troubles(usual: &[Trouble]) -> &[Trouble] {
+    if rounds().is_some() { &TROUBLES } else { usual }
 }
 
 /// A destination of its own thread.
@@ -225,7 +227,8 @@ fn probing(tcp: bool, usual: &[Trouble]) {
     let callee = Callee::new(tcp);
     let params = "ds_ping_interval=1 ds_probing_mode=1 ds_probing_threshold=3";
     let (gateway, _folder) = gateway(&[&callee], tcp, 1, params);
-    for trouble in troubles(usual) {
+    let again = rounds().unwrap_or(1);
+    for trouble in troubles(usual).repeat(again) {
         // A probe that is well, so that the count begins at nothing.
         callee.heard();
         while callee.heard().is_empty() {
@@ -343,7 +346,7 @@ fn passive(tcp: bool, usual: &[Trouble]) {
     let (gateway, _folder) = gateway(&[&callee, &other], tcp, 2, params);
     let mut traffic = Traffic::new(gateway.address);
     traffic.go_on_for(Duration::from_millis(200));
-    for trouble in troubles(usual) {
+    for trouble in troubles(usual).iter().copied() {
         callee.has(trouble);
         let took = traffic.go_on_until(&gateway, "Probing");
         assert!(took < Duration::from_secs(1), "{trouble:?} was seen after {took:?}");
@@ -367,10 +370,10 @@ fn passive(tcp: bool, usual: &[Trouble]) {
 
 #[test]
 fn calls_show_within_a_second_that_a_destination_is_dead() {
-    passive(false, &[Trouble::Silent, Trouble::Refuses]);
+    (0..rounds().unwrap_or(1)).for_each(|_| passive(false, &[Trouble::Silent, Trouble::Refuses]));
 }
 
 #[test]
 fn calls_by_tcp_show_it_too() {
-    passive(true, &[Trouble::Refuses, Trouble::Sick]);
+    (0..rounds().unwrap_or(1)).for_each(|_| passive(true, &[Trouble::Refuses, Trouble::Sick]));
 }

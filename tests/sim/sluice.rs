@@ -7,6 +7,7 @@ use sluice_base::{Datagram, Now, OwnerSeed, SocketId, WorkerId};
 use sluice_engine::Output;
 use sluice_engine::counter::Counter;
 use sluice_engine::job::{Answer, Job, Mail, Request};
+use sluice_engine::series::{Family, Figure, Series};
 use sluice_engine::worker::{Batch, Worker};
 use sluice_modules::MODULES;
 use sluice_tests::world::{Plan, World, located};
@@ -231,7 +232,7 @@ impl Sluice {
         Some(format!("{} bytes for {transactions} transactions, {parked} parked", self.held))
     }
 
-    /// What is left in the workers; nothing, after silence.
+    /// What is left in the workers, and of calls that destinations count; nothing, after silence.
     pub fn left(&self) -> Vec<String> {
         let mut left = Vec::new();
         for (number, worker) in self.world.workers.iter().enumerate() {
@@ -242,6 +243,11 @@ impl Sluice {
                     "worker {number}: {transactions} transactions, {parked} parked, due {due:?}"
                 ));
             }
+        }
+        let mut calls = Calls(0.0);
+        self.world.program.series(&mut calls);
+        if calls.0 > 0.0 {
+            left.push(format!("{} calls that destinations have not been given back", calls.0));
         }
         left
     }
@@ -272,6 +278,17 @@ impl Sluice {
             }
         }
         all
+    }
+}
+
+/// The calls that destinations have, in all.
+struct Calls(f64);
+
+impl Series for Calls {
+    fn put(&mut self, family: &Family, _: &[(&str, &str)], figure: Figure<'_>) {
+        if let ("sluice_dispatcher_calls_active", Figure::Gauge(calls)) = (family.name, figure) {
+            self.0 += calls;
+        }
     }
 }
 
