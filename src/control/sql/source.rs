@@ -2,8 +2,9 @@
 //! over a bounded number of connections, each with its deadline; counted, timed, and told where
 //! they are slow.
 
+use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sluice_engine::db::{Action, DbError, Outcome, Source, Statement, Way};
@@ -168,11 +169,11 @@ fn count<K: Kind>(
 
 /// Lines about slow statements: one a second, with how many were left out.
 #[derive(Default)]
-struct Told(Mutex<(Option<Instant>, u64)>);
+struct Told(RefCell<(Option<Instant>, u64)>);
 
 impl Told {
     fn slow(&self, options: &SqlOptions, name: &str, statements: &[Statement], took: Duration) {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.0.borrow_mut();
         let now = Instant::now();
         if told.0.is_some_and(|last| now - last < limits::SQL_SLOW_LINES) {
             told.1 += 1;

@@ -39,7 +39,10 @@ fn refusals(server: &MariaDb) {
     let refusal = |from: &str, to: &str| {
         let folder = Folder::new();
         let url = server.url().replace(from, to);
-        let line = format!("modparam(\"dispatcher\", \"db_url\", \"{url}\")\n");
+        let line = format!(
+            "modparam(\"db_mysql\", \"timeout_interval\", 1)\n\
+             modparam(\"dispatcher\", \"db_url\", \"{url}\")\n"
+        );
         let path = folder.write("test.cfg", &script("db_mysql", &line));
         refused(&["-f", &path, "-l", &address().to_string(), "-E"], "")
     };
@@ -50,6 +53,10 @@ fn refusals(server: &MariaDb) {
     let port = format!(":{}/", server.address.port());
     let error = refusal(&port, &format!(":{}/", address().port()));
     assert!(error.contains("Connection refused"), "{error}");
+    let silent = Relay::to(server.address);
+    silent.stall();
+    let error = refusal(&port, &format!(":{}/", silent.address.port()));
+    assert!(error.contains("/database: no connection within 3000 ms"), "{error}");
 }
 
 #[test]
