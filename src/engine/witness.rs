@@ -22,8 +22,8 @@ pub trait Witness: Any + fmt::Debug + Send {
         &[]
     }
 
-    /// Something has become of the transaction. `ctx` is over its request; the transaction has no
-    /// other witness than others while this one is told. `values` are as many as it asks.
+    /// Something has become of the transaction. `ctx` is over its request, and no witness is with
+    /// the transaction meanwhile. `values` are as many as this one asks.
     fn told(&mut self, ctx: &mut Ctx<'_>, news: &News<'_>, values: &[Value]);
 }
 

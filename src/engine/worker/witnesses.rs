@@ -1,5 +1,6 @@
 //! What a worker tells the witnesses of its transactions ([`crate::witness`]).
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use sluice_base::Now;
@@ -8,10 +9,11 @@ use sluice_sip::{Index, Message, StartLine};
 
 use super::Worker;
 use crate::context::Ctx;
+use crate::counter::Counter;
 use crate::run::Run;
 use crate::tm::replies::Failed;
 use crate::vm;
-use crate::witness::{Heard, News, What};
+use crate::witness::{Heard, News, What, Witness};
 
 impl Worker {
     /// Tells what was heard in this turn. Runs that this has begin do so in the next one.
@@ -34,13 +36,27 @@ impl Worker {
         }
     }
 
+    /// A panic ends here: the witnesses are lost, the worker goes on.
     #[cold]
     fn tell(&mut self, now: Now, heard: &Heard) {
-        let tm = &mut self.local.tm;
+        let Some(transaction) = self.local.tm.get_mut(heard.key) else { return };
+        let mut witnesses = std::mem::take(&mut transaction.witnesses);
+        let told = catch_unwind(AssertUnwindSafe(|| self.tell_all(now, heard, &mut witnesses)));
+        if told.is_err() {
+            self.local.add(Counter::Panics, 1);
+            return;
+        }
+        if let Some(transaction) = self.local.tm.get_mut(heard.key) {
+            witnesses.append(&mut transaction.witnesses);
+            transaction.witnesses = witnesses;
+        }
+    }
+
+    fn tell_all(&mut self, now: Now, heard: &Heard, witnesses: &mut [Box<dyn Witness>]) {
+        let tm = &self.local.tm;
         let edition = tm.edition(heard.key).unwrap_or(self.editions.value());
         let edition = Arc::clone(edition);
-        let Some(transaction) = tm.get_mut(heard.key) else { return };
-        let mut witnesses = std::mem::take(&mut transaction.witnesses);
+        let Some(transaction) = tm.get(heard.key) else { return };
         let mut run = self.spare.pop().unwrap_or_default();
         let Run { state, kept, index, packet, .. } = &mut *run;
         kept.clear();
@@ -63,16 +79,12 @@ impl Worker {
             let local = &mut self.local;
             let (packet, shared) = (*packet, &*edition);
             let mut ctx = Ctx { message, via: &via, packet, run: state, local, shared, now };
-            for witness in &mut witnesses {
+            for witness in witnesses {
                 let texts = witness.asks();
                 let values = vm::values(&mut ctx, &self.registry, &mut self.states, texts);
                 witness.told(&mut ctx, &news, &values);
             }
         }
         self.spare.push(run);
-        if let Some(transaction) = self.local.tm.get_mut(heard.key) {
-            witnesses.append(&mut transaction.witnesses);
-            transaction.witnesses = witnesses;
-        }
     }
 }

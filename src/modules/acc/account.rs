@@ -8,7 +8,7 @@ use sluice_engine::witness::{News, What, Witness};
 use sluice_engine::{Ctx, Value};
 use sluice_sip::Method;
 
-use super::modes::Modes;
+use super::modes::{Backends, Modes};
 use super::record::{Added, Reason, Record};
 use super::{Acc, Shared};
 use crate::rr;
@@ -83,7 +83,7 @@ impl Account {
         }
         self.write(ctx, Reason::Missed, news, values);
         match &mut self.modes {
-            Some(modes) => modes.missed = super::modes::Backends::NONE,
+            Some(modes) => modes.missed = Backends::NONE,
             None => {
                 let flags = self.acc.flags.missed();
                 ctx.run.flags &= !flags;
