@@ -177,12 +177,13 @@ fn what_cannot_be_brought_or_copied_stays_as_it_is() {
         assert!(refused.err.contains(&place), "{refused:?}");
     }
     assert_eq!(read(&folder, "db/dispatcher"), bad);
-    // A number that is none for the new column: the old table has its name again.
+    // A number that stands there twice: nothing half is left.
     let twice = "id(int) setid(int) destination(string)\n1:1:sip\\:a\n1:1:sip\\:b\n";
     let folder = database(&[("dispatcher", twice)]);
     let (url, in_sql) = (text(&folder, "db"), sqlite(&folder, "x.db"));
     let refused = db(&["copy", &url, &in_sql]);
     assert!(refused.err.contains("dispatcher: "), "{refused:?}");
+    assert_eq!(said(&["check", &in_sql]), "");
     let gone = db(&["check", "text:///nowhere/at/all"]);
     assert!(gone.err.contains("/nowhere/at/all: no such folder"), "{gone:?}");
     let kind = db(&["check", "oracle://x"]);

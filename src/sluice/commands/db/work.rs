@@ -155,8 +155,9 @@ fn copy_one(from: &Database, to: &mut Database, name: &str, out: &mut dyn Write)
     if let Some(first) = refused.first() {
         bail!("{} rows cannot be read, the first: {first}", refused.len());
     }
-    let table = find(name);
-    let new = match to.columns(name)? {
+    let (table, there) = (find(name), to.columns(name)?);
+    let is_new = there.is_none();
+    let new = match there {
         Some(columns) => {
             let (there, _) = to.count(name)?;
             if there > 0 {
@@ -171,24 +172,41 @@ fn copy_one(from: &Database, to: &mut Database, name: &str, out: &mut dyn Write)
         }
     };
     let plan = Plan::of(table, &old, &new);
+    let done = transfer((from, &old), (&mut *to, &new), &plan, (name, count), out);
+    if done.is_err() && is_new {
+        // What is half there would be in the way of the next attempt.
+        to.remove(name)?;
+    }
+    done?;
+    if let Some(version) = from.version(name)? {
+        to.set_version(name, version)?;
+    }
+    writeln!(out, "{name}: {count} rows")?;
+    Ok(count)
+}
+
+/// Copies all `count` rows of a table.
+fn transfer(
+    (from, old): (&Database, &[Column]),
+    (to, new): (&mut Database, &[Column]),
+    plan: &Plan,
+    (name, count): (&str, u64),
+    out: &mut dyn Write,
+) -> Result<()> {
     if let Some(lost) = plan.lost.first() {
         bail!("the table that it is copied to has no column {lost}");
     }
     let mut progress = Progress { of: Some(count), ..Progress::new(name) };
-    let done = from.read(name, &old, |batch| {
+    let done = from.read(name, old, |batch| {
         progress.tell(batch.len(), out)?;
         to.add(name, batch.iter().map(|row| plan.row(row)).collect())
     })?;
-    to.finish(name, &new)?;
+    to.finish(name, new)?;
     let (there, _) = to.count(name)?;
     if (done, there) != (count, count) {
         bail!("{count} rows were to be copied, {done} were read, {there} have come");
     }
-    if let Some(version) = from.version(name)? {
-        to.set_version(name, version)?;
-    }
-    writeln!(out, "{name}: {done} rows")?;
-    Ok(done)
+    Ok(())
 }
 
 /// Says of each table what it is; whether all is well.
