@@ -8,6 +8,7 @@
 
 mod ask;
 mod check;
+mod contacts;
 mod contexts;
 mod databases;
 mod db;

@@ -1,0 +1,167 @@
+//! The registrar over real sockets: what contacts cost, and that none is lost whose REGISTER was
+//! answered.
+
+use std::collections::HashSet;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use crate::support::{Folder, PATIENCE, Running, address};
+
+/// REGISTER requests that are on their way at once.
+const WINDOW: usize = 64;
+
+/// A number from the environment, for `scripts/soak`.
+fn setting(name: &str, default: usize) -> usize {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+fn gateway(folder: &Folder, listen: SocketAddr, more: &str) -> Running {
+    let script = format!(
+        "socket = udp:{listen}\nudp_workers = 1\nloadmodule \"db_text.so\"\n\
+         loadmodule \"sl.so\"\nloadmodule \"usrloc.so\"\nloadmodule \"registrar.so\"\n{more}\n\
+         route {{ save(\"location\"); exit; }}\n"
+    );
+    Running::gateway(&["-f", &folder.write("opensips.cfg", &script)])
+}
+
+/// A REGISTER with an AoR of 22 bytes, a contact of 36, a Call-ID of 36 and a User-Agent of 20.
+fn register(number: usize, cseq: u32, from: SocketAddr) -> String {
+    let user = format!("u{number:021}");
+    format!(
+        "REGISTER sip:example.com SIP/2.0\r\n\
+         Via: SIP/2.0/UDP {from};branch=z9hG4bK{number}-{cseq};rport\r\n\
+         From: <sip:{user}@example.com>;tag=1\r\nTo: <sip:{user}@example.com>\r\n\
+         Call-ID: {number:036}\r\nCSeq: {cseq} REGISTER\r\nUser-Agent: Phone 1.0 by nobody.\r\n\
+         Contact: <sip:{user}@127.0.0.1>\r\nExpires: 7200\r\nContent-Length: 0\r\n\r\n"
+    )
+}
+
+/// The number of an answered REGISTER, by its Call-ID.
+fn accepted(reply: &[u8]) -> Option<usize> {
+    let text = std::str::from_utf8(reply).ok()?;
+    let id = text.strip_prefix("SIP/2.0 200")?.split("Call-ID: ").nth(1)?;
+    id.split("\r\n").next()?.parse().ok()
+}
+
+/// Registers users, some at once; those that are not answered are asked for again. How long it
+/// took.
+fn register_all(users: std::ops::Range<usize>, cseq: u32, to: SocketAddr) -> Duration {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    let from = socket.local_addr().unwrap();
+    let began = Instant::now();
+    let (mut waiting, mut users) = (HashSet::new(), users.peekable());
+    let mut buffer = [0; 2_048];
+    while users.peek().is_some() || !waiting.is_empty() {
+        while let Some(user) = users.next_if(|_| waiting.len() < WINDOW) {
+            waiting.insert(user);
+            socket.send_to(register(user, cseq, from).as_bytes(), to).unwrap();
+        }
+        match socket.recv(&mut buffer) {
+            Ok(len) => {
+                let user = accepted(&buffer[..len]).expect("it is accepted");
+                waiting.remove(&user);
+            }
+            Err(_) => waiting.iter().for_each(|user| {
+                socket.send_to(register(*user, cseq, from).as_bytes(), to).unwrap();
+            }),
+        }
+    }
+    began.elapsed()
+}
+
+/// Resident memory of a process, bytes.
+fn resident(id: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1_024
+}
+
+#[test]
+fn contacts_take_little_memory() {
+    const WARM_UP: usize = 1_000;
+    let count = setting("SLUICE_CONTACTS", 2_000);
+    let (folder, listen) = (Folder::new(), address());
+    let running = gateway(&folder, listen, "");
+    register_all(0..WARM_UP, 1, listen);
+    let before = resident(running.id());
+    let took = register_all(WARM_UP..WARM_UP + count, 1, listen);
+    let grown = resident(running.id()).saturating_sub(before) / count;
+    let again = register_all(WARM_UP..WARM_UP + count, 2, listen);
+    let more = resident(running.id()).saturating_sub(before) / count;
+    println!(
+        "{count} contacts: {grown} bytes each, {more} when they have been refreshed; \
+         registered in {took:.1?}, refreshed in {again:.1?}"
+    );
+    // Of few, the pages that all of them share weigh too much.
+    assert!(count < 100_000 || more <= 350, "{more} bytes for each contact");
+    running.signal("TERM");
+    assert_eq!(running.wait().code, Some(0));
+}
+
+/// Registers new users until some time after the first answer, when the program is killed; those
+/// that were answered.
+fn until_it_is_gone(first: usize, to: SocketAddr, stop: &Running, after: Duration) -> Vec<usize> {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    let from = socket.local_addr().unwrap();
+    let (mut began, mut next, mut killed) = (None::<Instant>, first, false);
+    let end = Instant::now() + PATIENCE;
+    let (mut answered, mut waiting) = (Vec::new(), 0);
+    let mut buffer = [0; 2_048];
+    loop {
+        assert!(Instant::now() < end, "nothing is answered");
+        if !killed && began.is_some_and(|began| began.elapsed() >= after) {
+            stop.signal("KILL");
+            killed = true;
+        }
+        while !killed && waiting < WINDOW {
+            socket.send_to(register(next, 1, from).as_bytes(), to).unwrap();
+            (next, waiting) = (next + 1, waiting + 1);
+        }
+        match socket.recv(&mut buffer) {
+            Ok(len) => {
+                began.get_or_insert_with(Instant::now);
+                answered.push(accepted(&buffer[..len]).expect("it is accepted"));
+                waiting -= 1;
+            }
+            Err(_) if killed => return answered,
+            // They may have been lost; others are asked for.
+            Err(_) => waiting = 0,
+        }
+    }
+}
+
+#[test]
+fn no_contact_is_lost_that_was_acknowledged() {
+    let kills = setting("SLUICE_KILLS", 3);
+    let (folder, listen) = (Folder::new(), address());
+    folder.write("version", "table_name(string) table_version(int)\nlocation:1013\n");
+    let table = folder.write(
+        "location",
+        "contact_id(long,auto) username(string) contact(string) expires(int) q(double) \
+         callid(string) cseq(int) user_agent(string) socket(string,null)\n",
+    );
+    let more = format!(
+        "modparam(\"usrloc\", \"db_mode\", 1)\nmodparam(\"usrloc\", \"db_url\", \"text://{}\")",
+        folder.path("")
+    );
+    let mut all = HashSet::new();
+    for kill in 0..kills {
+        let running = gateway(&folder, listen, &more);
+        let after = Duration::from_millis(20 + (kill as u64 * 37) % 150);
+        let answered = until_it_is_gone(kill * 1_000_000, listen, &running, after);
+        drop(running);
+        all.extend(answered);
+        let text = std::fs::read_to_string(&table).unwrap();
+        let lost = all.iter().filter(|user| !text.contains(&format!(":u{user:021}:"))).count();
+        assert_eq!(lost, 0, "kill {kill}: of {} contacts", all.len());
+    }
+    let running = gateway(&folder, listen, &more);
+    running.await_error(&format!("location: {} contacts are back", rows(&table)));
+    println!("{kills} kills: none of {} acknowledged contacts is lost", all.len());
+}
+
+fn rows(table: &str) -> usize {
+    std::fs::read_to_string(table).unwrap().lines().count() - 1
+}
