@@ -1,7 +1,9 @@
 //! Users register with a password and calls find them: the program, a table of users, and the load
 //! generator as their telephones.
 
-use crate::support::{Ended, Folder, Running, address, sluice};
+use std::process::Command;
+
+use crate::support::{Ended, Folder, Running, address, ports, sluice};
 
 const USERS: u32 = 40;
 
@@ -45,7 +47,7 @@ fn registered_users_are_called() {
     let (_gateway, at) = gateway(&folder, "\"auth\"");
     let phones = address().to_string();
     let _phones = Running::spawn(
-        std::process::Command::new(env!("CARGO_BIN_EXE_sluice")).args(["load", "uas", &phones]),
+        Command::new(env!("CARGO_BIN_EXE_sluice")).args(["load", "uas", &phones]),
         "",
     );
     let none = load("lookup", &at, &[]);
@@ -73,4 +75,60 @@ fn by_the_newer_algorithms_and_not_with_another_password() {
         let right = load("register", &at, &["--password", "secret", "--seed", "2"]);
         assert_eq!(right.code, Some(0), "{challenge}: {}{}", right.out, right.err);
     }
+}
+
+/// `examples/registrar`, copied, at an address of its own.
+fn example(folder: &Folder) -> String {
+    let at = address().to_string();
+    let from = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/registrar");
+    std::fs::create_dir(folder.path("db")).unwrap();
+    let tables = ["db/subscriber", "db/location", "db/aliases", "db/version"];
+    for name in tables.iter().chain(&["register.xml", "answer.xml", "call.xml", "opensips.cfg"]) {
+        let text = std::fs::read_to_string(format!("{from}/{name}")).unwrap();
+        let text = text.replace("127.0.0.1:5060", &at);
+        folder.write(name, &text.replace("/tmp/opensips_fifo", &folder.path("fifo")));
+    }
+    at
+}
+
+/// Runs SIPp to the end of one call.
+fn sipp(folder: &Folder, scenario: &str, more: &[&str]) -> Running {
+    let mut command = Command::new("sipp");
+    command.args(["-sf", scenario, "-i", "127.0.0.1", "-m", "1", "-nostdin", "-timeout", "20"]);
+    let media = ports(4).to_string();
+    command.args(["-mp", &media]).args(more).current_dir(folder.path("")).env("TERM", "dumb");
+    Running::spawn(&mut command, "")
+}
+
+fn ends_well(scenario: Running) {
+    let ended = scenario.wait();
+    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+}
+
+#[test]
+fn the_example_registers_and_calls_with_sipp() {
+    let folder = Folder::new();
+    let at = example(&folder);
+    let script = folder.path("opensips.cfg");
+    let gateway = Running::gateway(&["-f", &script, "-n", "2"]);
+    let (alice, bob) = (address().port().to_string(), address().port().to_string());
+    let who = ["-s", "alice", "-au", "alice"];
+    let wrong = [&who[..], &["-ap", "Secret", "-p", &alice, &at]].concat();
+    assert_ne!(sipp(&folder, "register.xml", &wrong).wait().code, Some(0), "the password");
+    let right = [&who[..], &["-ap", "secret", "-p", &alice, &at]].concat();
+    ends_well(sipp(&folder, "register.xml", &right));
+    for called in ["alice", "operator"] {
+        let answer = sipp(&folder, "answer.xml", &["-p", &alice]);
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        ends_well(sipp(&folder, "call.xml", &["-s", called, "-p", &bob, &at]));
+        ends_well(answer);
+    }
+    // Contacts are in the table when the program has ended.
+    gateway.signal("TERM");
+    assert_eq!(gateway.wait().code, Some(0));
+    let table = std::fs::read_to_string(folder.path("db/location")).unwrap();
+    let row = format!("alice::sip\\:alice@127.0.0.1\\:{alice}:");
+    assert!(table.contains(&row), "{table}");
+    let again = Running::gateway(&["-f", &script, "-n", "2"]);
+    again.await_error("location: 1 contacts are back");
 }
