@@ -168,7 +168,10 @@ fn events_are_listed_subscribed_and_raised() {
     let names = run(&management, "evi:list", &[]);
     let names: Vec<&str> =
         names["Events"].as_array().unwrap().iter().map(|e| e["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["E_ASKED", "E_CORE_SR_STATUS_CHANGED", "E_DISPATCHER_STATUS", "E_OTHER"]);
+    assert!(names.is_sorted(), "{names:?}");
+    for name in ["E_ASKED", "E_CORE_SR_STATUS_CHANGED", "E_DISPATCHER_STATUS", "E_OTHER"] {
+        assert!(names.contains(&name), "{name} in {names:?}");
+    }
     assert_eq!(run(&management, "events_list", &[])["Events"][0]["id"], 0);
     let own = json!({ "socket": "route:E_ASKED", "expire": "never" });
     let event = &run(&management, "subscribers_list", &["E_ASKED"])["Event"];
