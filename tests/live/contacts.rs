@@ -59,7 +59,7 @@ fn register_all(users: std::ops::Range<usize>, cseq: u32, to: SocketAddr) -> Dur
         }
         match socket.recv(&mut buffer) {
             Ok(len) => {
-                let user = accepted(&buffer[..len]).expect("it is accepted");
+                let user = accepted(&buffer[..len]).unwrap();
                 waiting.remove(&user);
             }
             Err(_) => waiting.iter().for_each(|user| {
@@ -122,7 +122,7 @@ fn until_it_is_gone(first: usize, to: SocketAddr, stop: &Running, after: Duratio
         match socket.recv(&mut buffer) {
             Ok(len) => {
                 began.get_or_insert_with(Instant::now);
-                answered.push(accepted(&buffer[..len]).expect("it is accepted"));
+                answered.push(accepted(&buffer[..len]).unwrap());
                 waiting -= 1;
             }
             Err(_) if killed => return answered,
