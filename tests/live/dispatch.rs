@@ -26,10 +26,14 @@ impl Scene {
     fn new(script: &str, list: &str) -> Self {
         let folder = Folder::new();
         let destinations: Vec<Agent> = (0..5).map(|_| Agent::new()).collect();
-        let list = destinations.iter().enumerate().fold(list.to_owned(), |list, (at, agent)| {
-            list.replace(&format!("127.0.0.1:{}", 5071 + at), &format!("@{}", agent.address()))
+        // By way of marks: a port that the system gave may begin with one of these.
+        let list = (0..5).fold(list.to_owned(), |list, at| {
+            list.replace(&format!("127.0.0.1:{}", 5071 + at), &format!("@{at}@"))
         });
-        folder.write("seed.list", &list.replace('@', ""));
+        let list = destinations.iter().enumerate().fold(list, |list, (at, agent)| {
+            list.replace(&format!("@{at}@"), &agent.address().to_string())
+        });
+        folder.write("seed.list", &list);
         let script = folder.write("seed.cfg", script);
         let gateway = address();
         let listen = format!("udp:{gateway}");

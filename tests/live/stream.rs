@@ -106,6 +106,8 @@ impl Line {
                 count
             }
             Err(error) if error.kind() == ErrorKind::ConnectionReset => 0,
+            // The whole process was stopped for a while.
+            Err(error) if error.kind() == ErrorKind::Interrupted => self.read(),
             Err(error) => panic!("nothing comes: {error}"),
         }
     }
