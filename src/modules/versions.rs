@@ -123,6 +123,7 @@ const RELEASES: &[(&str, &str)] = &[
     ("mi_fifo", "1.4 -"),
     ("mi_html", "~3.0 -"),
     ("mi_http", "1.8 -"),
+    ("mi_json", "~1.9 - 2.4"),
     ("mi_script", "~3.2 -"),
     ("mi_xmlrpc", "~1.4 - 1.11"),
     ("mi_xmlrpc_ng", "~1.10 -"),

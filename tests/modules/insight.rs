@@ -91,7 +91,8 @@ fn a_list_without_destinations_is_not_ready() {
     let mut world = Plan::default().file("d.list", "").run(&script);
     assert_eq!(ask(&mut world), "not ready 0");
     world.write("d.list", Some("1 sip:10.0.0.1:5071\n"));
-    assert_eq!(command_of(&world, "dispatcher", "ds_reload", &[None, None]), Ok(json!("OK")));
+    let said = command_of(&world, "dispatcher", "ds_reload", &[None, None]).unwrap();
+    assert_eq!(said["changes"]["default"]["SETS"][0]["added"], 1);
     world.pass(1);
     assert_eq!(ask(&mut world), "ready dispatcher default 1 data available -1");
 }
