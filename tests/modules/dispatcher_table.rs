@@ -162,38 +162,3 @@ fn what_makes_a_table_unusable_is_an_error_and_a_reload_changes_nothing() {
     command_of(&world, "dispatcher", "ds_reload", &[]).unwrap();
     assert_eq!(selected(&mut world), "SIP/2.0 200 sip:10.0.0.5");
 }
-
-#[test]
-fn states_go_back_to_the_table() {
-    let rows = "1:1:sip\\:10.0.0.1::0:1:1:x:y\n2:1:sip\\:10.0.0.2::0:1:1:x:y\n";
-    let text = |world: &World| {
-        let bytes = sluice_engine::files::Files::read(&*world.files, "/db/dispatcher").unwrap();
-        String::from_utf8(bytes).unwrap()
-    };
-    let set_state = |world: &World, state: &str| {
-        let params = [Some(state), Some("1"), Some("sip:10.0.0.2")];
-        command_of(world, "dispatcher", "ds_set_state", &params).unwrap();
-    };
-    let mut world = plan(rows).run(&script(DB));
-    set_state(&world, "i");
-    assert!(text(&world).contains("\n2:1:sip\\:10.0.0.2::0:"), "not at once");
-    world.pass(30_000);
-    world.program.tick(world.now);
-    assert!(text(&world).contains("\n2:1:sip\\:10.0.0.2::1:1:1:x:y\n"), "{}", text(&world));
-    assert!(text(&world).contains("\n1:1:sip\\:10.0.0.1::0:"), "the other one has not changed");
-    set_state(&world, "p");
-    world.program.end();
-    assert!(text(&world).contains("\n2:1:sip\\:10.0.0.2::2:"), "at the end, too");
-    // A reload keeps the state in force, and the table follows it.
-    world.write("/db/dispatcher", Some(&format!("{SEED}{rows}")));
-    command_of(&world, "db_text", "dbt_reload", &[None, None]).unwrap();
-    command_of(&world, "dispatcher", "ds_reload", &[]).unwrap();
-    world.program.end();
-    assert!(text(&world).contains("\n2:1:sip\\:10.0.0.2::2:"));
-
-    let not = "modparam(\"dispatcher\", \"persistent_state\", 0)\n";
-    let world = plan(rows).run(&script(&format!("{DB}{not}")));
-    set_state(&world, "i");
-    world.program.end();
-    assert!(text(&world).contains("\n2:1:sip\\:10.0.0.2::0:"));
-}

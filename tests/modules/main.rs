@@ -27,6 +27,7 @@ mod dispatcher_plan;
 mod dispatcher_probing;
 mod dispatcher_selection;
 mod dispatcher_series;
+mod dispatcher_states;
 mod dispatcher_table;
 mod edition;
 mod errors;

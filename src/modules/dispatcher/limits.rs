@@ -66,6 +66,10 @@ pub const BOUND_SLACK: u64 = 64;
 /// How often changed states go to their table, milliseconds (spec 3.5).
 pub const STORE_MS: u64 = 30_000;
 
+/// Most states that go there at a time: a quarter of the database's queue, which accounting may
+/// need, too.
+pub const STORED: usize = sluice_engine::limits::LATER / 4;
+
 /// How long the addresses that were found at a load are used without a further question,
 /// milliseconds: so short that the control plane asks within a second, by SRV and NAPTR, too.
 pub const FIRST_ADDRESSES_MS: u64 = 5_000;

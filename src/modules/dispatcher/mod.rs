@@ -123,7 +123,7 @@ impl SharedState for Dispatcher {
     }
 
     fn end(&self) {
-        self.partitions.iter().for_each(Partition::store);
+        self.partitions.iter().for_each(Partition::store_last);
     }
 
     fn unreachable(&self, to: SocketAddr, now: Now) {

@@ -155,6 +155,7 @@ pub fn table(given: &mut Given<'_, '_>) -> Result<Option<Arc<TableSource>>, Setu
     }
     let source = given.setup.databases.open(&url).map_err(|text| SetupError { at, text })?;
     Ok(Some(Arc::new(TableSource {
+        later: given.setup.databases.later(&source),
         source,
         table: given.text("table_name").unwrap_or_else(|| "dispatcher".to_owned()).into(),
         columns: columns(given.setup),

@@ -172,11 +172,18 @@ impl Partition {
         Ok(Plan::of(&now, &then))
     }
 
-    /// Writes states to the table that they are from.
+    /// Has states written to the table that they are from. Nothing here waits for a database.
     pub(super) fn store(&self) {
+        if let Some(table) = &self.file.table {
+            table.store(&self.sets.load());
+        }
+    }
+
+    /// Writes what is left of them, and waits for it.
+    pub(super) fn store_last(&self) {
         let Some(table) = &self.file.table else { return };
-        if let Err(why) = table.store(&self.sets.load()) {
-            tracing::error!(target: "dispatcher", "{why}; states are tried again");
+        if let Err(why) = table.store_last(&self.sets.load()) {
+            tracing::error!(target: "dispatcher", "{why}; states of the last minute may be lost");
         }
     }
 

@@ -67,13 +67,16 @@ impl State {
     }
 }
 
+/// Beside a state: the table has it, unless the database has refused it since.
+const SENT: u8 = 128;
+
 /// State, failures, hits and script attributes of one destination.
 #[derive(Debug)]
 pub struct Live {
     state: AtomicU8,
     failures: AtomicU32,
     script_attrs: ArcSwapOption<Vec<u8>>,
-    /// Its state in the table that it is from.
+    /// Its state in the table that it is from; with [`SENT`], one that is on its way there.
     stored: AtomicU8,
     /// Its probes.
     pub(super) probe: Turn,
@@ -184,11 +187,26 @@ impl Live {
         self.stored.store(state.0, Ordering::Relaxed);
     }
 
-    /// Its state, when its table has another one.
+    /// A state is on its way to its table.
+    pub fn is_sent(&self, state: State) {
+        self.stored.store(state.0 | SENT, Ordering::Relaxed);
+    }
+
+    /// Its state, when neither its table has it nor it is on its way there.
+    pub fn unsent(&self) -> Option<State> {
+        let state = self.lasting();
+        (state.0 != self.stored.load(Ordering::Relaxed) & !SENT).then_some(state)
+    }
+
+    /// Its state, unless its table has it for certain.
     pub fn unstored(&self) -> Option<State> {
-        // What calls told is forgotten with the program.
-        let state = State::of_bits(self.now().0.into());
+        let state = self.lasting();
         (state.0 != self.stored.load(Ordering::Relaxed)).then_some(state)
+    }
+
+    /// Its state without what calls told: that is forgotten with the program.
+    fn lasting(&self) -> State {
+        State::of_bits(self.now().0.into())
     }
 
     /// Counts a selection.

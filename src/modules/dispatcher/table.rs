@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use sluice_engine::db::{Action, Condition, Field, Rows, Source, Statement};
+use sluice_engine::later::Later;
 use sluice_sip::text::is_enclosable;
 use sluice_sip::uri::{Scheme, Uri};
 
+use super::limits;
 use super::list::Row;
-use super::sets::{Destination, Sets};
-use super::state::State;
+use super::sets::Sets;
+use super::state::{Live, State};
 use crate::db_version;
 
 /// What older tables call the column of states.
@@ -22,6 +24,8 @@ const FLAGS: &str = "flags";
 pub struct TableSource {
     /// The database.
     pub source: Arc<dyn Source>,
+    /// Its queue for states.
+    pub later: Arc<Later>,
     /// The table.
     pub table: Arc<str>,
     /// What its columns are called.
@@ -102,37 +106,55 @@ impl TableSource {
 }
 
 impl TableSource {
-    /// Writes states that have changed since they were read or written.
+    /// Has states written that have changed since they were read or sent, without a wait. Those
+    /// that have no room now go the next time.
+    pub fn store(&self, sets: &Sets) {
+        for (change, live, state) in self.changes(sets, Live::unsent).take(limits::STORED) {
+            if !self.later.write(change) {
+                return;
+            }
+            live.is_sent(state);
+        }
+    }
+
+    /// Writes all states that the table may not have, and waits: at the end of the program.
     ///
     /// # Errors
-    /// Why they are not in the table; then the next time they are tried again.
-    pub fn store(&self, sets: &Sets) -> Result<(), String> {
-        let column = self.state_column.load_full().filter(|_| self.keeps_states);
-        let Some(column) = column else { return Ok(()) };
-        let column: Arc<str> = column.as_str().into();
-        let (set_column, uri_column) =
-            (Arc::from(&*self.columns.set), Arc::from(&*self.columns.destination));
-        let all = sets.iter().flat_map(|set| set.destinations.iter().map(|d| (set.id, d)));
-        let changed: Vec<_> = all
-            .filter_map(|(set, destination)| Some((set, destination, destination.live.unstored()?)))
-            .collect();
-        let statement = |(set, destination, state): &(u32, &Destination, State)| Statement {
-            table: Arc::clone(&self.table),
-            action: Action::Update(vec![(Arc::clone(&column), Field::Int(state.bits().into()))]),
-            conditions: vec![
-                Condition::equal(&set_column, Field::Int(i64::from(*set))),
-                Condition::equal(&uri_column, Field::text(&*destination.uri)),
-            ],
-        };
-        if changed.is_empty() {
+    /// Why they are not in the table.
+    pub fn store_last(&self, sets: &Sets) -> Result<(), String> {
+        let changes = self.changes(sets, Live::unstored).map(|(change, ..)| change);
+        let changes: Vec<_> = changes.collect();
+        if changes.is_empty() {
             return Ok(());
         }
-        let statements = changed.iter().map(statement).collect();
-        self.source.ask(statements).map_err(|error| format!("{}: {error}", self.place()))?;
-        for (_, destination, state) in changed {
-            destination.live.is_stored(state);
-        }
-        Ok(())
+        let done = self.source.ask(changes).map(|_| ());
+        done.map_err(|error| format!("{}: {error}", self.place()))
+    }
+
+    /// The changes that bring a destination's state to the table, where `wanted` gives one.
+    fn changes<'a>(
+        &'a self,
+        sets: &'a Sets,
+        wanted: fn(&Live) -> Option<State>,
+    ) -> impl Iterator<Item = (Statement, &'a Live, State)> {
+        let column = self.state_column.load_full().filter(|_| self.keeps_states);
+        let column: Option<Arc<str>> = column.map(|column| column.as_str().into());
+        let set_column: Arc<str> = self.columns.set.as_str().into();
+        let uri_column: Arc<str> = self.columns.destination.as_str().into();
+        let all = sets.iter().flat_map(|set| set.destinations.iter().map(|one| (set.id, one)));
+        all.filter_map(move |(set, destination)| {
+            let (column, state) = (column.as_ref()?, wanted(&destination.live)?);
+            let fields = vec![(Arc::clone(column), Field::Int(state.bits().into()))];
+            let change = Statement {
+                table: Arc::clone(&self.table),
+                action: Action::Update(fields),
+                conditions: vec![
+                    Condition::equal(&set_column, Field::Int(i64::from(set))),
+                    Condition::equal(&uri_column, Field::text(&*destination.uri)),
+                ],
+            };
+            Some((change, &*destination.live, state))
+        })
     }
 }
 
