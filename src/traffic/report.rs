@@ -37,14 +37,33 @@ pub struct CallCounts {
     pub retransmissions: u64,
     /// Datagrams that the system refused to send.
     pub send_errors: u64,
+    /// The status of the last final reply of 300 and above; 0 without one.
+    pub last_refusal: u16,
 }
 
 impl CallCounts {
-    /// Counts a final reply.
+    /// Counts a final reply to a first request.
     pub fn answer(&mut self, status: u16) {
+        self.refuse(status);
         let class = usize::from(status / 100).checked_sub(2);
         if let Some(count) = class.and_then(|class| self.answered.get_mut(class)) {
             *count += 1;
+        }
+    }
+
+    /// Counts a final reply to the last request of a call: BYE, or the answer to a challenge.
+    pub fn close(&mut self, status: u16) {
+        self.refuse(status);
+        if status < 300 {
+            self.completed += 1;
+        } else {
+            self.bye_refused += 1;
+        }
+    }
+
+    fn refuse(&mut self, status: u16) {
+        if status >= 300 {
+            self.last_refusal = status;
         }
     }
 
@@ -264,6 +283,9 @@ mod tests {
         }
         assert_eq!(counts.answered, [2, 1, 2, 1, 1]);
         assert_eq!(counts.answered_all(), 7);
+        counts.close(401);
+        counts.close(200);
+        assert_eq!((counts.completed, counts.bye_refused, counts.last_refusal), (1, 1, 401));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! `sluice demo`, as the README shows it, but shorter and on other ports.
 
 use std::net::UdpSocket;
+use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{ports, sluice};
+use crate::support::{Folder, Running, SLUICE, ports, sluice};
 
 /// How far the destinations lie above the gateway, and one more.
 const PORTS: u16 = 15;
@@ -47,6 +48,42 @@ fn the_proxy_answers_the_calls_of_a_silent_destination_by_the_next() {
     let short = sluice(&["demo", "proxy", "--seconds", "14", "--port", &port], "");
     assert_eq!(short.code, Some(255));
     assert!(short.err.contains("this demo needs at least --seconds 15"), "{}", short.err);
+}
+
+#[test]
+fn users_register_and_are_called_and_nobody_else() {
+    let port = ports(PORTS).to_string();
+    let args = ["demo", "registrar", "--seconds", "4", "--rate", "200", "--port", &port];
+    let ended = sluice(&[&args[..], &["--json"]].concat(), "");
+    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+    let summary: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(summary["ok"], true);
+    assert_eq!(summary["users"], 200);
+    assert_eq!(summary["unregistered"], json!({"due": 200, "refused": 200, "status": 404}));
+    assert_eq!(summary["wrong_password"], json!({"due": 200, "refused": 200, "status": 401}));
+    assert_eq!(summary["calls"]["completed"], 800);
+    let registrations = &summary["registrations"];
+    assert!(registrations["registered"].as_u64().unwrap() > 400, "refreshed: {registrations}");
+    assert_eq!(registrations["registered"], registrations["due"]);
+    assert_eq!((&summary["contacts"], &summary["kept"]), (&json!(200), &json!(200)));
+}
+
+#[test]
+fn a_demo_of_users_that_is_ended_leaves_nothing_behind() {
+    let port = ports(PORTS);
+    let mut command = Command::new(SLUICE);
+    let folder = Folder::new();
+    let args = ["demo", "registrar", "--seconds", "3600", "--rate", "50", "--port"];
+    command.args(args).arg(port.to_string()).env("TMPDIR", folder.path(""));
+    let demo = Running::spawn(&mut command, "");
+    demo.await_output("calls begin");
+    let inside = || std::fs::read_dir(folder.path("")).unwrap().count();
+    assert_eq!(inside(), 1);
+    demo.signal("INT");
+    let ended = demo.wait();
+    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+    assert!(ended.out.contains("contacts             50, 50 in the table\nok\n"), "{}", ended.out);
+    assert_eq!(inside(), 0);
 }
 
 #[test]

@@ -169,6 +169,11 @@ impl Running {
         assert!(self.err.wait(stands), "no `{text}` in: {}", self.err.text());
     }
 
+    /// Waits until `text` stands on standard output.
+    pub fn await_output(&self, text: &str) {
+        assert!(self.out.wait(|out| out.contains(text)), "no `{text}` in: {}", self.out.text());
+    }
+
     /// What stands on standard error so far.
     pub fn error_text(&self) -> String {
         self.err.text()

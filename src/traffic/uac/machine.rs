@@ -221,11 +221,7 @@ impl Caller {
     fn closed(&mut self, now_us: u64, number: u64, status: u16) {
         let waited = now_us.saturating_sub(self.schedule.due_at_us(number));
         self.completion.saturating_record(waited);
-        if status < 300 {
-            self.counts.completed += 1;
-        } else {
-            self.counts.bye_refused += 1;
-        }
+        self.counts.close(status);
         self.calls.set(number, Phase::Done);
     }
 

@@ -91,12 +91,12 @@ impl Board {
     }
 }
 
-fn percentiles(p: &Percentiles) -> String {
+pub(super) fn percentiles(p: &Percentiles) -> String {
     let times = [p.p50_us, p.p90_us, p.p99_us, p.max_us].map(millis);
     let [p50, p90, p99, max] = times;
     format!("p50 {p50}  p90 {p90}  p99 {p99}  max {max}")
 }
 
-fn millis(us: u64) -> String {
+pub(super) fn millis(us: u64) -> String {
     format!("{:.2} ms", us as f64 / 1e3)
 }

@@ -1,8 +1,11 @@
-//! `sluice demo [WHICH]`: the gateway on an example, four answering destinations and a caller in
-//! one process. In the middle of the run a destination goes away and comes back; what is run, and
-//! what is expected then, is the scene of [`scene`].
+//! `sluice demo [WHICH]`: the gateway on an example and those who talk to it, in one process.
+//!
+//! Of destinations: four that answer and a caller. In the middle of the run a destination goes away
+//! and comes back; what is run, and what is expected then, is the scene of [`scene`]. Of users:
+//! [`registrar`].
 
 mod board;
+mod registrar;
 mod scene;
 mod verdict;
 
@@ -12,11 +15,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, anyhow, bail};
+use clap::ValueEnum;
 use sluice_control::Dns;
 use sluice_control::mi::Params;
 use sluice_engine::files::InMemory;
+use sluice_engine::registry::Registry;
 use sluice_engine::sql::NoSql;
-use sluice_script::{Loader, SourceText, compile};
+use sluice_script::{Compiled, Loader, SourceText, compile};
 use sluice_traffic::agents;
 use sluice_traffic::report::UasReport;
 use sluice_traffic::uac::{Mode, Uac, UacConfig};
@@ -27,8 +32,19 @@ use crate::serve::listen::sockets;
 use crate::serve::script::Inputs;
 use crate::serve::{Gateway, Tuning, log};
 use board::Board;
-use scene::{ABSENT, DESTINATIONS, LOOK_MS, Scene, Which};
+use scene::{ABSENT, DESTINATIONS, DISPATCHER, LOOK_MS, PROXY, Scene};
 use verdict::{Phases, Verdict};
+
+/// The demos there are.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Which {
+    /// Stateless dispatching; a destination is taken out for maintenance and brought back
+    Dispatcher,
+    /// Transactions; a destination falls silent and its calls are answered by the next one
+    Proxy,
+    /// Users register with passwords and refresh; calls find them, and nobody else
+    Registrar,
+}
 
 /// Arguments of `sluice demo`.
 #[derive(clap::Args, Debug)]
@@ -42,7 +58,7 @@ pub struct Options {
     /// Calls per second, each INVITE, ACK and BYE
     #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..))]
     rate: u32,
-    /// The gateway's port; the destinations take the ports 11 to 14 above
+    /// The gateway's port; those who answer take the ports 11 to 14 above
     #[arg(long, default_value_t = 5060, value_parser = clap::value_parser!(u16).range(1..=65_521))]
     port: u16,
     /// Workers of the gateway; default: one per CPU
@@ -53,13 +69,21 @@ pub struct Options {
     json: bool,
 }
 
-/// Runs the demo. The exit code is 0 only if every call that was due was answered, once, and the
-/// shares are those that the scene expects.
+/// Runs the demo. The exit code is 0 only if every call that was due was answered, once, and all
+/// else went as it must.
 ///
 /// # Errors
 /// Ports that are taken, above all.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let scene = options.which.scene();
+    match options.which {
+        Which::Dispatcher => play(options, &DISPATCHER),
+        Which::Proxy => play(options, &PROXY),
+        Which::Registrar => registrar::run(options),
+    }
+}
+
+/// Runs a demo of destinations.
+fn play(options: &Options, scene: &'static Scene) -> Result<ExitCode> {
     if options.seconds < scene.least_seconds() {
         bail!("this demo needs at least --seconds {}", scene.least_seconds());
     }
@@ -70,7 +94,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         ringing: scene.ringing,
         ..UasConfig::default()
     })
-    .context("the demo's destinations cannot start (another port: `sluice demo --port N`)")?;
+    .context(NO_DESTINATIONS)?;
     let mut config = UacConfig {
         target: local(options.port),
         mode: Mode::Call,
@@ -98,6 +122,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     Ok(if verdict.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Why the demo ends before it has begun.
+const NO_GATEWAY: &str = "the demo's gateway cannot start (another port: `sluice demo --port N`)";
+const NO_DESTINATIONS: &str =
+    "the demo's destinations cannot start (another port: `sluice demo --port N`)";
+
 fn local(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
@@ -113,17 +142,27 @@ fn start(options: &Options, scene: &Scene) -> Result<Gateway> {
     let registry = crate::registry();
     let main = SourceText { name: scene.name.to_owned(), text: scene.script.into() };
     let compiled = compile(main, &mut NoFiles, registry.as_ref(), Default::default());
-    let errors = compiled.render(false);
-    let script = compiled.script.ok_or_else(|| anyhow!(errors))?;
-    let dns = Arc::new(Dns::new(options_of(&script)));
-    let given = [format!("udp:{}", local(options.port))];
-    let sockets = sockets(&script, &given, &|name| dns.addresses_now(name))?;
     let files = InMemory::default();
     files.set("dispatcher.list", Some(list(scene.list, options.port).as_bytes()));
     let inputs = Inputs { files: Arc::new(files), sql: Arc::new(NoSql), script: None };
+    let given = [format!("udp:{}", local(options.port))];
+    launch(compiled, registry, &given, inputs, options)
+}
+
+/// Starts a gateway; `given` are its sockets, unless they are those of the script.
+fn launch(
+    compiled: Compiled,
+    registry: Arc<Registry>,
+    given: &[String],
+    inputs: Inputs,
+    options: &Options,
+) -> Result<Gateway> {
+    let errors = compiled.render(false);
+    let script = compiled.script.ok_or_else(|| anyhow!(errors))?;
+    let dns = Arc::new(Dns::new(options_of(&script)));
+    let sockets = sockets(&script, given, &|name| dns.addresses_now(name))?;
     let tuning = Tuning { workers: options.workers, ..Tuning::default() };
-    Gateway::start(script, registry, sockets, dns, inputs, tuning)
-        .context("the demo's gateway cannot start (another port: `sluice demo --port N`)")
+    Gateway::start(script, registry, sockets, dns, inputs, tuning).context(NO_GATEWAY)
 }
 
 /// The example's list, moved to the ports above `port`.

@@ -1,7 +1,5 @@
-//! What a demo shows: the example that it runs, how its third destination goes away, and what is
-//! expected of the others then.
-
-use clap::ValueEnum;
+//! What a demo of destinations shows: the example that it runs, how its third destination goes
+//! away, and what is expected of the others then.
 
 /// Destinations of each example, on the ports 11 to 14 above the gateway's.
 pub(super) const DESTINATIONS: u16 = 4;
@@ -11,15 +9,6 @@ pub(super) const ABSENT: usize = 2;
 
 /// Milliseconds between two looks at the agents.
 pub(super) const LOOK_MS: u64 = 200;
-
-/// The demos there are.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum Which {
-    /// Stateless dispatching; a destination is taken out for maintenance and brought back
-    Dispatcher,
-    /// Transactions; a destination falls silent and its calls are answered by the next one
-    Proxy,
-}
 
 /// See the file's head.
 #[derive(Debug)]
@@ -47,7 +36,7 @@ pub(super) struct Scene {
 
 /// Calls that were on their way to the destination are answered before it is switched off, as in a
 /// planned maintenance.
-const DISPATCHER: Scene = Scene {
+pub(super) const DISPATCHER: Scene = Scene {
     name: "examples/dispatcher/opensips.cfg",
     script: include_str!("../../../../examples/dispatcher/opensips.cfg"),
     list: include_str!("../../../../examples/dispatcher/dispatcher.list"),
@@ -60,7 +49,7 @@ const DISPATCHER: Scene = Scene {
 };
 
 /// A call is at the next destination once `fr_timeout`, 2 seconds, is over.
-const PROXY: Scene = Scene {
+pub(super) const PROXY: Scene = Scene {
     name: "examples/proxy/opensips.cfg",
     script: include_str!("../../../../examples/proxy/opensips.cfg"),
     list: include_str!("../../../../examples/proxy/dispatcher.list"),
@@ -71,15 +60,6 @@ const PROXY: Scene = Scene {
     settle: 12,
     absent: [25.0, 25.0, 0.0, 50.0],
 };
-
-impl Which {
-    pub(super) const fn scene(self) -> &'static Scene {
-        match self {
-            Self::Dispatcher => &DISPATCHER,
-            Self::Proxy => &PROXY,
-        }
-    }
-}
 
 impl Scene {
     /// Each third of the run must hold what settles, as long again to be counted, and a second.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sluice_engine::counter::Counter;
 use sluice_traffic::agents::Report;
-use sluice_traffic::report::{Percentiles, shares};
+use sluice_traffic::report::{CallCounts, Percentiles, shares};
 
 use super::counts;
 use super::scene::{ABSENT, Scene};
@@ -57,12 +57,32 @@ pub(super) struct Calls {
 }
 
 impl Calls {
+    pub(super) fn of(counts: &CallCounts) -> Self {
+        Self {
+            due: counts.due,
+            answered: counts.answered[0],
+            completed: counts.completed,
+            repeated: counts.unexpected,
+            timed_out: counts.timed_out,
+            not_begun: counts.unsent,
+        }
+    }
+
+    /// There were some, all were answered, once, and have ended.
+    pub(super) fn are_all_well(&self) -> bool {
+        self.due > 0 && self.are_answered_but_for(0)
+    }
+
     /// All were answered, once. What stood between its answer and its end when its destination fell
     /// silent cannot end well: a few milliseconds of calls.
     fn are_well(&self, scene: &Scene) -> bool {
-        let broken = self.due.saturating_sub(self.completed);
-        let bound = if scene.told { 0 } else { self.due.div_ceil(1_000) };
-        self.answered == self.due && self.repeated == 0 && broken <= bound
+        self.are_answered_but_for(if scene.told { 0 } else { self.due.div_ceil(1_000) })
+    }
+
+    /// All were answered, once, and at most so many have not ended.
+    fn are_answered_but_for(&self, broken: u64) -> bool {
+        let all_once = self.answered == self.due && self.repeated == 0;
+        all_once && self.due.saturating_sub(self.completed) <= broken
     }
 }
 
@@ -92,14 +112,7 @@ impl Verdict {
         let mut verdict = Self {
             ok: false,
             problems: Vec::new(),
-            calls: Calls {
-                due: caller.counts.due,
-                answered: caller.counts.answered[0],
-                completed: caller.counts.completed,
-                repeated: caller.counts.unexpected,
-                timed_out: caller.counts.timed_out,
-                not_begun: caller.counts.unsent,
-            },
+            calls: Calls::of(&caller.counts),
             latency: caller.latency,
             shares,
             to_absent: destination.map_or(0, |d| d.counts.dropped),
@@ -145,21 +158,21 @@ fn percent(to: &[u64], from: &[u64]) -> Vec<f64> {
     shares(new.into_iter()).map(|share| share * 100.0).collect()
 }
 
-fn turns(gateway: &mut Gateway) -> Vec<u64> {
+pub(super) fn turns(gateway: &mut Gateway) -> Vec<u64> {
     let monitors = gateway.monitors().iter_mut();
     monitors.map(|monitor| monitor.turns.total().value_at_quantile(0.99)).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::scene::Which;
+    use super::super::scene::{DISPATCHER, PROXY};
     use super::*;
 
     fn calls() -> Calls {
         Calls { due: 9, answered: 9, completed: 9, repeated: 0, timed_out: 0, not_begun: 0 }
     }
 
-    fn verdict(which: Which, all: &[f64], absent: &[f64], to_absent: u64) -> Verdict {
+    fn verdict(scene: &Scene, all: &[f64], absent: &[f64], to_absent: u64) -> Verdict {
         let mut verdict = Verdict {
             ok: false,
             problems: Vec::new(),
@@ -171,7 +184,7 @@ mod tests {
             hopped: 0,
             turn_p99_us: Vec::new(),
         };
-        verdict.judge(which.scene());
+        verdict.judge(scene);
         verdict
     }
 
@@ -181,9 +194,8 @@ mod tests {
 
     #[test]
     fn each_demand_can_fail() {
-        let verdict = |all: &[f64], absent: &[f64], to_absent| {
-            verdict(Which::Dispatcher, all, absent, to_absent)
-        };
+        let verdict =
+            |all: &[f64], absent: &[f64], to_absent| verdict(&DISPATCHER, all, absent, to_absent);
         assert!(verdict(&FAIR, &THREE, 0).ok);
         assert!(!verdict(&FAIR, &THREE, 1).ok, "something went to the absent one");
         assert!(!verdict(&[29.0, 24.0, 23.5, 23.5], &THREE, 0).ok, "an unfair share");
@@ -192,7 +204,7 @@ mod tests {
         let spoilt = |calls| {
             let mut verdict = verdict(&FAIR, &THREE, 0);
             verdict.calls = calls;
-            verdict.judge(Which::Dispatcher.scene());
+            verdict.judge(&DISPATCHER);
             !verdict.ok
         };
         assert!(spoilt(Calls { answered: 8, ..calls() }), "a call was not answered");
@@ -202,17 +214,16 @@ mod tests {
 
     #[test]
     fn the_proxy_must_have_tried_the_silent_one_and_gone_on_to_the_next() {
-        assert!(verdict(Which::Proxy, &FAIR, &NEXT, 7).ok);
-        assert!(!verdict(Which::Proxy, &FAIR, &NEXT, 0).ok, "it was never called");
-        assert!(!verdict(Which::Proxy, &FAIR, &THREE, 7).ok, "the next one has not got its calls");
+        assert!(verdict(&PROXY, &FAIR, &NEXT, 7).ok);
+        assert!(!verdict(&PROXY, &FAIR, &NEXT, 0).ok, "it was never called");
+        assert!(!verdict(&PROXY, &FAIR, &THREE, 7).ok, "the next one has not got its calls");
     }
 
     #[test]
     fn calls_in_the_middle_may_break_when_a_destination_falls_silent() {
-        let proxy = Which::Proxy.scene();
         let broken = |completed| Calls { due: 9_000, answered: 9_000, completed, ..calls() };
-        assert!(broken(8_991).are_well(proxy));
-        assert!(!broken(8_990).are_well(proxy));
+        assert!(broken(8_991).are_well(&PROXY));
+        assert!(!broken(8_990).are_well(&PROXY));
     }
 
     #[test]
