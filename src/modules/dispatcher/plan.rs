@@ -81,14 +81,19 @@ impl Plan {
     pub fn summary(&self) -> String {
         let sum = |count: fn(&Change) -> usize| self.sets.iter().map(count).sum::<usize>();
         let (added, removed) = (sum(|c| c.added.len()), sum(|c| c.removed.len()));
-        let most = self.sets.iter().flat_map(|change| change.moves.first());
-        let most = most.map(|(_, moves)| moves.moved).fold(0.0, f64::max);
-        format!(
-            "{added} added, {removed} removed, {} changed, {} states kept; at most {most:.1} % of \
-             the calls of a set move",
+        let mut text = format!(
+            "{added} added, {removed} removed, {} changed, {} states kept",
             sum(|c| c.changed.len()),
             self.kept
-        )
+        );
+        for algorithm in ["call_id", "maglev"] {
+            let all = self.sets.iter().flat_map(|change| &change.moves);
+            let moved = all.filter(|(of, _)| *of == algorithm).map(|(_, moves)| moves.moved);
+            if let Some(most) = moved.reduce(f64::max) {
+                let _ = write!(text, "; by {algorithm} at most {most:.1} % of a set's calls move");
+            }
+        }
+        text
     }
 
     /// For management; long lists are cut, and their lengths told.
