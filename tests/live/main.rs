@@ -44,6 +44,7 @@ mod plan;
 mod probing;
 mod program;
 mod registrar;
+mod registrar_seed;
 mod reload;
 mod reply;
 mod resolver;

@@ -3,6 +3,7 @@
 
 use std::process::Command;
 
+use crate::registrar_seed::example;
 use crate::support::{Ended, Folder, Running, address, ports, sluice};
 
 const USERS: u32 = 40;
@@ -77,20 +78,6 @@ fn by_the_newer_algorithms_and_not_with_another_password() {
     }
 }
 
-/// `examples/registrar`, copied, at an address of its own.
-fn example(folder: &Folder) -> String {
-    let at = address().to_string();
-    let from = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/registrar");
-    std::fs::create_dir(folder.path("db")).unwrap();
-    let tables = ["db/subscriber", "db/location", "db/aliases", "db/version"];
-    for name in tables.iter().chain(&["register.xml", "answer.xml", "call.xml", "opensips.cfg"]) {
-        let text = std::fs::read_to_string(format!("{from}/{name}")).unwrap();
-        let text = text.replace("127.0.0.1:5060", &at);
-        folder.write(name, &text.replace("/tmp/opensips_fifo", &folder.path("fifo")));
-    }
-    at
-}
-
 /// Runs SIPp to the end of one call.
 fn sipp(folder: &Folder, scenario: &str, more: &[&str]) -> Running {
     let mut command = Command::new("sipp");
@@ -108,7 +95,7 @@ fn ends_well(scenario: Running) {
 #[test]
 fn the_example_registers_and_calls_with_sipp() {
     let folder = Folder::new();
-    let at = example(&folder);
+    let at = example(&folder).to_string();
     let script = folder.path("opensips.cfg");
     let gateway = Running::gateway(&["-f", &script, "-n", "2"]);
     let (alice, bob) = (address().port().to_string(), address().port().to_string());
