@@ -37,6 +37,10 @@ pub enum Fault {
     NewBranch,
     /// A refusal goes up as another one.
     OtherStatus,
+    /// The dispatcher learns nothing of what becomes of calls.
+    DeafWard,
+    /// The control plane's clock is ahead: what is out is tried too early.
+    HastyTrial,
 }
 
 /// A fault at work.
@@ -47,6 +51,8 @@ pub struct Planted {
     hoard: Vec<Vec<u8>>,
 }
 
+/// How far a clock is ahead, in milliseconds.
+const AHEAD_MS: u64 = 6_000;
 /// When the clock stops, in milliseconds.
 const STOP_MS: u64 = 30_000;
 
@@ -59,6 +65,11 @@ impl Planted {
     /// Whether time stands still.
     pub fn freezes(&self, now_ms: u64) -> bool {
         self.fault == Fault::StoppedClock && now_ms >= STOP_MS
+    }
+
+    /// How far the control plane's clock is ahead, in milliseconds.
+    pub fn ahead_ms(&self) -> u64 {
+        if self.fault == Fault::HastyTrial { AHEAD_MS } else { 0 }
     }
 
     /// Whether a worker takes no turns.

@@ -11,7 +11,8 @@ fn found(fault: Fault, weather: &str, invariant: Invariant) {
     let weather = Weather::named(weather).expect("known");
     // It takes many calls, and one ring between two workers, to fill half a megabyte.
     let (seed, calls) = if fault == Fault::SleepingWorker { (1, 900) } else { (3, 66) };
-    let report = run(Setting { seed, weather, fault, plans: draw(seed, calls), loss: None });
+    let report =
+        run(Setting { seed, weather, fault, plans: draw(seed, calls), loss: None, outage: None });
     let all: Vec<_> = report.violations.iter().map(|violation| violation.invariant).collect();
     assert!(all.contains(&invariant), "{fault:?}: {:?}", report.violations.first());
 }

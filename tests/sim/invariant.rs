@@ -28,6 +28,8 @@ pub enum Invariant {
     SentAgain,
     /// The script sees a request once, however often it arrives.
     RunOnce,
+    /// A destination that fell silent gets no call but one to try it, each time that it is out.
+    Avoided,
     /// In calm weather each call ends as it was planned.
     Outcome,
     /// Nothing panicked, no queue was full, no answer came for nobody.

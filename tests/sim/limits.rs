@@ -22,7 +22,8 @@ const REFUSES: Manner = Manner { last: Some((486, 50)), ..ANSWERS };
 fn call(seed: u64, method: &'static str, manner: Manner, loss: Option<Loss>) -> Report {
     let manners = vec![manner];
     let plans = vec![Plan { manners, method, ..plan("limit", "sip:plain@10.1.0.1") }];
-    let setting = Setting { seed, weather: WEATHERS[0], fault: Fault::None, plans, loss };
+    let setting =
+        Setting { seed, weather: WEATHERS[0], fault: Fault::None, plans, loss, outage: None };
     let report = run(setting);
     let wrong = report.violations.iter().find(|violation| violation.text != UNFINISHED);
     assert_eq!(wrong, None);

@@ -21,6 +21,7 @@ mod pcap;
 mod plan;
 mod random;
 mod runs;
+mod silence;
 mod sluice;
 mod trace;
 mod watch;

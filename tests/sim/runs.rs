@@ -17,8 +17,14 @@ const CALLS: u32 = 300;
 
 /// A run that must hold; else what did not, and how to see it again.
 fn sound(seed: u64, weather: Weather) -> Result<Report, String> {
-    let report =
-        run(Setting { seed, weather, fault: Fault::None, plans: draw(seed, CALLS), loss: None });
+    let report = run(Setting {
+        seed,
+        weather,
+        fault: Fault::None,
+        plans: draw(seed, CALLS),
+        loss: None,
+        outage: None,
+    });
     if report.violations.is_empty() {
         return Ok(report);
     }

@@ -61,17 +61,26 @@ pub struct Sluice {
     /// Bytes that the workers have allocated since the start.
     held: i64,
     editions: u32,
-    linger_ms: u64,
+    kind: Kind,
     now_ms: u64,
+}
+
+/// What is not the same in each run's script.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// `wt_timer` in milliseconds.
+    pub linger_ms: u64,
+    /// Passive health.
+    pub passive: bool,
 }
 
 impl Sluice {
     /// Starts it with so many workers.
-    pub fn new(workers: u8, linger_ms: u64, fault: Fault) -> Self {
+    pub fn new(workers: u8, kind: Kind, fault: Fault) -> Self {
         let list: String =
             (1..=DESTINATIONS).map(|gateway| format!("1 sip:10.1.0.{gateway}\n")).collect();
         let plan = Plan { workers, listen: vec![ADDRESS.into()], ..Plan::default() };
-        let mut world = plan.file("dispatcher.list", list).run(&script(0, linger_ms));
+        let mut world = plan.file("dispatcher.list", list).run(&script(0, kind));
         if fault == Fault::LoneWorker {
             // It believes that every call is its own.
             let now = world.now;
@@ -86,7 +95,7 @@ impl Sluice {
             jobs: Vec::new(),
             held: 0,
             editions: 0,
-            linger_ms,
+            kind,
             now_ms: 0,
         }
     }
@@ -205,8 +214,14 @@ impl Sluice {
     /// Puts another edition of the script in force.
     pub fn reload(&mut self) {
         self.editions += 1;
-        self.world.reload(&script(self.editions, self.linger_ms)).expect("the script is good");
+        self.world.reload(&script(self.editions, self.kind)).expect("the script is good");
         self.world.program.sweep();
+    }
+
+    /// Tells the modules the moment, as the control plane does.
+    pub fn tick(&self) {
+        let mono_us = self.world.now.mono_us + self.planted.ahead_ms() * 1_000;
+        self.world.program.tick(Now { mono_us, ..self.world.now });
     }
 
     /// Changes the state of a destination; at most two are inactive.
@@ -292,7 +307,11 @@ impl Series for Calls {
     }
 }
 
-fn script(edition: u32, linger_ms: u64) -> String {
-    let linger = format!("{})", linger_ms / 1_000);
-    SCRIPT.replace("EDITION\\r", &format!("{edition}\\r")).replace("LINGER)", &linger)
+fn script(edition: u32, kind: Kind) -> String {
+    let linger = format!("{})", kind.linger_ms / 1_000);
+    let passive = format!("{})", u8::from(kind.passive));
+    SCRIPT
+        .replace("EDITION\\r", &format!("{edition}\\r"))
+        .replace("LINGER)", &linger)
+        .replace("PASSIVE)", &passive)
 }

@@ -16,7 +16,8 @@ use crate::link::{Weather, corrupt};
 use crate::message::{Message, call_id};
 use crate::plan::Plan;
 use crate::random::Random;
-use crate::sluice::{ADDRESS, Landing, Sent, Sluice};
+use crate::silence::{Outage, Ward};
+use crate::sluice::{ADDRESS, Kind, Landing, Sent, Sluice};
 use crate::trace::{Fate, Trace};
 use crate::watch::Watch;
 
@@ -33,6 +34,8 @@ pub struct Setting {
     pub plans: Vec<Plan>,
     /// Datagrams that are lost whatever the weather.
     pub loss: Option<Loss>,
+    /// A destination that falls silent; then passive health is on.
+    pub outage: Option<Outage>,
 }
 
 /// The first ones of a kind.
@@ -71,6 +74,8 @@ const MOMENTS: u32 = 1_000;
 const CHANGE_MS: u64 = 7_000;
 /// The last of them.
 const CHANGES_MS: u64 = 70_000;
+/// The control plane's tick.
+const TICK_MS: u64 = 1_000;
 /// Where no port is open.
 const NOBODY: ([u8; 4], u16) = ([10, 1, 0, 9], 5060);
 /// How long an ICMP error may take, in milliseconds.
@@ -113,6 +118,7 @@ enum What {
     },
     Answer(Request),
     Change,
+    Tick,
 }
 
 struct Event {
@@ -132,6 +138,7 @@ struct World {
     links: Random,
     changes: Random,
     watch: Watch,
+    ward: Ward,
     trace: Trace,
     datagrams: u64,
 }
@@ -150,9 +157,11 @@ impl World {
         let workers = 1 + (seed % 4) as u8;
         let linger_ms = if seed / 4 % 2 == 0 { 5_000 } else { 32_000 };
         let workers = if fault == Fault::LoneWorker { workers.max(2) } else { workers };
+        let passive = setting.outage.is_some() && fault != Fault::DeafWard;
+        let ticks_ms = setting.outage.map_or(0, |outage| outage.to_ms + CHANGES_MS);
         let mut world = Self {
             setting,
-            sluice: Sluice::new(workers, linger_ms, fault),
+            sluice: Sluice::new(workers, Kind { linger_ms, passive }, fault),
             calls: Vec::new(),
             queue: BinaryHeap::new(),
             seq: 0,
@@ -160,6 +169,7 @@ impl World {
             links: Random::new(seed, 1),
             changes: Random::new(seed, 2),
             watch: Watch::new(linger_ms),
+            ward: Ward::default(),
             trace: Trace::default(),
             datagrams: 0,
         };
@@ -170,6 +180,9 @@ impl World {
         while change < CHANGES_MS {
             world.push(change, What::Change);
             change += CHANGE_MS;
+        }
+        for at_ms in (TICK_MS..ticks_ms).step_by(TICK_MS as usize) {
+            world.push(at_ms, What::Tick);
         }
         world
     }
@@ -218,6 +231,7 @@ impl World {
                 What::ToSluice { from, bytes } => {
                     self.trace.note(self.now_ms, from, ADDRESS.into(), &bytes, Fate::Seen);
                     self.watch.received(&bytes);
+                    self.ward.received(&bytes);
                     // The kernel chooses by addresses: all of a trunk land on one worker.
                     let worker = usize::from(from.port())
                         .wrapping_add(from.ip().to_string().bytes().map(usize::from).sum())
@@ -229,6 +243,7 @@ impl World {
                 What::Timer { call, who, timer } => self.tick(call, who, timer),
                 What::Answer(job) => self.sluice.answer(job),
                 What::Change => self.change(),
+                What::Tick => self.sluice.tick(),
             }
         }
         self.datagrams += landings.len() as u64;
@@ -255,6 +270,12 @@ impl World {
             self.violate(Invariant::Owner, text);
         }
         self.watch.sent(&bytes);
+        if self.setting.outage.is_some() {
+            let told = self.ward.sent(&bytes, to, self.now_ms);
+            if let Err(text) = told {
+                self.violate(Invariant::Avoided, text);
+            }
+        }
         self.carry(ADDRESS.into(), to, &bytes);
     }
 
@@ -269,6 +290,9 @@ impl World {
             && (*first > 0 && *of == down && bytes.starts_with(line.as_bytes()))
         {
             *first -= 1;
+            arrivals = [None; 2];
+        }
+        if self.setting.outage.is_some_and(|outage| outage.takes(from, to, self.now_ms)) {
             arrivals = [None; 2];
         }
         if arrivals.iter().all(Option::is_none) {
