@@ -1,7 +1,7 @@
 //! Tables that a function of a script asks: at once where the database answers from memory, else
 //! the run waits, and nothing else does.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use sluice_engine::Flow;
 use sluice_engine::db::{Action, Condition, Field, Outcome, Query, Rows, Source, Statement};
@@ -18,6 +18,12 @@ impl Found {
             Ok(Rows { rows, .. }) => rows,
             Err(_) => &[],
         }
+    }
+
+    /// Them with their columns.
+    pub(crate) fn table(&self) -> &Rows {
+        static NONE: LazyLock<Rows> = LazyLock::new(Rows::default);
+        self.0.as_ref().as_ref().unwrap_or(&NONE)
     }
 }
 

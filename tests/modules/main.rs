@@ -76,4 +76,5 @@ mod uri;
 mod user_tables;
 mod usrloc;
 mod usrloc_db;
+mod usrloc_only;
 mod world;

@@ -13,13 +13,14 @@ const PEER: &str = "198.51.100.7:5071";
 const SAVE: &str = "save(\"location\");";
 
 /// The layouts: that of today, and the two of the seed.
-const FULL: &str = "contact_id(long,auto) username(string) domain(string,null) contact(string) \
+pub const FULL: &str = "contact_id(long,auto) username(string) domain(string,null) contact(string) \
                     received(string,null) path(string,null) expires(int) q(double) callid(string) \
                     cseq(int) last_modified(int) flags(int) cflags(string,null) \
                     user_agent(string) socket(string,null) methods(int,null) \
                     sip_instance(string,null) kv_store(string,null) attr(string,null)\n";
-const MINIMAL: &str = "username(str) contact(str) expires(int) q(double) callid(str) cseq(int)\n";
-const SEED: &str = "username(str) domain(str,null) contact(str,null) received(str) \
+pub const MINIMAL: &str =
+    "username(str) contact(str) expires(int) q(double) callid(str) cseq(int)\n";
+pub const SEED: &str = "username(str) domain(str,null) contact(str,null) received(str) \
                     expires(int,null) q(double,null) callid(str,null) cseq(int,null) \
                     last_modified(str) flags(int) user_agent(str) socket(str)\n";
 

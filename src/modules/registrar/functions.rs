@@ -62,54 +62,77 @@ pub(super) static FUNCTIONS: &[Function] = &[
             lookup::lookup,
         )
     },
-    function(
-        "remove",
-        "Removes contacts of a user: all, or by URI, next hop, instance.",
-        &[
-            TABLE,
-            param("aor", ParamKind::Text),
-            optional("contact", ParamKind::Text),
-            optional("next hop", ParamKind::Text),
-            optional("instance", ParamKind::Text),
-        ],
-        SAVING,
-        removal::remove,
-    ),
-    function(
-        "remove_ip_port",
-        "Removes the contacts at an address and port, of one user or of all.",
-        &[param("ip", ParamKind::Text), param("port", ParamKind::Int), TABLE, AOR],
-        Routes::ANY,
-        removal::remove_ip_port,
-    ),
-    function(
-        "registered",
-        "Whether the user of the Request-URI, or of a URI, has a contact (of a Call-ID).",
-        &[TABLE, AOR, optional("callid", ParamKind::Text)],
-        ASKING,
-        queries::registered,
-    ),
-    function(
-        "is_registered",
-        "Whether the user of From (REGISTER: To), or of a URI, has a contact.",
-        &[TABLE, AOR],
-        ASKING,
-        queries::is_registered,
-    ),
-    function(
-        "is_contact_registered",
-        "Whether a user has a contact: that of the message, a given one, or one of a Call-ID.",
-        &[TABLE, AOR, optional("contact", ParamKind::Text), optional("callid", ParamKind::Text)],
-        ASKING,
-        queries::is_contact_registered,
-    ),
-    function(
-        "is_ip_registered",
-        "Whether a user has a contact at an address (and port).",
-        &[TABLE, AOR, param("ip", ParamKind::Text), optional("port", ParamKind::Any)],
-        ASKING,
-        queries::is_ip_registered,
-    ),
+    Function {
+        suspends: true,
+        ..function(
+            "remove",
+            "Removes contacts of a user: all, or by URI, next hop, instance.",
+            &[
+                TABLE,
+                param("aor", ParamKind::Text),
+                optional("contact", ParamKind::Text),
+                optional("next hop", ParamKind::Text),
+                optional("instance", ParamKind::Text),
+            ],
+            SAVING,
+            removal::remove,
+        )
+    },
+    Function {
+        suspends: true,
+        ..function(
+            "remove_ip_port",
+            "Removes the contacts at an address and port, of one user or of all.",
+            &[param("ip", ParamKind::Text), param("port", ParamKind::Int), TABLE, AOR],
+            Routes::ANY,
+            removal::remove_ip_port,
+        )
+    },
+    Function {
+        suspends: true,
+        ..function(
+            "registered",
+            "Whether the user of the Request-URI, or of a URI, has a contact (of a Call-ID).",
+            &[TABLE, AOR, optional("callid", ParamKind::Text)],
+            ASKING,
+            queries::registered,
+        )
+    },
+    Function {
+        suspends: true,
+        ..function(
+            "is_registered",
+            "Whether the user of From (REGISTER: To), or of a URI, has a contact.",
+            &[TABLE, AOR],
+            ASKING,
+            queries::is_registered,
+        )
+    },
+    Function {
+        suspends: true,
+        ..function(
+            "is_contact_registered",
+            "Whether a user has a contact: that of the message, a given one, or one of a Call-ID.",
+            &[
+                TABLE,
+                AOR,
+                optional("contact", ParamKind::Text),
+                optional("callid", ParamKind::Text),
+            ],
+            ASKING,
+            queries::is_contact_registered,
+        )
+    },
+    Function {
+        suspends: true,
+        ..function(
+            "is_ip_registered",
+            "Whether a user has a contact at an address (and port).",
+            &[TABLE, AOR, param("ip", ParamKind::Text), optional("port", ParamKind::Any)],
+            ASKING,
+            queries::is_ip_registered,
+        )
+    },
     function(
         "add_sock_hdr",
         "Adds a header that names the socket the request came by, for flag `s` elsewhere.",

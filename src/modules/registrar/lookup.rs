@@ -3,13 +3,14 @@
 use std::any::Any;
 
 use sluice_engine::dset::Branch;
-use sluice_engine::module::Wait;
+use sluice_engine::module::{Then, Wait};
 use sluice_engine::run::AvpKey;
 use sluice_engine::{Ctx, Flow, Text, Value};
 use sluice_sip::nameaddr::{NameAddr, items};
 
 use regex::bytes::Regex;
 
+use super::fetch::{Ask, Fetched, again};
 use super::flags::{self, Lookup};
 use super::{Worker, aor};
 use crate::regexes::Read;
@@ -59,8 +60,14 @@ pub(super) fn lookup(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> 
     flags.method_filtering |= worker.shared.options.method_filtering;
     flags.no_branches |= !worker.shared.options.append_branches;
     let Some(user) = aor.text().or_else(|| ctx.ruri()) else { return Flow::Code(FAILED) };
+    if table.is_only_in_database()
+        && let Err(flow) = fetch(ctx, worker, &table, &flags, user)
+    {
+        return flow;
+    }
     let mut search = Search {
         locations: &worker.shared.locations,
+        fetched: &worker.fetched,
         table: &table,
         flags: &flags,
         agent: agent.as_deref(),
@@ -82,6 +89,7 @@ pub(super) fn lookup(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> 
     }
     let Search { found, filtered, .. } = search;
     worker.aor = buffer;
+    worker.fetched.forget(ctx.packet.id);
     match (read, found, filtered) {
         (Err(_), ..) => Flow::Code(FAILED),
         (_, 1.., _) => Flow::TRUE,
@@ -90,9 +98,32 @@ pub(super) fn lookup(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> 
     }
 }
 
+/// Has the records of all users at hand that may be looked for.
+fn fetch(
+    ctx: &mut Ctx<'_>,
+    worker: &mut Worker,
+    table: &Table,
+    flags: &Lookup,
+    user: Text,
+) -> Result<(), Flow> {
+    let Worker { shared, fetched, aor, .. } = worker;
+    let then: Then = |ctx, state, args, answer| again(ctx, state, args, answer, lookup);
+    let ask = Ask { locations: &shared.locations, table, then };
+    let own = (!flags.to_branches_only).then_some(user);
+    let of_branches = ctx.run.set.extra().iter().map(|branch| branch.uri);
+    let of_branches = of_branches.filter(|_| flags.branch && !flags.no_branches);
+    for uri in own.into_iter().chain(of_branches) {
+        if aor::of_uri(ctx.bytes(uri), &shared.options, aor).is_ok() {
+            fetched.have(ctx, &ask, aor)?;
+        }
+    }
+    Ok(())
+}
+
 /// What is looked for.
 struct Search<'a> {
     locations: &'a Locations,
+    fetched: &'a Fetched,
     table: &'a Table,
     flags: &'a Lookup,
     agent: Option<&'a Regex>,
@@ -109,7 +140,7 @@ impl Search<'_> {
     /// Makes the contacts of a user destinations; the first becomes the Request-URI if `first`
     /// says so.
     fn expand(&mut self, ctx: &mut Ctx<'_>, aor: &[u8], first: bool) {
-        self.table.look(aor, |record| {
+        self.fetched.look(ctx.packet.id, self.table, aor, |record| {
             let Some(record) = record else { return };
             if self.flags.by_latency {
                 let mut contacts: Vec<Contact<'_>> = record.contacts().collect();

@@ -15,6 +15,7 @@ use sluice_engine::uses::Uses;
 
 mod answer;
 mod aor;
+mod fetch;
 mod flags;
 mod functions;
 mod lookup;
@@ -27,6 +28,7 @@ mod save;
 
 use crate::regexes::Regexes;
 use crate::usrloc::api::{self, Locations, Table};
+use fetch::Fetched;
 use params::Options;
 use save::Waiting;
 
@@ -74,6 +76,8 @@ struct Worker {
     path: Vec<u8>,
     /// REGISTER requests that wait for the database, by the numbers of their messages.
     waiting: AHashMap<u32, Waiting>,
+    /// Records that runs have asked for.
+    fetched: Fetched,
 }
 
 impl Worker {
@@ -106,6 +110,7 @@ impl SharedState for Registrar {
             aor: Vec::new(),
             path: Vec::new(),
             waiting: AHashMap::new(),
+            fetched: Fetched::default(),
         })
     }
 

@@ -3,6 +3,7 @@
 
 use std::any::Any;
 
+use sluice_engine::module::Then;
 use sluice_engine::run::AvpKey;
 use sluice_engine::{Ctx, Flow, Value};
 use sluice_sip::nameaddr::NameAddr;
@@ -10,6 +11,7 @@ use sluice_sip::same::same_texts;
 use sluice_sip::uri::Uri;
 use sluice_sip::{Kind, Method};
 
+use super::fetch::{Ask, again};
 use super::{Worker, aor};
 use crate::usrloc::api::Contact;
 
@@ -24,13 +26,15 @@ enum Whose {
 
 /// `is_registered(table[, aor])`
 pub(super) fn is_registered(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> Flow {
-    ask(ctx, state, args, Whose::Sender, |_, _| true)
+    let then: Then = |ctx, state, args, answer| again(ctx, state, args, answer, is_registered);
+    ask(ctx, state, args, Whose::Sender, then, |_, _| true)
 }
 
 /// `registered(table[, aor[, callid]])`
 pub(super) fn registered(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> Flow {
     let call_id = args.get(2).and_then(|call_id| call_id.text());
-    ask(ctx, state, args, Whose::Callee, |ctx, contact| {
+    let then: Then = |ctx, state, args, answer| again(ctx, state, args, answer, registered);
+    ask(ctx, state, args, Whose::Callee, then, |ctx, contact| {
         call_id.is_none_or(|call_id| ctx.bytes(call_id) == contact.call_id)
     })
 }
@@ -49,7 +53,9 @@ pub(super) fn is_contact_registered(
         },
         (given, _) => given,
     };
-    ask(ctx, state, args, Whose::Sender, |ctx, contact| {
+    let then: Then =
+        |ctx, state, args, answer| again(ctx, state, args, answer, is_contact_registered);
+    ask(ctx, state, args, Whose::Sender, then, |ctx, contact| {
         own.is_none_or(|uri| same_texts(ctx.bytes(uri), contact.uri))
             && call_id.is_none_or(|call_id| ctx.bytes(call_id) == contact.call_id)
     })
@@ -60,7 +66,8 @@ pub(super) fn is_ip_registered(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[V
     let &[table, aor, ip, port] = args else { return Flow::FALSE };
     let Some(ip) = ip.text() else { return Flow::FALSE };
     let port = port_of(ctx, port);
-    ask(ctx, state, &[table, aor], Whose::Sender, |ctx, contact| {
+    let then: Then = |ctx, state, args, answer| again(ctx, state, args, answer, is_ip_registered);
+    ask(ctx, state, &[table, aor], Whose::Sender, then, |ctx, contact| {
         is_at(contact, ctx.bytes(ip), port)
     })
 }
@@ -103,6 +110,7 @@ fn ask(
     state: &mut dyn Any,
     args: &[Value],
     whose: Whose,
+    then: Then,
     is_wanted: impl Fn(&Ctx<'_>, &Contact<'_>) -> bool,
 ) -> Flow {
     let (&[table, aor, ..], Some(worker)) = (args, state.downcast_mut::<Worker>()) else {
@@ -126,7 +134,13 @@ fn ask(
     }
     let now_s = ctx.now.wall_s() as u32;
     let attr_avp = worker.shared.options.attr_avp;
-    table.look(&worker.aor, |record| {
+    let Worker { shared, fetched, aor, .. } = worker;
+    let asked = Ask { locations: &shared.locations, table: &table, then };
+    if let Err(flow) = fetched.have(ctx, &asked, aor) {
+        return flow;
+    }
+    let id = ctx.packet.id;
+    let flow = fetched.look(id, &table, aor, |record| {
         let mut contacts = record.into_iter().flat_map(|record| record.contacts());
         let found = contacts.find(|c| c.fixed.lives(now_s) && is_wanted(ctx, c));
         if let (Some(contact), Some(slot)) = (found, attr_avp) {
@@ -134,5 +148,7 @@ fn ask(
             ctx.avp_push(AvpKey::Slot(slot), attr);
         }
         Flow::of(found.is_some())
-    })
+    });
+    fetched.forget(id);
+    flow
 }

@@ -20,6 +20,7 @@ pub(super) enum Refusal {
     Path,
     PathUnsupported,
     Insert,
+    Fetch,
     NotReady,
 }
 
@@ -27,7 +28,7 @@ impl Refusal {
     /// The status of the reply.
     pub(super) const fn code(self) -> u16 {
         match self {
-            Self::AorLength | Self::Insert => 500,
+            Self::AorLength | Self::Insert | Self::Fetch => 500,
             Self::TooMany | Self::NotReady => 503,
             Self::PathUnsupported => 420,
             _ => 400,
@@ -54,7 +55,7 @@ impl Refusal {
             Self::Path => "Path parse error",
             Self::PathUnsupported => "No support for found Path indicated",
             Self::Insert => "usrloc_contact_insert failed",
-            Self::NotReady => "usrloc_record_get failed",
+            Self::Fetch | Self::NotReady => "usrloc_record_get failed",
         }
     }
 }

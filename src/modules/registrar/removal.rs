@@ -3,18 +3,22 @@
 use std::any::Any;
 
 use sluice_base::shards::Passed;
+use sluice_engine::job::{Answer, Job};
+use sluice_engine::module::{Then, Wait};
 use sluice_engine::{Ctx, Flow, Text, Value};
 use sluice_sip::same::same_texts;
 
+use super::fetch::{Ask, again};
 use super::queries::{is_at, is_behind};
 use super::{Worker, aor};
-use crate::usrloc::api::{self, Contact, Sweep};
+use crate::usrloc::api::{self, Contact, Edit, Sweep};
 
 /// `remove(table, aor[, contact[, next hop[, instance]]])`
 pub(super) fn remove(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> Flow {
     let &[table, aor, contact, next_hop, instance] = args else { return Flow::FALSE };
     let [contact, next_hop, instance] = [contact, next_hop, instance].map(Value::text);
-    drop_where(ctx, state, table, aor, |ctx, of| {
+    let then: Then = |ctx, state, args, answer| again(ctx, state, args, answer, remove);
+    drop_where(ctx, state, (table, aor), then, |ctx, of| {
         let fits = |text: Option<Text>, fits: &dyn Fn(&[u8]) -> bool| {
             text.is_none_or(|text| fits(ctx.bytes(text)))
         };
@@ -33,11 +37,15 @@ pub(super) fn remove_ip_port(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Val
     };
     let goes = |ctx: &Ctx<'_>, of: &Contact<'_>| is_at(of, ctx.bytes(ip), Some(port));
     if aor.text().is_some() {
-        return drop_where(ctx, state, table, aor, goes);
+        let then: Then = |ctx, state, args, answer| again(ctx, state, args, answer, remove_ip_port);
+        return drop_where(ctx, state, (table, aor), then, goes);
     }
     let Some(worker) = state.downcast_mut::<Worker>() else { return Flow::FALSE };
     let name = table.text().map_or(&b""[..], |name| ctx.bytes(name));
     let Some(table) = worker.table(name) else { return Flow::Fail("there are too many tables") };
+    if table.is_only_in_database() {
+        return Flow::Fail("of contacts that only the database has, it must be said whose");
+    }
     let mut found: Vec<Vec<u8>> = Vec::new();
     for shard in 0..table.shards() {
         let mut at = Sweep::default();
@@ -64,8 +72,8 @@ pub(super) fn remove_ip_port(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Val
 fn drop_where(
     ctx: &mut Ctx<'_>,
     state: &mut dyn Any,
-    table: Value,
-    aor: Value,
+    (table, aor): (Value, Value),
+    then: Then,
     goes: impl Fn(&Ctx<'_>, &Contact<'_>) -> bool,
 ) -> Flow {
     let Some(worker) = state.downcast_mut::<Worker>() else { return Flow::FALSE };
@@ -75,12 +83,40 @@ fn drop_where(
     if aor::of_uri(user, &worker.shared.options, &mut worker.aor).is_err() {
         return Flow::Fail("the address of record is no URI");
     }
-    let locations = &worker.shared.locations;
-    let ((), notes) = locations.edit(&table, &worker.aor, ctx.shared, |edit| {
-        edit.remove_if(|contact| goes(ctx, contact));
-    });
+    let Worker { shared, fetched, aor, .. } = worker;
+    let locations = &shared.locations;
+    if let Err(flow) = fetched.have(ctx, &Ask { locations, table: &table, then }, aor) {
+        return flow;
+    }
+    let change = |edit: &mut Edit<'_>| edit.remove_if(|contact| goes(ctx, contact));
+    let (notes, query) = match fetched.take(ctx.packet.id) {
+        None => (locations.edit(&table, aor, ctx.shared, change).1, None),
+        Some(record) => {
+            let heard = ctx.shared.hears_events();
+            let ((), notes, batch) = locations.edit_apart(&table, &record, heard, change);
+            let query = if batch.is_empty() { None } else { table.query(batch.statements) };
+            (notes, query)
+        }
+    };
     api::tell(ctx, locations, &table, &notes);
-    Flow::TRUE
+    match query {
+        None => Flow::TRUE,
+        Some(query) => Flow::Suspend(Wait::Job(Job::Query(query)), written),
+    }
+}
+
+/// The database has answered.
+fn written(ctx: &mut Ctx<'_>, _: &mut dyn Any, _: &[Value], answer: &Answer) -> Flow {
+    match answer {
+        Answer::Rows(outcome) => match &**outcome {
+            Ok(_) => Flow::TRUE,
+            Err(error) => {
+                ctx.complain(&error.to_string());
+                Flow::Fail("the database did not remove them")
+            }
+        },
+        _ => Flow::Fail("the database gave no answer"),
+    }
 }
 
 /// An instance, with its angle brackets or without.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sluice_base::SocketId;
 use sluice_engine::job::{Answer, Job};
-use sluice_engine::module::Wait;
+use sluice_engine::module::{Then, Wait};
 use sluice_engine::run::AvpKey;
 use sluice_engine::{Ctx, Flow, Text, Value};
 use sluice_script::ir::RouteKind;
@@ -15,13 +15,15 @@ use sluice_sip::same::same_texts;
 use sluice_sip::uri::Uri;
 use sluice_sip::{Kind, Message};
 
+use super::fetch::{Ask, Fetched, again};
 use super::flags::{self, Mode, Path, Save};
 use super::params::Options;
 use super::refusal::Refusal;
 use super::request::{Given, Request, Wish};
 use super::{ACCEPTED, REJECTED, Worker, answer, aor};
 use crate::usrloc::api::{
-    self, Batch, CONTACTS, Contact, Edit, Fixed, Locations, MEMORY_ONLY, Matching, Table,
+    self, Batch, CONTACTS, Contact, Edit, Fixed, Locations, MEMORY_ONLY, Matching, Note, Record,
+    Table,
 };
 
 /// The reply says why it was refused.
@@ -54,6 +56,7 @@ pub(super) fn save(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> Fl
         Ok(Done::Busy) => {
             Flow::Suspend(Wait::Millis(BUSY_MS), |ctx, state, args, _| save(ctx, state, args))
         }
+        Ok(Done::Asked(flow)) => flow,
         Ok(Done::Later(batch)) => {
             let Some(query) = table.query(batch.statements.clone()) else { return Flow::FALSE };
             let waiting = Waiting { table, aor: worker.aor.clone(), batch, answers, before };
@@ -73,6 +76,8 @@ enum Done {
     Now,
     /// Another one of the user is being written.
     Busy,
+    /// The contacts are not known yet.
+    Asked(Flow),
     /// It is done when the database has it.
     Later(Batch),
 }
@@ -141,7 +146,7 @@ struct Call<'a> {
 
 /// Does it; the lines of the reply are added to the run's.
 fn register(ctx: &mut Ctx<'_>, worker: &mut Worker, call: &Call<'_>) -> Result<Done, Refusal> {
-    let Worker { shared, aor, path, .. } = worker;
+    let Worker { shared, aor, path, fetched, .. } = worker;
     let (options, locations) = (&shared.options, &shared.locations);
     let message = ctx.message;
     let user = match call.aor {
@@ -152,17 +157,19 @@ fn register(ctx: &mut Ctx<'_>, worker: &mut Worker, call: &Call<'_>) -> Result<D
     let random = if options.max_deviation > 0 { ctx.local.random() } else { 0 };
     let request = Request::read(message, options, call.flags, random)?;
     let path = PathOf::read(message, options, call.flags, path)?;
-    let through = call.table.writes_through() && request.wish != Wish::Ask;
-    if through && !call.table.claim(aor, ctx.now.wall_us / 1_000) {
-        return Ok(Done::Busy);
+    let only = call.table.is_only_in_database();
+    let waits = (only || call.table.writes_through()) && request.wish != Wish::Ask;
+    if let Some(done) = prepare(ctx, fetched, locations, call, aor, waits)? {
+        return Ok(done);
     }
+    let record = fetched.take(ctx.packet.id);
     let mut lines = std::mem::take(&mut ctx.run.reply_lines);
-    let change = Change::of(ctx, options, locations, call, &request, &path);
-    let (result, notes) = match change {
+    let (result, notes, apart) = match Change::of(ctx, options, locations, call, &request, &path) {
+        Err(refusal) => (Err(refusal), Vec::new(), None),
         Ok(change) => {
-            locations.edit(call.table, aor, ctx.shared, |edit| change.apply(edit, &mut lines))
+            let change = |edit: &mut Edit<'_>| change.apply(edit, &mut lines);
+            change_record(ctx, locations, call.table, aor, record, change)
         }
-        Err(refusal) => (Err(refusal), Vec::new()),
     };
     if result.is_ok() && path.told {
         for piece in [b"Path: ", path.text, b"\r\n"] {
@@ -173,15 +180,66 @@ fn register(ctx: &mut Ctx<'_>, worker: &mut Worker, call: &Call<'_>) -> Result<D
     if !notes.is_empty() {
         api::tell(ctx, locations, call.table, &notes);
     }
-    if !through {
+    if !waits {
         return result.map(|()| Done::Now);
     }
-    let batch = result.map(|()| call.table.batch_of(locations, aor));
+    let batch = result.map(|()| apart.unwrap_or_else(|| call.table.batch_of(locations, aor)));
     match batch {
         Ok(batch) if !batch.is_empty() => Ok(Done::Later(batch)),
         other => {
             call.table.release(aor);
             other.map(|_| Done::Now)
+        }
+    }
+}
+
+/// Makes the user the run's own where it is going to wait, and has its contacts at hand; how it
+/// goes on where that is not yet so.
+fn prepare(
+    ctx: &mut Ctx<'_>,
+    fetched: &mut Fetched,
+    locations: &Locations,
+    call: &Call<'_>,
+    aor: &[u8],
+    waits: bool,
+) -> Result<Option<Done>, Refusal> {
+    // Whoever has asked for contacts has done so as the one whose turn it is.
+    if waits && !fetched.is_answered() && !call.table.claim(aor, ctx.now.wall_us / 1_000) {
+        return Ok(Some(Done::Busy));
+    }
+    let then: Then = |ctx, state, args, answer| again(ctx, state, args, answer, save);
+    match fetched.have(ctx, &Ask { locations, table: call.table, then }, aor) {
+        Ok(()) => Ok(None),
+        Err(Flow::Fail(why)) => {
+            ctx.complain(&format!("save(): {why}"));
+            if waits {
+                call.table.release(aor);
+            }
+            Err(Refusal::Fetch)
+        }
+        Err(flow) => Ok(Some(Done::Asked(flow))),
+    }
+}
+
+/// Changes a record of memory, or one that has been asked for; that one's changes are to be
+/// written.
+fn change_record(
+    ctx: &Ctx<'_>,
+    locations: &Locations,
+    table: &Table,
+    aor: &[u8],
+    record: Option<Record>,
+    change: impl FnOnce(&mut Edit<'_>) -> Result<(), Refusal>,
+) -> (Result<(), Refusal>, Vec<Note>, Option<Batch>) {
+    match record {
+        None => {
+            let (result, notes) = locations.edit(table, aor, ctx.shared, change);
+            (result, notes, None)
+        }
+        Some(record) => {
+            let heard = ctx.shared.hears_events();
+            let (result, notes, batch) = locations.edit_apart(table, &record, heard, change);
+            (result, notes, Some(batch))
         }
     }
 }

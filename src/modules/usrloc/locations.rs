@@ -16,7 +16,7 @@ use super::edit::{Edit, Note};
 use super::limits;
 use super::params::Options;
 use super::record::Contact;
-use super::store::{Database, Store};
+use super::store::{Database, Kept, Store};
 use super::table::Table;
 
 /// The tables.
@@ -83,7 +83,10 @@ impl Locations {
         let Some(database) = &self.database else { return };
         let tables = self.tables();
         tables.iter().filter(|table| !table.is_ready()).for_each(|table| self.load(table));
-        let pause_s = if database.write_through { 1 } else { self.options.timer_interval_s };
+        let pause_s = match database.kept {
+            Kept::WriteThrough => 1,
+            Kept::WriteBack | Kept::Only => self.options.timer_interval_s,
+        };
         let flushed_us = self.flushed_us.load(Relaxed);
         if now.wall_us.saturating_sub(flushed_us) >= u64::from(pause_s) * 1_000_000 {
             self.flushed_us.store(now.wall_us, Relaxed);

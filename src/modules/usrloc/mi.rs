@@ -1,6 +1,8 @@
 //! Management commands (spec 6.7). They run on the control plane and hold a shard's lock for some
 //! records at a time.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 use sluice_engine::module::{Command, CommandError, SharedState};
 use sluice_engine::reply::push_q;
@@ -84,10 +86,7 @@ fn param<'p>(params: &[Option<&'p str>], at: usize) -> &'p str {
     params.get(at).copied().flatten().unwrap_or_default()
 }
 
-fn table_of(
-    locations: &Locations,
-    params: &[Option<&str>],
-) -> Result<std::sync::Arc<Table>, CommandError> {
+fn table_of(locations: &Locations, params: &[Option<&str>]) -> Result<Arc<Table>, CommandError> {
     match locations.find(param(params, 0).as_bytes()) {
         Some(table) => Ok(table),
         None => refuse(404, "Table not found"),
@@ -116,17 +115,30 @@ fn dump(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {
         "brief" | "1" => true,
         _ => return refuse(400, "the word is `brief`"),
     };
-    let domains: Vec<Value> = locations
-        .tables()
-        .iter()
-        .map(|table| {
-            let mut records = Vec::new();
-            table.records(&mut records);
-            let aors: Vec<Value> = records.iter().map(|r| shown(locations, r, brief)).collect();
-            json!({ "name": table.name(), "hash_size": table.shards(), "AORs": aors })
-        })
-        .collect();
-    Ok(json!({ "Domains": domains }))
+    let domain = |table: &Arc<Table>| {
+        let records = records(locations, table, None)?;
+        let aors: Vec<Value> = records.iter().map(|r| shown(locations, r, brief)).collect();
+        Ok(json!({ "name": table.name(), "hash_size": table.shards(), "AORs": aors }))
+    };
+    let domains: Result<Vec<Value>, CommandError> = locations.tables().iter().map(domain).collect();
+    Ok(json!({ "Domains": domains? }))
+}
+
+/// The records of all users, or of one, wherever they are.
+fn records(
+    locations: &Locations,
+    table: &Table,
+    aor: Option<&[u8]>,
+) -> Result<Vec<Record>, CommandError> {
+    if table.is_only_in_database() {
+        return table.fetch(locations, aor).or_else(|why| refuse(500, why));
+    }
+    let mut records = Vec::new();
+    match aor {
+        Some(aor) => table.look(aor, |record| records.extend(record.cloned())),
+        None => table.records(&mut records),
+    }
+    Ok(records)
 }
 
 fn text(bytes: &[u8]) -> Value {
@@ -189,8 +201,8 @@ fn shown_contact(locations: &Locations, contact: &Contact<'_>) -> Value {
 fn show(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {
     let locations = of(state)?;
     let (table, aor) = (table_of(locations, params)?, aor_of(locations, params)?);
-    match table.look(aor.as_bytes(), |record| record.cloned()) {
-        Some(record) => Ok(shown(locations, &record, false)),
+    match records(locations, &table, Some(aor.as_bytes()))?.first() {
+        Some(record) => Ok(shown(locations, record, false)),
         None => refuse(404, "AOR not found"),
     }
 }
@@ -201,12 +213,21 @@ fn edit<R>(
     table: &Table,
     aor: &str,
     change: impl FnOnce(&mut Edit<'_>) -> R,
-) -> R {
+) -> Result<R, CommandError> {
+    let aor = aor.as_bytes();
+    if table.is_only_in_database() {
+        let found = records(locations, table, Some(aor))?.pop();
+        let record = found.unwrap_or_else(|| Record::new(aor));
+        let (result, notes, batch) = locations.edit_apart(table, &record, true, change);
+        table.write(batch).or_else(|why| refuse(500, why))?;
+        events::post(locations, table, &notes);
+        return Ok(result);
+    }
     let mut notes: Vec<Note> = Vec::new();
     let order = locations.options.order;
-    let result = table.edit(aor.as_bytes(), order, Some(&mut notes), change);
+    let result = table.edit(aor, order, Some(&mut notes), change);
     events::post(locations, table, &notes);
-    result
+    Ok(result)
 }
 
 fn flush(state: &dyn SharedState, _: &[Option<&str>]) -> Answer {
@@ -236,7 +257,7 @@ fn remove(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {
         let found = edit.contacts().next().is_some();
         edit.remove_if(|_| true);
         found
-    });
+    })?;
     if found { Ok(json!("OK")) } else { refuse(404, "AOR not found") }
 }
 
@@ -249,7 +270,7 @@ fn remove_contact(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {
         let at = edit.find(uri, Matching::Uri).map(|(at, _)| at);
         at.inspect(|at| edit.remove(*at));
         Some(at.is_some())
-    });
+    })?;
     match found {
         Some(true) => Ok(json!("OK")),
         Some(false) => refuse(404, "Contact not found"),
@@ -297,6 +318,6 @@ fn add(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {
             }
         }
         true
-    });
+    })?;
     if added { Ok(json!("OK")) } else { refuse(500, "the AOR has too many contacts") }
 }

@@ -19,6 +19,7 @@ mod limits;
 pub mod locations;
 pub mod methods;
 mod mi;
+mod only;
 pub mod params;
 pub mod record;
 mod store;

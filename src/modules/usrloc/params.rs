@@ -6,7 +6,7 @@ use sluice_script::catalog::Status::{Honoured, Ignored, Later};
 use sluice_script::ir::Setting;
 
 use super::edit::Order;
-use super::store::Database;
+use super::store::{Database, Kept};
 use crate::table::setting;
 
 /// How contacts are kept.
@@ -74,26 +74,12 @@ fn check_matching(value: &Setting) -> Result<(), String> {
     }
 }
 
-/// Where contacts are kept besides memory.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Mode {
-    /// Nowhere.
-    Memory,
-    /// In a database, before a REGISTER is answered.
-    WriteThrough,
-    /// In a database, some time later.
-    WriteBack,
-}
-
 /// The database of the tables, if there is one.
 ///
 /// # Errors
 /// It cannot be opened.
 pub(super) fn database(setup: &mut Setup<'_>) -> Result<Option<Database>, SetupError> {
-    let mode = mode(setup);
-    if mode == Mode::Memory {
-        return Ok(None);
-    }
+    let Some(kept) = kept(setup) else { return Ok(None) };
     let (url, at) = match setup.param("db_url") {
         Some((Setting::Text(url), at)) => (Some(url.clone()), Some(at)),
         _ => (setup.settings.db_default_url.clone(), None),
@@ -104,36 +90,39 @@ pub(super) fn database(setup: &mut Setup<'_>) -> Result<Option<Database>, SetupE
     };
     let source = setup.databases.open(&url).map_err(|text| SetupError { at, text })?;
     let use_domain = setup.int("use_domain", 0) != 0;
-    Ok(Some(Database::new(setup, source, mode == Mode::WriteThrough, use_domain)))
+    Ok(Some(Database::new(setup, source, kept, use_domain)))
 }
 
-/// spec 6.6: db_mode outranks the preset, which outranks the single settings.
-fn mode(setup: &Setup<'_>) -> Mode {
+/// spec 6.6: db_mode outranks the preset, which outranks the single settings. `None`: no database.
+fn kept(setup: &Setup<'_>) -> Option<Kept> {
     if setup.param("db_mode").is_some() {
         return match setup.int("db_mode", 0) {
-            1 => Mode::WriteThrough,
-            2 => Mode::WriteBack,
-            _ => Mode::Memory,
+            1 => Some(Kept::WriteThrough),
+            2 => Some(Kept::WriteBack),
+            3 => Some(Kept::Only),
+            _ => None,
         };
     }
     let text = |name: &str| setup.text(name).unwrap_or_default();
     match text("working_mode_preset") {
-        "single-instance-sql-write-through" => return Mode::WriteThrough,
-        "single-instance-sql-write-back" => return Mode::WriteBack,
+        "single-instance-sql-write-through" => return Some(Kept::WriteThrough),
+        "single-instance-sql-write-back" => return Some(Kept::WriteBack),
+        "sql-only" => return Some(Kept::Only),
         "" => {}
-        _ => return Mode::Memory,
+        _ => return None,
     }
-    match (text("restart_persistency"), text("sql_write_mode")) {
-        ("load-from-sql", "write-through") => Mode::WriteThrough,
-        ("load-from-sql", _) => Mode::WriteBack,
-        _ => Mode::Memory,
+    match (text("cluster_mode"), text("restart_persistency"), text("sql_write_mode")) {
+        ("sql-only", ..) => Some(Kept::Only),
+        (_, "load-from-sql", "write-through") => Some(Kept::WriteThrough),
+        (_, "load-from-sql", _) => Some(Kept::WriteBack),
+        _ => None,
     }
 }
 
 fn check_mode(value: &Setting) -> Result<(), String> {
     match value {
-        Setting::Int(0..=2) => Ok(()),
-        _ => Err("0 memory, 1 write-through or 2 write-back; 3 comes later".to_owned()),
+        Setting::Int(0..=3) => Ok(()),
+        _ => Err("0 memory, 1 write-through, 2 write-back or 3 database only".to_owned()),
     }
 }
 
@@ -149,6 +138,7 @@ const PRESETS: &[&str] = &[
     "single-instance-no-db",
     "single-instance-sql-write-through",
     "single-instance-sql-write-back",
+    "sql-only",
 ];
 
 const fn column(name: &'static str, doc: &'static str) -> ParamEntry {
@@ -198,7 +188,7 @@ pub(super) const PARAMS: &[ParamEntry] = &[
         ..setting(
             "db_mode",
             &[],
-            "0 = memory (default), 1 = write-through, 2 = write-back.",
+            "0 = memory (default), 1 = write-through, 2 = write-back, 3 = database only.",
             Int,
             Honoured,
         )
@@ -214,8 +204,14 @@ pub(super) const PARAMS: &[ParamEntry] = &[
         )
     },
     ParamEntry {
-        check: Some(|value| check_words(value, &["none"])),
-        ..setting("cluster_mode", &[], "How nodes share contacts; `none`.", Text, Honoured)
+        check: Some(|value| check_words(value, &["none", "sql-only"])),
+        ..setting(
+            "cluster_mode",
+            &[],
+            "How nodes share contacts: `none` (default), or `sql-only`, in the database alone.",
+            Text,
+            Honoured,
+        )
     },
     ParamEntry {
         check: Some(|value| check_words(value, &["none", "load-from-sql"])),

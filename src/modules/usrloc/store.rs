@@ -64,13 +64,24 @@ mod at {
 /// Versions of the layout (spec 5.6).
 const VERSIONS: std::ops::RangeInclusive<i64> = 1001..=1013;
 
+/// What a database has of the contacts (spec 6.6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kept {
+    /// What memory has, when a REGISTER is answered.
+    WriteThrough,
+    /// What memory has, some time later.
+    WriteBack,
+    /// All of them; memory has none.
+    Only,
+}
+
 /// Where tables are kept.
 #[derive(Clone)]
 pub struct Database {
     /// The database.
     pub source: Arc<dyn Source>,
-    /// A REGISTER is answered when its contacts are there.
-    pub write_through: bool,
+    /// What it has.
+    pub kept: Kept,
     names: [Arc<str>; at::COUNT],
     versions: String,
     use_domain: bool,
@@ -81,14 +92,14 @@ impl Database {
     pub(super) fn new(
         setup: &Setup<'_>,
         source: Arc<dyn Source>,
-        write_through: bool,
+        kept: Kept,
         use_domain: bool,
     ) -> Self {
         let all: [(&str, &str); at::COUNT] =
             std::array::from_fn(|at| COLUMNS.get(at).copied().unwrap_or(ATTR));
         let names = all.map(|(param, default)| setup.text(param).unwrap_or(default).into());
         let versions = setup.settings.db_version_table.clone();
-        Self { source, write_through, names, versions, use_domain }
+        Self { source, kept, names, versions, use_domain }
     }
 }
 
@@ -100,6 +111,9 @@ pub struct Store {
     /// Which columns it has, once it has been read.
     has: OnceLock<[bool; at::COUNT]>,
 }
+
+/// Where a row has what, by the places in [`COLUMNS`].
+type Places = [Option<usize>; at::COUNT];
 
 impl Store {
     /// A table by its name.
@@ -126,10 +140,14 @@ impl Store {
         if let Some(warning) = db_version::warning(&**source, versions, &self.table, VERSIONS) {
             tracing::warn!(target: "usrloc", "{warning}");
         }
-        let select = self.statement(Action::Select(Arc::new([])), Vec::new());
+        let which = match self.database.kept {
+            // Its columns are all that is wanted to know: there is no contact without a URI.
+            Kept::Only => vec![Condition::equal(&self.name(at::CONTACT), Field::text(""))],
+            Kept::WriteThrough | Kept::WriteBack => Vec::new(),
+        };
+        let select = self.statement(Action::Select(Arc::new([])), which);
         let rows = source.ask(vec![select]).map_err(|error| error.to_string())?;
-        let places: [Option<usize>; at::COUNT] =
-            std::array::from_fn(|at| rows.column(&self.database.names[at]));
+        let places = self.places(&rows);
         for must in [at::USER, at::CONTACT, at::EXPIRES] {
             if places[must].is_none() {
                 let name = &self.database.names[must];
@@ -145,16 +163,12 @@ impl Store {
         table: &Table,
         locations: &Locations,
         rows: &Rows,
-        places: &[Option<usize>; at::COUNT],
+        places: &Places,
         now_s: u32,
     ) -> usize {
         let (mut taken, mut refused) = (0, 0);
         for fields in &rows.rows {
-            let field = |at: usize| {
-                let place = places.get(at).copied().flatten();
-                place.and_then(|place| fields.get(place)).unwrap_or(&Field::Null)
-            };
-            let Some((aor, contact)) = self.contact(locations, &field) else {
+            let Some((aor, contact)) = self.contact(locations, places, fields) else {
                 refused += 1;
                 continue;
             };
@@ -179,12 +193,22 @@ impl Store {
         taken
     }
 
+    /// Where rows have what.
+    pub(super) fn places(&self, rows: &Rows) -> Places {
+        std::array::from_fn(|at| rows.column(&self.database.names[at]))
+    }
+
     /// A row as a contact, with its AoR.
-    fn contact<'r>(
+    pub(super) fn contact<'r>(
         &self,
         locations: &Locations,
-        field: &impl Fn(usize) -> &'r Field,
+        places: &Places,
+        fields: &'r [Field],
     ) -> Option<(Vec<u8>, Contact<'r>)> {
+        let field = |at: usize| {
+            let place = places.get(at).copied().flatten();
+            place.and_then(|place| fields.get(place)).unwrap_or(&Field::Null)
+        };
         let text = |at: usize| field(at).bytes().unwrap_or_default();
         let number = |at: usize| field(at).int();
         let small = |at: usize| number(at).map_or(0, |n| n.clamp(0, u32::MAX.into()) as u32);
@@ -232,6 +256,14 @@ impl Store {
             fixed,
         };
         contact.fits().then_some((aor, contact))
+    }
+
+    /// Asks for all rows, or those of an AoR; only the columns that there are.
+    pub(super) fn select(&self, aor: Option<&[u8]>) -> Statement {
+        let columns = (0..at::COUNT).filter(|at| self.has(*at)).map(|at| self.name(at));
+        let columns: Arc<[Arc<str>]> = columns.collect();
+        let which = aor.map_or(Vec::new(), |aor| self.user(aor));
+        self.statement(Action::Select(columns), which)
     }
 
     /// Writes a contact in the place of its row, or as a new one.

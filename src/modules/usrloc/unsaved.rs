@@ -16,7 +16,7 @@ use sluice_engine::limits::QUERY_MS;
 use super::edit::{Edit, Order};
 use super::locations::Locations;
 use super::record::{Contact, Fixed, Record, State};
-use super::store::Store;
+use super::store::{Kept, Store};
 use super::table::{Sweep, Table};
 
 /// See the file's head.
@@ -89,7 +89,9 @@ impl Table {
 
     /// Whether a REGISTER is answered when its contacts are in the database.
     pub fn writes_through(&self) -> bool {
-        self.unsaved.as_ref().is_some_and(|unsaved| unsaved.store.database.write_through)
+        self.unsaved
+            .as_ref()
+            .is_some_and(|unsaved| unsaved.store.database.kept == Kept::WriteThrough)
     }
 
     /// Makes an AoR the caller's to be written, one after another; false when it is another's.
@@ -155,9 +157,26 @@ impl Table {
         batch
     }
 
-    /// A batch has been written, or not: then it is to be written again.
+    /// What is to be written of a record that no table has.
+    pub(super) fn batch_apart(
+        &self,
+        locations: &Locations,
+        record: Option<Record>,
+        gone: Vec<Record>,
+    ) -> Batch {
+        let Some(unsaved) = &self.unsaved else { return Batch::default() };
+        let written = record.as_ref().and_then(due).into_iter().collect();
+        let mut batch = Batch { gone, written, ..Batch::default() };
+        batch.build(&unsaved.store, locations);
+        batch
+    }
+
+    /// A batch has been written, or not: then it is to be written again, unless whoever asked for
+    /// it has to come again, since memory has nothing of it.
     pub fn settle(&self, batch: Batch, written: bool) {
-        let Some(unsaved) = &self.unsaved else { return };
+        let Some(unsaved) = self.unsaved.as_ref().filter(|_| !self.is_only_in_database()) else {
+            return;
+        };
         if batch.claims {
             batch.written.iter().for_each(|record| self.release(record.aor()));
         }
@@ -180,6 +199,9 @@ impl Table {
     /// # Errors
     /// There is no database, or why it does not.
     pub(super) fn sync(&self, locations: &Locations, aor: Option<&[u8]>) -> Result<(), String> {
+        if self.is_only_in_database() {
+            return Err("memory has no contacts to be compared with the database".to_owned());
+        }
         let Some(unsaved) = self.unsaved.as_ref().filter(|_| self.is_ready()) else {
             return Err("there is no database, or it has not been read".to_owned());
         };

@@ -1,0 +1,100 @@
+//! Records of users that only the database has (`db_mode` 3 of `usrloc`): a function asks for the
+//! one that it needs next, waits, and begins anew with what it has by then.
+
+use ahash::AHashMap;
+use sluice_engine::job::Answer;
+use sluice_engine::module::Then;
+use sluice_engine::{Ctx, Flow, Value};
+
+use super::Worker;
+use crate::lookups;
+use crate::usrloc::api::{Locations, Record, Table};
+
+/// Records that runs have asked for.
+#[derive(Default)]
+pub(super) struct Fetched {
+    /// What the database has just answered the run that goes on now.
+    answer: Option<Answer>,
+    /// By the numbers of their messages.
+    records: AHashMap<u32, Vec<Record>>,
+}
+
+/// Where a record is, and what the function does when it has been asked for.
+pub(super) struct Ask<'a> {
+    pub locations: &'a Locations,
+    pub table: &'a Table,
+    pub then: Then,
+}
+
+/// Begins a function anew with an answer.
+pub(super) fn again(
+    ctx: &mut Ctx<'_>,
+    state: &mut dyn std::any::Any,
+    args: &[Value],
+    answer: &Answer,
+    function: fn(&mut Ctx<'_>, &mut dyn std::any::Any, &[Value]) -> Flow,
+) -> Flow {
+    let Some(worker) = state.downcast_mut::<Worker>() else { return Flow::FALSE };
+    worker.fetched.answer = Some(answer.clone());
+    let flow = function(ctx, state, args);
+    if let Some(worker) = state.downcast_mut::<Worker>() {
+        worker.fetched.answer = None;
+    }
+    flow
+}
+
+impl Fetched {
+    /// Whether the run goes on with an answer.
+    pub(super) fn is_answered(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    /// Has the record of an AoR at hand.
+    ///
+    /// # Errors
+    /// What the function gives meanwhile, or since the database cannot say.
+    pub(super) fn have(&mut self, ctx: &Ctx<'_>, ask: &Ask<'_>, aor: &[u8]) -> Result<(), Flow> {
+        let id = ctx.packet.id;
+        if !ask.table.is_only_in_database() || self.of(id, aor).is_some() {
+            return Ok(());
+        }
+        let Some((source, statement)) = ask.table.question(aor) else { return Ok(()) };
+        let found = lookups::ask(&source, self.answer.take().as_ref(), ask.then, || statement);
+        let found = found.inspect_err(|flow| {
+            if matches!(flow, Flow::Fail(_)) {
+                self.forget(id);
+            }
+        })?;
+        let record = ask.table.record_in(ask.locations, aor, found.table());
+        self.records.entry(id).or_default().push(record);
+        Ok(())
+    }
+
+    /// Shows a record, wherever it is.
+    pub(super) fn look<R>(
+        &self,
+        id: u32,
+        table: &Table,
+        aor: &[u8],
+        show: impl FnOnce(Option<&Record>) -> R,
+    ) -> R {
+        match table.is_only_in_database() {
+            true => show(self.of(id, aor).filter(|record| !record.is_empty())),
+            false => table.look(aor, show),
+        }
+    }
+
+    /// The record of a message that asks for one only; its run has no use for others.
+    pub(super) fn take(&mut self, id: u32) -> Option<Record> {
+        self.records.remove(&id)?.pop()
+    }
+
+    /// The run of a message needs its records no more.
+    pub(super) fn forget(&mut self, id: u32) {
+        self.records.remove(&id);
+    }
+
+    fn of(&self, id: u32, aor: &[u8]) -> Option<&Record> {
+        self.records.get(&id)?.iter().find(|record| record.aor() == aor)
+    }
+}
