@@ -5,7 +5,7 @@
 
 use std::io::{Error, ErrorKind, Result};
 use std::mem::{size_of, zeroed};
-use std::net::{SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::{from_mut, from_ref, null_mut};
 
@@ -35,12 +35,21 @@ impl From<SocketAddrV4> for Address {
 pub struct Batch(Box<Inner>);
 
 /// What the kernel is handed. Pointers in `headers` lead to `parts` and `names`, those in `parts`
-/// to `bytes`: all within this struct, which is boxed and so never moves.
+/// to `bytes`, those to control messages to `sources`: all within this struct, which is boxed and
+/// so never moves.
 struct Inner {
     bytes: [[u8; SLOT]; BATCH],
     parts: [libc::iovec; BATCH],
     names: [libc::sockaddr_in; BATCH],
+    sources: [Source; BATCH],
     headers: [libc::mmsghdr; BATCH],
+}
+
+/// Tells the kernel to send from this address.
+#[repr(C)]
+struct Source {
+    header: libc::cmsghdr,
+    info: libc::in_pktinfo,
 }
 
 /// Tells the kernel to cut a payload into datagrams of this length.
@@ -56,7 +65,7 @@ unsafe impl Send for Batch {}
 impl Batch {
     /// A batch whose memory has been touched.
     pub fn new() -> Self {
-        // SAFETY: bytes, null pointers and zero lengths: all-zero is a value of every part.
+        // SAFETY: bytes, numbers, null pointers, zero lengths: all-zero is a value of every part.
         let mut inner: Box<Inner> = Box::new(unsafe { zeroed() });
         let Inner { bytes, parts, headers, .. } = &mut *inner;
         for ((slot, part), header) in bytes.iter_mut().zip(&mut *parts).zip(headers) {
@@ -78,6 +87,8 @@ impl Batch {
             part.iov_len = SLOT;
             header.msg_hdr.msg_name = null_mut();
             header.msg_hdr.msg_namelen = 0;
+            header.msg_hdr.msg_control = null_mut();
+            header.msg_hdr.msg_controllen = 0;
         }
         // SAFETY: BATCH headers, whose pointers lead into the box, with the lengths of what they
         // lead to; the box is borrowed for the whole call.
@@ -113,6 +124,25 @@ impl Batch {
         names[at] = to.0;
         headers[at].msg_hdr.msg_name = from_mut(&mut names[at]).cast();
         headers[at].msg_hdr.msg_namelen = size_of::<libc::sockaddr_in>() as u32;
+        headers[at].msg_hdr.msg_control = null_mut();
+        headers[at].msg_hdr.msg_controllen = 0;
+    }
+
+    /// Makes a place's datagram, which has an address, leave from `ip`; the socket must be open on
+    /// all addresses.
+    pub fn leave_from(&mut self, at: usize, ip: Ipv4Addr) {
+        let Inner { sources, headers, .. } = &mut *self.0;
+        let from = libc::in_addr { s_addr: u32::from(ip).to_be() };
+        sources[at] = Source {
+            header: libc::cmsghdr {
+                cmsg_len: size_of::<libc::cmsghdr>() + size_of::<libc::in_pktinfo>(),
+                cmsg_level: libc::IPPROTO_IP,
+                cmsg_type: libc::IP_PKTINFO,
+            },
+            info: libc::in_pktinfo { ipi_ifindex: 0, ipi_spec_dst: from, ipi_addr: from },
+        };
+        headers[at].msg_hdr.msg_control = from_mut(&mut sources[at]).cast();
+        headers[at].msg_hdr.msg_controllen = size_of::<Source>();
     }
 
     /// Sends the first `count` datagrams, all addressed alike and of one length, in one trip down
@@ -241,7 +271,7 @@ fn excuse(error: Error) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{Ipv4Addr, SocketAddr};
+    use std::net::SocketAddr;
 
     fn local() -> (UdpSocket, Address) {
         let socket = open(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).expect("a socket");
@@ -281,6 +311,23 @@ mod tests {
         let mut received = Batch::new();
         assert_eq!(received.receive(&one).expect("received"), BATCH);
         assert!((0..BATCH).all(|at| *received.datagram(at) == [at as u8; 900]));
+    }
+
+    #[test]
+    fn a_datagram_leaves_from_the_address_it_was_given() {
+        let (to, address) = local();
+        let from = open(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0)).expect("a socket");
+        let mut batch = Batch::new();
+        for at in 0..2 {
+            batch.address(at, 4, address);
+            batch.leave_from(at, Ipv4Addr::new(127, 100, 101, 102 + at as u8));
+        }
+        batch.send(&from, 2).expect("sent");
+        let mut bytes = [0; 16];
+        for last in [102, 103] {
+            let (length, peer) = to.recv_from(&mut bytes).expect("received");
+            assert_eq!((length, peer.ip()), (4, Ipv4Addr::new(127, 100, 101, last).into()));
+        }
     }
 
     #[test]

@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use sluice_perf::call::load::Calls;
+use sluice_perf::call::load::{Calls, Fire};
 use sluice_perf::load::{Load, Shot};
 use sluice_perf::measure::{Times, hold, measure};
 use sluice_perf::report::{COLUMNS, Column, Cost, Row, csv, median_of, table};
 use sluice_perf::subject::{DESTINATION_PORTS, LISTEN, Place, Subject, Work};
+use sluice_perf::users::USERS;
+use sluice_perf::users::load::Users;
 use sluice_perf::{call, picture};
 
 /// Multiples of Kamailio's highest rate: what Sluice has to hold, and what the generator has to
@@ -44,10 +46,16 @@ struct Options {
     /// it out.
     #[arg(long, default_value_t = 30.0)]
     hold_seconds: f64,
-    /// call: calls a second at which all subjects are compared.
+    /// call, lookup: calls a second at which all subjects are compared.
     #[arg(long, default_value_t = 5_000)]
     calls_per_second: u32,
-    /// call: seconds of calls before each shot; finished transactions are kept for 5.
+    /// register, refresh: the same of registrations.
+    #[arg(long, default_value_t = 20_000)]
+    registrations_per_second: u32,
+    /// register, refresh: addresses that the users send from; at most one each.
+    #[arg(long, default_value_t = USERS, value_parser = clap::value_parser!(u64).range(1..=USERS))]
+    addresses: u64,
+    /// All but dispatch: seconds of load before each shot; finished transactions are kept for 5.
     #[arg(long, default_value_t = 6.0)]
     settle_seconds: f64,
     /// The processor that the subjects run on.
@@ -80,7 +88,10 @@ fn main() -> Result<()> {
     fs::create_dir_all(&place.folder)?;
     match options.work {
         Work::Dispatch => dispatch(&options, &place),
-        Work::Call => calls(&options, &place),
+        Work::Call => calls(&options, &place, "Complete calls"),
+        Work::Lookup => calls(&options, &place, "Complete calls to registered users"),
+        Work::Register => registrations(&options, &place, "Registrations with a password"),
+        Work::Refresh => registrations(&options, &place, "Registrations again"),
     }
 }
 
@@ -103,20 +114,51 @@ fn dispatch(options: &Options, place: &Place) -> Result<()> {
     holds(options, place, &mut load, &rows)
 }
 
-/// Complete calls: time a message at one rate for all, and when saturated.
-fn calls(options: &Options, place: &Place) -> Result<()> {
-    let mut load = Calls::open(LISTEN.parse()?, &DESTINATION_PORTS)?;
+/// Complete calls: time a message at one rate for all, and when saturated. They go to destinations,
+/// or to users who have registered.
+fn calls(options: &Options, place: &Place, title: &str) -> Result<()> {
+    let to = LISTEN.parse()?;
+    let mut load = Calls::open(to, &DESTINATION_PORTS)?;
+    let mut callees = None;
+    if options.work == Work::Lookup {
+        load.call_users(USERS);
+        callees = Some(Users::callees(to, &DESTINATION_PORTS, USERS)?);
+    }
+    let rows = exchanges(options, place, &mut load, options.calls_per_second, &mut callees)?;
+    println!("{}", table(&rows, call::report::CALLS));
+    record(options, &rows, call::report::CALLS, title)
+}
+
+/// Registrations: the same.
+fn registrations(options: &Options, place: &Place, title: &str) -> Result<()> {
+    let (to, asks) = (LISTEN.parse()?, options.work == Work::Register);
+    let mut load = Users::open(to, &DESTINATION_PORTS, (USERS, options.addresses), asks)?;
+    let rows = exchanges(options, place, &mut load, options.registrations_per_second, &mut None)?;
+    println!("{}", table(&rows, call::report::REGISTRATIONS));
+    record(options, &rows, call::report::REGISTRATIONS, title)
+}
+
+/// All rounds of a load; `callees` register first with a subject that can tell.
+fn exchanges(
+    options: &Options,
+    place: &Place,
+    load: &mut impl Fire,
+    rate: u32,
+    callees: &mut Option<Users>,
+) -> Result<Vec<call::report::Row>> {
     let times = call::measure::Times {
         settle: Duration::try_from_secs_f64(options.settle_seconds)?,
         shot: Duration::try_from_secs_f64(options.seconds)?,
-        rate: options.calls_per_second,
+        rate,
     };
-    let rows = rounds(options, |round, subject| {
-        let row = call::measure::measure(round, subject, place, &mut load, times)?;
-        Ok((row, format!("{:.0} calls/s, {:?}", row.rate, row.troubles)))
-    })?;
-    println!("{}", table(&rows, call::report::COLUMNS));
-    record(options, &rows, call::report::COLUMNS, "Complete calls")
+    rounds(options, |round, subject| {
+        let prepare = || match (subject, callees.as_mut()) {
+            (Subject::Kamailio | Subject::Sluice, Some(callees)) => callees.register_all(),
+            _ => Ok(()),
+        };
+        let row = call::measure::measure(round, subject, place, load, times, prepare)?;
+        Ok((row, format!("{:.0} a second, {:?}", row.rate, row.troubles)))
+    })
 }
 
 /// Every subject in every round; each round begins with another one. `one` measures and says in

@@ -2,6 +2,7 @@
 //!
 //! All of them listen on the same address and send to the same destinations.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,7 +11,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
+use crate::template::DIGITS;
 use crate::usage;
+use crate::users::{USERS, message};
 
 /// The address that every subject listens on.
 pub const LISTEN: &str = "127.0.0.1:5080";
@@ -42,6 +45,12 @@ pub enum Work {
     Dispatch,
     /// Relay complete calls with record-route, with transactions.
     Call,
+    /// Register users, who are asked for a password.
+    Register,
+    /// Register users again, who are not asked.
+    Refresh,
+    /// Relay complete calls to registered users.
+    Lookup,
 }
 
 impl Work {
@@ -50,6 +59,9 @@ impl Work {
         match self {
             Self::Dispatch => "dispatch",
             Self::Call => "call",
+            Self::Register => "register",
+            Self::Refresh => "refresh",
+            Self::Lookup => "lookup",
         }
     }
 }
@@ -96,8 +108,12 @@ impl Subject {
                 // kept, tlsf with transactions. The pools are set in advance, so they are no
                 // larger than the work needs: finished calls are kept for 5 s, 160 KB a call/s.
                 let fixed = match place.work {
-                    Work::Dispatch => "-n 1 -x fm -X fm -m 64 -M 8 -b 4194304 -DD -E",
-                    Work::Call => "-n 1 -x tlsf -X tlsf -m 4096 -M 16 -b 4194304 -DD -E",
+                    Work::Dispatch | Work::Register | Work::Refresh => {
+                        "-n 1 -x fm -X fm -m 64 -M 8 -b 4194304 -DD -E"
+                    }
+                    Work::Call | Work::Lookup => {
+                        "-n 1 -x tlsf -X tlsf -m 4096 -M 16 -b 4194304 -DD -E"
+                    }
                 };
                 let fixed = fixed.split(' ').map(str::to_owned);
                 let named = ["-f", &script, "-l", &listen, "-w", &folder, "-Y", &folder];
@@ -192,18 +208,31 @@ pub struct Place {
 }
 
 impl Place {
-    /// Writes the script of a program for this work and its destination list into the folder of
-    /// the run, and gives the script's path.
+    /// Writes the script of a program for this work, its destination list and its users into the
+    /// folder of the run, and gives the script's path.
     fn script(&self, source: &str, program: &str) -> Result<String> {
         let list = self.folder.join("dispatcher.list");
         let rows = DESTINATION_PORTS.map(|port| format!("1 sip:127.0.0.1:{port}\n"));
         fs::write(&list, rows.concat())?;
+        let mut users = String::from("username(string) ha1(string)\n");
+        let mut secrets = String::from(
+            "key_name(string) key_type(int) value_type(int) key_value(string) expires(int)\n",
+        );
+        for user in 0..USERS {
+            let secret = message::secret(user);
+            let secret = std::str::from_utf8(&secret)?;
+            let _ = writeln!(users, "{user:0DIGITS$}:{secret}");
+            let _ = writeln!(secrets, "{user:0DIGITS$}:0:0:{secret}:0");
+        }
+        fs::write(self.folder.join("subscriber"), users)?;
+        fs::write(self.folder.join("secrets"), secrets)?;
         let name = format!("{program}-{}.cfg", self.work.name());
         let source = self.sources.join(source).join(&name);
         let text = fs::read_to_string(&source)
             .with_context(|| format!("cannot read {}", source.display()))?;
         let script = self.folder.join(name);
-        fs::write(&script, text.replace("LIST", &list.display().to_string()))?;
+        let text = text.replace("LIST", &list.display().to_string());
+        fs::write(&script, text.replace("FOLDER", &self.folder.display().to_string()))?;
         Ok(script.display().to_string())
     }
 }

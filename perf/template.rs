@@ -62,16 +62,22 @@ impl Template {
     /// Writes the text with `number` at the beginning of `to`, which must have room.
     pub fn write(&self, number: u64, to: &mut [u8]) {
         to[..self.bytes.len()].copy_from_slice(&self.bytes);
-        let mut digits = [b'0'; DIGITS];
-        let mut rest = number;
-        for digit in digits.iter_mut().rev() {
-            *digit = b'0' + (rest % 10) as u8;
-            rest /= 10;
-        }
+        let digits = digits_of(number);
         for place in &self.places {
             to[*place..*place + DIGITS].copy_from_slice(&digits);
         }
     }
+}
+
+/// A number as it stands in a message.
+pub fn digits_of(number: u64) -> [u8; DIGITS] {
+    let mut digits = [b'0'; DIGITS];
+    let mut rest = number;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    digits
 }
 
 /// The number that begins at `at`.

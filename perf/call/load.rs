@@ -23,7 +23,7 @@ const PLACES: usize = 1 << 17;
 /// The longest time that is told apart, nanoseconds.
 const LONGEST_NS: u64 = 10_000_000_000;
 /// A generator whose last call is later than this share of the time was the limit.
-const LATE_SHARE: f64 = 0.01;
+pub const LATE_SHARE: f64 = 0.01;
 /// Every message of a call has arrived.
 const COMPLETE: u8 = (1 << Kind::ALL.len()) - 1;
 
@@ -36,9 +36,18 @@ pub enum Offer {
     Rate(u32),
 }
 
+/// A load of exchanges: calls, or registrations.
+pub trait Fire {
+    /// Begins exchanges for `duration` and waits until all have ended or are lost.
+    ///
+    /// # Errors
+    /// When a socket fails, or a message outgrows the size of its kind.
+    fn fire(&mut self, offer: Offer, duration: Duration) -> Result<Shot>;
+}
+
 /// What one shot showed.
 pub struct Shot {
-    /// Calls begun.
+    /// Calls begun, or registrations.
     pub begun: u64,
     /// Calls all of whose messages arrived.
     pub completed: u64,
@@ -59,13 +68,31 @@ pub struct Shot {
 }
 
 impl Shot {
+    /// Before anything has begun.
+    ///
+    /// # Errors
+    /// When there is no histogram of that range.
+    pub fn new() -> Result<Self> {
+        Ok(Self {
+            begun: 0,
+            completed: 0,
+            failed: 0,
+            lost: 0,
+            repeated: 0,
+            messages: 0,
+            setup: Histogram::new_with_max(LONGEST_NS, 3)?,
+            lasted: Duration::ZERO,
+            generator_bound: false,
+        })
+    }
+
     /// A quantile of the time until a call is answered, microseconds.
     pub fn setup_us(&self, quantile: f64) -> f64 {
         self.setup.value_at_quantile(quantile) as f64 / 1e3
     }
 
-    /// Complete calls a second.
-    pub fn calls_per_second(&self) -> f64 {
+    /// Complete ones a second.
+    pub fn per_second(&self) -> f64 {
         self.completed as f64 / self.lasted.as_secs_f64().max(1e-9)
     }
 }
@@ -79,6 +106,8 @@ pub struct Calls {
     texts: Texts,
     trains: Trains,
     places: Vec<Place>,
+    /// How many users are called by turns; 0: each call has its own.
+    users: u64,
     shots: u64,
 }
 
@@ -125,48 +154,14 @@ impl Calls {
             texts: Texts::new(to, port, sink_ports),
             trains: Trains::new(to.into()),
             places: vec![unused; PLACES],
+            users: 0,
             shots: 0,
         })
     }
 
-    /// Makes calls for `duration` and waits until all have ended or are lost.
-    ///
-    /// # Errors
-    /// When a socket fails, or a message outgrows the size of its kind.
-    pub fn fire(&mut self, offer: Offer, duration: Duration) -> Result<Shot> {
-        self.shots = (self.shots + 1) % 1_000;
-        let before = (self.subject_drops()?, self.sink_drops()?);
-        let start = Instant::now();
-        let rate = if let Offer::Rate(rate) = offer { rate.max(1) } else { 1 };
-        let total = (f64::from(rate) * duration.as_secs_f64()) as u64;
-        let schedule = Schedule { start, rate, total };
-        let mut course = Course::new(self.shots * SHOT, start)?;
-        let mut incoming = Batch::new();
-        loop {
-            let due = match offer {
-                Offer::Rate(_) => schedule.due() - course.shot.begun,
-                Offer::Window(most) if start.elapsed() < duration => most - course.live,
-                Offer::Window(_) => 0,
-            };
-            let is_over = start.elapsed() >= duration && due == 0;
-            if is_over && course.live == 0 {
-                break;
-            }
-            self.begin(due, offer, &schedule, &mut course)?;
-            if let Offer::Rate(_) = offer {
-                let late = schedule.time_of(course.shot.begun).elapsed();
-                course.shot.generator_bound |= due > 0 && late > duration.mul_f64(LATE_SHARE);
-            }
-            for sink in 0..=self.sinks.len() {
-                self.receive(sink, &mut incoming, &mut course)?;
-            }
-            course.give_up(&mut self.places);
-        }
-        let mut shot = course.shot;
-        shot.lasted = course.last_arrival.saturating_duration_since(start);
-        shot.messages = course.sent.saturating_sub(self.subject_drops()? - before.0);
-        shot.generator_bound |= self.sink_drops()? > before.1;
-        Ok(shot)
+    /// Calls go to the users of the numbers up to this, by turns.
+    pub fn call_users(&mut self, users: u64) {
+        self.users = users;
     }
 
     /// Begins calls, a batch at most.
@@ -188,7 +183,8 @@ impl Calls {
                 Offer::Window(_) => now,
             };
             self.places[place_of(number)] = Place { number, arrived: 0, has_ended: false, due };
-            self.texts.invite(number, self.trains.next(Kind::Invite));
+            let user = if self.users > 0 { scattered(number, self.users) } else { number };
+            self.texts.invite(number, user, self.trains.next(Kind::Invite));
             course.shot.begun += 1;
             course.live += 1;
         }
@@ -229,20 +225,47 @@ impl Calls {
     }
 }
 
+impl Fire for Calls {
+    fn fire(&mut self, offer: Offer, duration: Duration) -> Result<Shot> {
+        self.shots = (self.shots + 1) % 1_000;
+        let before = (self.subject_drops()?, self.sink_drops()?);
+        let start = Instant::now();
+        let rate = if let Offer::Rate(rate) = offer { rate.max(1) } else { 1 };
+        let total = (f64::from(rate) * duration.as_secs_f64()) as u64;
+        let schedule = Schedule { start, rate, total };
+        let mut course = Course::new(self.shots * SHOT, start)?;
+        let mut incoming = Batch::new();
+        loop {
+            let due = match offer {
+                Offer::Rate(_) => schedule.due() - course.shot.begun,
+                Offer::Window(most) if start.elapsed() < duration => most - course.live,
+                Offer::Window(_) => 0,
+            };
+            let is_over = start.elapsed() >= duration && due == 0;
+            if is_over && course.live == 0 {
+                break;
+            }
+            self.begin(due, offer, &schedule, &mut course)?;
+            if let Offer::Rate(_) = offer {
+                let late = schedule.time_of(course.shot.begun).elapsed();
+                course.shot.generator_bound |= due > 0 && late > duration.mul_f64(LATE_SHARE);
+            }
+            for sink in 0..=self.sinks.len() {
+                self.receive(sink, &mut incoming, &mut course)?;
+            }
+            course.give_up(&mut self.places);
+        }
+        let mut shot = course.shot;
+        shot.lasted = course.last_arrival.saturating_duration_since(start);
+        shot.messages = course.sent.saturating_sub(self.subject_drops()? - before.0);
+        shot.generator_bound |= self.sink_drops()? > before.1;
+        Ok(shot)
+    }
+}
+
 impl Course {
     fn new(first: u64, start: Instant) -> Result<Self> {
-        let shot = Shot {
-            begun: 0,
-            completed: 0,
-            failed: 0,
-            lost: 0,
-            repeated: 0,
-            messages: 0,
-            setup: Histogram::new_with_max(LONGEST_NS, 3)?,
-            lasted: Duration::ZERO,
-            generator_bound: false,
-        };
-        Ok(Self { shot, first, oldest: 0, live: 0, sent: 0, last_arrival: start })
+        Ok(Self { shot: Shot::new()?, first, oldest: 0, live: 0, sent: 0, last_arrival: start })
     }
 
     /// Notes what arrived and says what follows upon it.
@@ -298,6 +321,12 @@ impl Course {
             self.oldest += 1;
         }
     }
+}
+
+/// One of so many users, each of them once before one comes again, and neighbours far apart.
+pub fn scattered(number: u64, users: u64) -> u64 {
+    // A prime that divides no number of users in use.
+    (number * 7_919) % users
 }
 
 /// Where a call is kept.
@@ -371,7 +400,7 @@ mod tests {
         let shot = calls.fire(Offer::Window(20), Duration::from_millis(200)).expect("a shot");
         assert!(shot.begun > 20 && shot.completed == shot.begun, "{} begun", shot.begun);
         assert_eq!(shot.messages, shot.begun * 7);
-        assert!(shot.lasted >= Duration::from_millis(200) && shot.calls_per_second() > 100.0);
+        assert!(shot.lasted >= Duration::from_millis(200) && shot.per_second() > 100.0);
     }
 
     #[test]

@@ -6,14 +6,18 @@
 
 use std::net::SocketAddrV4;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::template::{INVITE_BYTES, NUMBER, SDP, Template, number_at};
+use crate::page::Page;
+use crate::template::{DIGITS, INVITE_BYTES, NUMBER, SDP, Template, digits_of, number_at};
 
 /// Via lines kept of a message: ours and one of the subject.
 const VIAS: usize = 4;
 /// Record-Route lines kept of a message.
 const ROUTES: usize = 4;
+
+/// Where the user called stands in an INVITE.
+const CALLED: usize = "INVITE sip:".len();
 
 /// What a message is, in the order of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -169,9 +173,10 @@ impl Texts {
         }
     }
 
-    /// Writes the INVITE of a call.
-    pub fn invite(&self, number: u64, to: &mut [u8]) {
+    /// Writes the INVITE of a call to the user of this number.
+    pub fn invite(&self, number: u64, user: u64, to: &mut [u8]) {
         self.invite.write(number, to);
+        to[CALLED..CALLED + DIGITS].copy_from_slice(&digits_of(user));
     }
 
     /// Writes what follows upon `seen`, said by the callee `sink` where a callee says it.
@@ -179,7 +184,7 @@ impl Texts {
     /// # Errors
     /// When it is longer than messages of its kind shall be, or no callee of that number is there.
     pub fn write(&self, kind: Kind, seen: &Seen<'_>, sink: usize, to: &mut [u8]) -> Result<()> {
-        let mut page = Page { bytes: to, length: 0 };
+        let mut page = Page::new(to);
         match kind {
             Kind::Invite => page.template(&self.invite, seen.number),
             Kind::Trying => self.trying.write(seen, &mut page, kind)?,
@@ -257,39 +262,6 @@ impl Request {
     }
 }
 
-/// Where a message is written.
-struct Page<'a> {
-    bytes: &'a mut [u8],
-    length: usize,
-}
-
-impl Page<'_> {
-    fn text(&mut self, text: &[u8]) {
-        self.bytes[self.length..self.length + text.len()].copy_from_slice(text);
-        self.length += text.len();
-    }
-
-    fn template(&mut self, template: &Template, number: u64) {
-        template.write(number, &mut self.bytes[self.length..]);
-        self.length += template.length();
-    }
-
-    /// A header that makes the message `bytes` long, and its end.
-    fn finish(&mut self, end: &[u8], bytes: usize) -> Result<()> {
-        const NAME: &[u8] = b"X-Pad: ";
-        let needed = self.length + NAME.len() + b"\r\n".len() + end.len();
-        let Some(pad) = bytes.checked_sub(needed) else {
-            bail!("a message of {needed} bytes where its kind has {bytes}");
-        };
-        self.text(NAME);
-        self.bytes[self.length..self.length + pad].fill(b'x');
-        self.length += pad;
-        self.text(b"\r\n");
-        self.text(end);
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -309,7 +281,7 @@ mod tests {
 
     fn invite() -> String {
         let mut bytes = vec![0; 2_048];
-        texts().invite(NUMBER, &mut bytes);
+        texts().invite(NUMBER, 42, &mut bytes);
         let text = String::from_utf8(bytes[..INVITE_BYTES].to_vec()).expect("text");
         // As a proxy passes it on.
         let proxied = "Record-Route: <sip:127.0.0.1:5080;lr>\r\n\
@@ -322,6 +294,7 @@ mod tests {
         let invite = invite();
         let seen = read(invite.as_bytes()).expect("ours");
         assert_eq!((seen.kind, seen.number), (Some(Kind::Invite), NUMBER));
+        assert!(invite.starts_with("INVITE sip:000000000042@example.com SIP/2.0\r\n"), "{invite}");
         let answer = written(Kind::Answer, &seen);
         let answered = read(answer.as_bytes()).expect("ours");
         for kind in Kind::ALL.into_iter().skip(1) {

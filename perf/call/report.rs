@@ -1,4 +1,4 @@
-//! What a round of calls found, and its columns.
+//! What a round of calls or registrations found, and its columns.
 
 use crate::call::load::Shot;
 use crate::report::{Column, Cost};
@@ -8,9 +8,9 @@ use crate::usage::Memory;
 /// What went wrong with calls.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Troubles {
-    /// Calls that got another final reply than 200.
+    /// Calls or registrations that got another final reply than 200.
     pub failed: u64,
-    /// Calls of which a message did not arrive.
+    /// Those of which a message did not arrive.
     pub lost: u64,
     /// Messages that arrived again.
     pub repeated: u64,
@@ -43,7 +43,7 @@ pub struct Row {
     pub user_us: f64,
     /// The same in the kernel.
     pub system_us: f64,
-    /// Complete calls a second when saturated.
+    /// Complete calls or registrations a second when saturated.
     pub rate: f64,
     /// The share of its processor that it used then.
     pub busy: f64,
@@ -51,7 +51,7 @@ pub struct Row {
     pub generator_bound: bool,
     /// Processor time a message at the common rate; microseconds.
     pub even_us: f64,
-    /// Half of the calls were answered faster, at the common rate.
+    /// Half were answered faster, at the common rate.
     pub setup_p50_us: f64,
     /// 99 of 100 were.
     pub setup_p99_us: f64,
@@ -80,15 +80,22 @@ impl Cost for Row {
 }
 
 /// The columns of calls.
-pub const COLUMNS: &[Column<Row>] = &[
-    ("calls/s", |row| row.rate, 0),
-    ("busy %", |row| row.busy * 1e2, 0),
-    ("us@rate", |row| row.even_us, 2),
-    ("p50 us", |row| row.setup_p50_us, 1),
-    ("p99 us", |row| row.setup_p99_us, 1),
-    ("failed", |row| row.troubles.failed as f64, 0),
-    ("lost", |row| row.troubles.lost as f64, 0),
-    ("repeated", |row| row.troubles.repeated as f64, 0),
-    ("RSS kB", |row| row.memory.rss_kb as f64, 0),
-    ("PSS kB", |row| row.memory.pss_kb as f64, 0),
-];
+pub const CALLS: &[Column<Row>] = &columns("calls/s");
+/// The columns of registrations.
+pub const REGISTRATIONS: &[Column<Row>] = &columns("regs/s");
+
+/// The columns, with the title of the first.
+const fn columns(rate: &'static str) -> [Column<Row>; 10] {
+    [
+        (rate, |row| row.rate, 0),
+        ("busy %", |row| row.busy * 1e2, 0),
+        ("us@rate", |row| row.even_us, 2),
+        ("p50 us", |row| row.setup_p50_us, 1),
+        ("p99 us", |row| row.setup_p99_us, 1),
+        ("failed", |row| row.troubles.failed as f64, 0),
+        ("lost", |row| row.troubles.lost as f64, 0),
+        ("repeated", |row| row.troubles.repeated as f64, 0),
+        ("RSS kB", |row| row.memory.rss_kb as f64, 0),
+        ("PSS kB", |row| row.memory.pss_kb as f64, 0),
+    ]
+}
