@@ -25,6 +25,7 @@ pub const OWN: &[&str] = &[
     "E_UL_CONTACT_INSERT",
     "E_UL_CONTACT_DELETE",
     "E_UL_CONTACT_UPDATE",
+    "E_UL_LATENCY_UPDATE",
 ];
 
 /// An event that was raised outside of the workers.

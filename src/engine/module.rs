@@ -277,6 +277,8 @@ pub enum Seen {
 pub struct Hooks {
     /// A request, before the script.
     pub request_in: Option<Hook>,
+    /// A reply that belongs to no transaction, before the script.
+    pub reply_in: Option<Hook>,
     /// A request that has followed a Route of ours, which was taken away.
     pub loose_route: Option<LooseRoute>,
     /// A request that has got its transaction.
@@ -307,7 +309,8 @@ pub struct Chore<'a> {
 
 impl Hooks {
     /// No hook.
-    pub const NONE: Self = Self { request_in: None, loose_route: None, opened: None, tick: None };
+    pub const NONE: Self =
+        Self { request_in: None, reply_in: None, loose_route: None, opened: None, tick: None };
 }
 
 /// The definition table of a module.

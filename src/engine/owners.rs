@@ -56,7 +56,6 @@ impl Owners {
     /// From tag (RFC 3261 8.1.1.3, 8.1.1.4).
     pub fn make(&self, like: Option<&[u8]>, host: &str) -> (Vec<u8>, [u8; 16]) {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
-        let (unique, tag) = (self.key.hash_one((number, 0)), self.key.hash_one((number, 1)));
         let hash = match like {
             Some(call_id) => match call_id.strip_prefix(PREFIX) {
                 Some(digits) => self.carried(digits).unwrap_or_else(|| self.plain(call_id)),
@@ -64,6 +63,19 @@ impl Owners {
             },
             None => self.key.hash_one((number, 2)) as u32,
         };
+        self.write(number, hash, host)
+    }
+
+    /// As [`Owners::make`], owned by a given worker.
+    pub fn make_for(&self, worker: WorkerId, host: &str) -> (Vec<u8>, [u8; 16]) {
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        // The least hash that `by_hash` takes for it.
+        let hash = (u64::from(worker.0) << 32).div_ceil(u64::from(self.workers.max(1)));
+        self.write(number, hash as u32, host)
+    }
+
+    fn write(&self, number: u64, hash: u32, host: &str) -> (Vec<u8>, [u8; 16]) {
+        let (unique, tag) = (self.key.hash_one((number, 0)), self.key.hash_one((number, 1)));
         let unique = hex(unique);
         let check = self.check(&unique, hash);
         let eight = |number: u32| hex(u64::from(number) << 32);
@@ -111,6 +123,16 @@ mod tests {
             let (second, _) = owners.make(Some(&own), "h");
             assert_ne!(own, second);
             assert_eq!(owners.of(&second), owners.of(call.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn one_for_a_worker_is_owned_by_it() {
+        for workers in [1, 2, 3, 7, 64] {
+            let owners = Owners::new(OwnerSeed(0), workers);
+            for worker in (0..workers).map(WorkerId) {
+                assert_eq!(owners.of(&owners.make_for(worker, "h").0), worker, "of {workers}");
+            }
         }
     }
 

@@ -12,7 +12,6 @@ pub static KNOWN: &[KnownModule] = &[
     later("core", CORE_FUNCTIONS, &[]),
     // --- transactions and dialogs; of tm what is not built yet
     later("tm", TM, &[]),
-    later("nathelper", &["restore_nated_ruri"], &[]),
     later("dialog", DIALOG, DIALOG_VARIABLES),
     later("uac_redirect", &["set_deny_filter", "set_accept_filter", "get_redirects"], &[]),
     later("uac_registrant", &[], &[]),

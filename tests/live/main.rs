@@ -40,6 +40,7 @@ mod opensips_cli;
 mod outgoing;
 mod own;
 mod parked;
+mod pings;
 mod plan;
 mod probing;
 mod program;

@@ -44,6 +44,7 @@ mod mi_datagram;
 mod mi_fifo;
 mod mi_frames;
 mod nathelper;
+mod nathelper_pings;
 mod options;
 mod outgoing;
 mod parked;

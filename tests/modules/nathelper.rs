@@ -105,6 +105,28 @@ fn the_sources_address_in_contacts() {
 }
 
 #[test]
+fn the_address_that_was_replaced_comes_back() {
+    let call = "fix_nated_contact(\";nat=yes\", \"preserve-uri\")";
+    let fixed = contact(call, "Contact: <sip:a@10.0.0.1:5070;lr>;q=1, <sip:b@pc.example.org>");
+    let (one, other) = fixed.strip_prefix("Contact: ").unwrap().split_once(", ").unwrap();
+    assert_eq!(one, "<sip:a@203.0.113.9:4321;lr;nat=yes;org=MTAuMC4wLjE6NTA3MA>;q=1");
+    assert_eq!(other, "<sip:b@203.0.113.9:4321;nat=yes;org=cGMuZXhhbXBsZS5vcmc>");
+    let script = "loadmodule \"sl\"\nloadmodule \"nathelper\"\n\
+                  route { $var(rc) = restore_nated_ruri(); xlog(\"$var(rc)\"); \
+                  if ($var(rc) < 0) { sl_send_reply(404, \"$var(rc)\"); exit; } forward(); }\n";
+    let mut world = World::of(script);
+    let mut back = |uri: &str| {
+        let request =
+            invite("h", "", "").replace("INVITE sip:bob@biloxi", &format!("INVITE {uri}"));
+        world.receive(CALLER, request).remove(0)
+    };
+    let sent = back("sip:a@203.0.113.9:4321;lr;nat=yes;org=MTAuMC4wLjE6NTA3MA");
+    assert_eq!(sent.to.to_string(), "203.0.113.9:4321");
+    assert_eq!(sent.first_line(), "INVITE sip:a@10.0.0.1:5070;lr;nat=yes SIP/2.0");
+    assert_eq!(back("sip:a@203.0.113.9:4321;lr").first_line(), "SIP/2.0 404 -1");
+}
+
+#[test]
 fn ipv6_sources_have_brackets() {
     let plan = Plan { listen: vec!["[::1]:5060".parse().unwrap()], ..Plan::default() };
     let mut world = plan.run(
@@ -209,7 +231,7 @@ fn flags_that_are_none_are_refused_at_load() {
         ("nat_uac_test(\"private\")", "`private` is none of private-contact"),
         ("fix_nated_sdp(\"rewrite\")", "`rewrite` is none of add-dir-active"),
         ("add_rcv_param(\"uri\")", "hdr-param"),
-        ("restore_nated_ruri()", "later"),
+        ("fix_nated_contact(\"\", \"preserve\")", "`preserve` is none of preserve-uri"),
     ] {
         let script = format!("loadmodule \"nathelper\"\nroute {{ {call}; }}\n");
         let Err(error) = Plan::default().try_run(&script) else { panic!("{call}") };

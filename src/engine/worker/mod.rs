@@ -37,7 +37,7 @@ use crate::context::{Ctx, Local, Shared};
 use crate::counter::{self, Counter};
 use crate::job::Mail;
 use crate::limits;
-use crate::module::{Hook, Seen};
+use crate::module::{Hook, Hooks, Seen};
 use crate::output::Output;
 use crate::own::Busy;
 use crate::owners::Owners;
@@ -102,6 +102,8 @@ pub struct Worker {
     local: Local,
     /// `request_in` hooks of the running modules, with the module's number.
     hooks: Vec<(usize, Hook)>,
+    /// Their `reply_in` hooks, likewise.
+    reply_hooks: Vec<(usize, Hook)>,
     request_route: Option<RouteId>,
     reply_route: Option<RouteId>,
     /// The run that messages are handled in; parked ones are swapped out.
@@ -131,10 +133,11 @@ impl Worker {
     pub fn new(parts: Parts) -> Self {
         let script = &parts.editions.value().script;
         let running = parts.registry.running(&script.modules);
-        let hooks = running.iter().filter_map(|at| {
-            let hook = parts.registry.modules()[*at].hooks.request_in;
-            hook.map(|hook| (*at, hook))
-        });
+        let hooks = |kind: fn(&Hooks) -> Option<Hook>| -> Vec<(usize, Hook)> {
+            let of = |at: &usize| kind(&parts.registry.modules()[*at].hooks).map(|h| (*at, h));
+            running.iter().filter_map(of).collect()
+        };
+        let (requests, replies) = (hooks(|hooks| hooks.request_in), hooks(|hooks| hooks.reply_in));
         let ticks = running.iter().filter_map(|at| {
             let tick = parts.registry.modules()[*at].hooks.tick;
             tick.map(|tick| (*at, tick))
@@ -144,7 +147,8 @@ impl Worker {
         let tm = Tm::new(parts.id, parts.secret, settings.times, parts.now);
         let mut worker = Self {
             owners: parts.owners,
-            hooks: hooks.collect(),
+            hooks: requests,
+            reply_hooks: replies,
             request_route: script.route(RouteKind::Request, b""),
             reply_route: script.route(RouteKind::Reply, b""),
             local: Local::new(parts.id, parts.counters, script, parts.random, tm, parts.post),
@@ -374,17 +378,23 @@ impl Worker {
             shared,
             now: packet.at,
         };
-        if kind == RouteKind::Request {
-            if !ctx.local.tm.is_empty() && relay::absorb(&mut ctx) == Absorbed::Yes {
+        if kind == RouteKind::Request
+            && !ctx.local.tm.is_empty()
+            && relay::absorb(&mut ctx) == Absorbed::Yes
+        {
+            return Outcome::Done;
+        }
+        let hooks = match (kind, branch) {
+            (RouteKind::Request, _) => &self.hooks[..],
+            (_, None) => &self.reply_hooks,
+            _ => &[],
+        };
+        for (module, hook) in hooks {
+            if let Some(state) = self.states.get_mut(*module)
+                && hook(&mut ctx, state.as_mut()) == Seen::Absorbed
+            {
+                ctx.local.add(Counter::Absorbed, 1);
                 return Outcome::Done;
-            }
-            for (module, hook) in &self.hooks {
-                if let Some(state) = self.states.get_mut(*module)
-                    && hook(&mut ctx, state.as_mut()) == Seen::Absorbed
-                {
-                    ctx.local.add(Counter::Absorbed, 1);
-                    return Outcome::Done;
-                }
             }
         }
         if branch.is_some() {

@@ -7,16 +7,28 @@ use sluice_sip::patch::Place;
 use sluice_sip::uri::Uri;
 use sluice_sip::{Kind, Message};
 
+use super::nat::bits;
+use super::restore;
+
 /// The Contacts that are a name-addr: not `*`.
 pub(super) fn contacts<'a>(message: Message<'a>) -> impl Iterator<Item = NameAddr<'a>> + use<'a> {
     let values = message.fields(Kind::Contact).map(move |field| message.text(field.value));
     values.flat_map(items).filter_map(NameAddr::parse)
 }
 
+/// Reads the flags of `fix_nated_contact()`: 1 is `preserve-uri`.
+///
+/// # Errors
+/// What was expected.
+pub(super) fn flags(text: &str) -> Result<i64, String> {
+    bits(text, &[("preserve-uri", 1)])
+}
+
 /// Mends each Contact; false when there is none with a URI.
 pub(super) fn fix(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
     let more = args.first().and_then(|params| params.text());
     let more = more.map_or_else(Vec::new, |params| ctx.bytes(params).to_vec());
+    let preserves = args.get(1).and_then(|flags| flags.int()).is_some_and(|flags| flags & 1 != 0);
     // Printed as a URI has it, with brackets around IPv6.
     let address = ctx.packet.peer.to_string();
     let mut found = false;
@@ -24,6 +36,10 @@ pub(super) fn fix(ctx: &mut Ctx<'_>, args: &[Value]) -> Flow {
         let Some(uri) = Uri::parse(contact.uri) else { continue };
         found = true;
         let place = host_and_port(ctx, &uri);
+        let mut more = more.clone();
+        if preserves {
+            more.extend(restore::preserved(ctx.message.text(place)));
+        }
         ctx.run.patches.replace_anew(place, address.as_bytes());
         if !more.is_empty() {
             add_to_uri(ctx, &contact, &uri, &more);

@@ -1,40 +1,49 @@
-//! Module `nathelper`: tells callers behind a NAT and mends what they say of themselves (spec 9.4).
+//! Module `nathelper`: tells callers behind a NAT, mends what they say of themselves, and pings
+//! registered contacts so that they stay reachable (spec 9.4).
 
 mod contact;
+mod limits;
+mod mi;
 mod nat;
+mod pinger;
+mod pinging;
 mod received;
+mod restore;
 mod sdp;
 mod state;
+mod waiting;
 
 use std::any::Any;
 
-use sluice_engine::Flow;
-use sluice_engine::module::{Function, Hooks, Module};
+use sluice_engine::module::{Chore, Function, Hooks, Module, Seen};
+use sluice_engine::{Ctx, Flow};
 use sluice_script::catalog::{ParamDef, ParamKind, Routes};
 use sluice_script::ir::RouteKind::{Branch, Failure, Reply, Request};
 
 use crate::table::{function, optional, param};
-use state::{Handle, State};
+use pinger::Pinger;
+use state::{State, Worker};
 
 /// The definition table.
 pub static MODULE: Module = Module {
     name: "nathelper",
     aliases: &[],
-    doc: "Tells callers behind a NAT and mends what they say of themselves.",
+    doc: "Tells callers behind a NAT, mends what they say of themselves, and pings contacts.",
     includes: &[],
     params: state::PARAMS,
     functions: FUNCTIONS,
     variables: &[],
     transformations: &[],
     statistics: &[],
-    commands: &[],
-    hooks: Hooks::NONE,
+    commands: mi::COMMANDS,
+    hooks: Hooks { tick: Some(tick), reply_in: Some(hear), ..Hooks::NONE },
     start: state::start,
 };
 
 const TESTS: &[ParamDef] = &[param("flags", ParamKind::Word(nat::tests))];
 
-const CONTACT: &[ParamDef] = &[optional("uri_params", ParamKind::Text)];
+const CONTACT: &[ParamDef] =
+    &[optional("uri_params", ParamKind::Text), optional("flags", ParamKind::Word(contact::flags))];
 
 const SDP: &[ParamDef] = &[
     param("flags", ParamKind::Word(sdp::changes)),
@@ -60,6 +69,13 @@ const FUNCTIONS: &[Function] = &[
         |ctx, _, args| contact::fix(ctx, args),
     ),
     function(
+        "restore_nated_ruri",
+        "Sends a request to where its URI says, which gets the host that was preserved.",
+        &[],
+        Routes::of(&[Request, Branch]),
+        |ctx, _, _| restore::restore(ctx),
+    ),
+    function(
         "fix_nated_sdp",
         "Puts the source's address into SDP, or another one, and adds lines.",
         SDP,
@@ -83,8 +99,22 @@ const FUNCTIONS: &[Function] = &[
 ];
 
 fn with(state: &mut dyn Any, call: impl FnOnce(&State) -> Flow) -> Flow {
-    match state.downcast_ref::<Handle>() {
-        Some(Handle(state)) => call(state),
+    match state.downcast_ref::<Worker>() {
+        Some(worker) => call(&worker.state),
         None => Flow::Fail("the module is not running"),
     }
+}
+
+fn pinger(state: &mut dyn Any) -> Option<&mut Pinger> {
+    state.downcast_mut::<Worker>()?.pinger.as_mut()
+}
+
+/// The hook that sends pings.
+fn tick(chore: &mut Chore<'_>, state: &mut dyn Any) -> u64 {
+    pinger(state).map_or(u64::MAX, |pinger| pinger.step(chore))
+}
+
+/// The hook that hears their answers.
+fn hear(ctx: &mut Ctx<'_>, state: &mut dyn Any) -> Seen {
+    pinger(state).map_or(Seen::Pass, |pinger| pinger.hear(ctx))
 }

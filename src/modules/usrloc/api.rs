@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sluice_engine::module::Setup;
 
 pub use super::edit::{Edit, Matching, Note, Order};
-pub use super::events::tell;
+pub use super::events::{tell, tell_by};
 pub use super::limits::CONTACTS;
 pub use super::locations::Locations;
 pub use super::methods;

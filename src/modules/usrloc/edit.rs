@@ -43,6 +43,8 @@ pub enum What {
     Delete,
     /// A contact was registered again.
     Update,
+    /// A ping of a contact was answered, and its latency is worth telling.
+    Latency,
 }
 
 /// Something to be told: what, and the AoR with the contact that it is about.
@@ -143,11 +145,23 @@ impl<'a> Edit<'a> {
     }
 
     /// Changes what has a fixed size of a contact; nothing is told of it.
-    pub(super) fn set_fixed(&mut self, at: usize, fixed: &Fixed) {
+    pub fn set_fixed(&mut self, at: usize, fixed: &Fixed) {
         if let Some(record) = &mut self.record {
             record.set_fixed(at, fixed);
         }
         self.unsaved |= fixed.is_unsaved();
+    }
+
+    /// A ping of a contact was answered after so many microseconds; it is told if `told` says so.
+    pub fn set_latency(&mut self, at: usize, latency_us: u32, told: bool) {
+        let contact = self.record.as_ref().and_then(|record| record.contacts().nth(at));
+        let Some(contact) = contact else { return };
+        let fixed = Fixed { latency_us, lost: 0, ..contact.fixed };
+        if let (true, Some(notes)) = (told, &mut self.notes) {
+            let about = Record::of(self.aor, &Contact { fixed, ..contact });
+            notes.push(Note { what: What::Latency, about });
+        }
+        self.set_fixed(at, &fixed);
     }
 
     /// Takes a contact away.

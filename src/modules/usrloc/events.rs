@@ -17,7 +17,7 @@ pub fn tell(ctx: &mut Ctx<'_>, locations: &Locations, table: &Table, notes: &[No
 }
 
 /// Tells what a sweep has done. Too many runs that wait to begin are counted by the engine.
-pub(super) fn tell_by(chore: &mut Chore<'_>, locations: &Locations, table: &Table, notes: &[Note]) {
+pub fn tell_by(chore: &mut Chore<'_>, locations: &Locations, table: &Table, notes: &[Note]) {
     for note in notes {
         chore.raise(&raised(note, locations, table));
     }
@@ -40,6 +40,7 @@ fn raised(note: &Note, locations: &Locations, table: &Table) -> Raised {
         What::Insert => "E_UL_CONTACT_INSERT",
         What::Delete => "E_UL_CONTACT_DELETE",
         What::Update => "E_UL_CONTACT_UPDATE",
+        What::Latency => "E_UL_LATENCY_UPDATE",
     };
     let mut params = vec![
         ("domain", Kept::Text(table.name().into())),

@@ -26,6 +26,10 @@ pub struct Options {
     pub timer_interval_s: u32,
     /// The branch flag of contacts behind NAT, as a bit.
     pub nat_bflag: u32,
+    /// From which latency on a ping is told of, microseconds; 0: that does not count.
+    latency_min_us: u32,
+    /// From which change of it on, likewise.
+    latency_delta_us: u32,
 }
 
 impl Options {
@@ -35,6 +39,7 @@ impl Options {
     /// A mode that is not there, a flag too many.
     pub(super) fn read(setup: &mut Setup<'_>) -> Result<Self, SetupError> {
         let number = |name, default, most| setup.int(name, default).clamp(0, most) as u32;
+        let micros = |name| number(name, 0, i64::from(u32::MAX));
         let order = match setup.int("desc_time_order", 0) {
             0 => Order::ByQ,
             _ => Order::NewestFirst,
@@ -46,8 +51,19 @@ impl Options {
             cseq_delay_s: number("cseq_delay", 20, i64::from(u32::MAX)),
             hash_bits: number("hash_size", 9, 16),
             timer_interval_s: number("timer_interval", 60, i64::from(u32::MAX)),
+            latency_min_us: micros("latency_event_min_us"),
+            latency_delta_us: micros("latency_event_min_us_delta"),
             nat_bflag: flag(setup, "nat_bflag")?,
         })
+    }
+
+    /// Whether the latency of a ping is told of, by the one before: either is enough, and without
+    /// both each is.
+    pub fn tells_latency(&self, before_us: u32, latency_us: u32) -> bool {
+        let (min_us, delta_us) = (self.latency_min_us, self.latency_delta_us);
+        min_us == 0 && delta_us == 0
+            || min_us > 0 && latency_us >= min_us
+            || delta_us > 0 && latency_us.abs_diff(before_us) >= delta_us
     }
 }
 
@@ -171,6 +187,20 @@ pub(super) const PARAMS: &[ParamEntry] = &[
         "cseq_delay",
         &[],
         "Seconds in which a REGISTER with known Call-ID and CSeq is the same again; default 20.",
+        Int,
+        Honoured,
+    ),
+    setting(
+        "latency_event_min_us",
+        &[],
+        "E_UL_LATENCY_UPDATE from so many microseconds on; 0 (default) = does not count.",
+        Int,
+        Honoured,
+    ),
+    setting(
+        "latency_event_min_us_delta",
+        &[],
+        "The same from so great a change on; without both, of each ping.",
         Int,
         Honoured,
     ),

@@ -66,6 +66,8 @@ pub struct Fixed {
     pub agent: u16,
     /// The socket that it was registered by.
     pub socket: Option<SocketId>,
+    /// How many of its last pings were not answered, at most [`Fixed::LOST_MOST`].
+    pub lost: u8,
     /// How it stands to its row.
     pub state: State,
 }
@@ -110,6 +112,7 @@ impl Default for Fixed {
             q: -1,
             agent: 0,
             socket: None,
+            lost: 0,
             state: State::New,
         }
     }
@@ -117,6 +120,8 @@ impl Default for Fixed {
 
 impl Fixed {
     const BYTES: usize = 8 + 7 * 4 + 3 * 2 + 1;
+    /// Most unanswered pings that are counted: they share a byte with the state.
+    pub const LOST_MOST: u8 = 63;
 
     /// Whether it is there at a moment (spec 6.2).
     pub const fn lives(&self, now_s: u32) -> bool {
@@ -149,7 +154,7 @@ impl Fixed {
         for (place, half) in rest.chunks_exact_mut(2).zip(halves) {
             place.copy_from_slice(&half.to_le_bytes());
         }
-        to[Self::BYTES - 1] = self.state as u8;
+        to[Self::BYTES - 1] = self.state as u8 | self.lost.min(Self::LOST_MOST) << 2;
     }
 
     fn read(from: &[u8; Self::BYTES]) -> Self {
@@ -168,7 +173,8 @@ impl Fixed {
             q: half(36) as i16,
             agent: half(38),
             socket: Some(half(40)).filter(|socket| *socket != NO_SOCKET).map(SocketId),
-            state: match from[42] {
+            lost: from[42] >> 2,
+            state: match from[42] & 3 {
                 0 => State::New,
                 1 => State::Sync,
                 _ => State::Dirty,
@@ -396,13 +402,15 @@ mod tests {
         fn everything_is_read_as_it_was_written(
             texts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), TEXTS),
             numbers in any::<(u64, [u32; 7], i16, u16, Option<u16>)>(),
+            lost in 0..=Fixed::LOST_MOST,
+            state in prop::sample::select(vec![State::New, State::Sync, State::Dirty]),
         ) {
             let (id, words, q, agent, socket) = numbers;
             let [expires, modified, cseq, flags, cflags, methods, latency_us] = words;
-            let (state, socket) = (State::Sync, socket.filter(|s| *s != NO_SOCKET).map(SocketId));
+            let socket = socket.filter(|s| *s != NO_SOCKET).map(SocketId);
             let fixed = Fixed {
                 id, expires, modified, cseq, flags, cflags, methods, latency_us, q, agent, socket,
-                state,
+                lost, state,
             };
             let contact = Contact {
                 uri: &texts[0], call_id: &texts[1], received: &texts[2], path: &texts[3],

@@ -260,7 +260,9 @@ fn mark_written(edit: &mut Edit<'_>, written: &Fixed) {
         return;
     };
     let fixed = now.fixed;
-    let same = Fixed { state: written.state, latency_us: written.latency_us, ..fixed } == *written;
+    // What pings have found out has no column.
+    let Fixed { state, latency_us, lost, .. } = *written;
+    let same = Fixed { state, latency_us, lost, ..fixed } == *written;
     let state = if same { State::Sync } else { State::Dirty };
     edit.set_fixed(at, &Fixed { state, ..fixed });
 }
