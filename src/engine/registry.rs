@@ -158,7 +158,7 @@ impl Catalog for Registry {
             Some(known) => match known.status {
                 KnownStatus::Later => ModuleStatus::Later(known.name),
                 KnownStatus::NotOurs(why) => ModuleStatus::NotOurs(known.name, why),
-                KnownStatus::Merged(note) => ModuleStatus::Merged(note),
+                KnownStatus::Merged(note) => ModuleStatus::Merged(known.name, note),
             },
             None => ModuleStatus::Unknown,
         }

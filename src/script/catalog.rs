@@ -206,8 +206,9 @@ pub enum ModuleStatus {
     Later(&'static str),
     /// A module of OpenSIPS that is not ours, with the reason.
     NotOurs(&'static str, &'static str),
-    /// The name now belongs to the core or another module; loading is a no-op with this note.
-    Merged(&'static str),
+    /// Its work is now the core's or another module's: canonical name, and whose. Loading it, and
+    /// setting its parameters, is a no-op with this note.
+    Merged(&'static str, &'static str),
     /// No such module.
     Unknown,
 }

@@ -13,6 +13,7 @@ mod contexts;
 mod databases;
 mod db;
 mod db_text;
+mod defaults;
 mod demo;
 mod dispatch;
 mod editions;

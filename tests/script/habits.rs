@@ -103,3 +103,14 @@ fn words_of_others_are_told_once_and_read_as_meant() {
     let kamailio = "#!define X\n#!ifdef X\nroute { exit; }\n#!endif\n#!OPENSIPS\n#! /bin/sh\n";
     assert_eq!(codes_of(kamailio), ["kamailio-directive"]);
 }
+
+#[test]
+fn parameters_of_what_is_a_module_no_more_are_passed_over() {
+    let text = "loadmodule \"uri.so\"\nloadmodule \"uri.so\"\n\
+        modparam(\"uri|maxfwd\", \"use_uri_table\", 0)\nroute { exit; }\n";
+    let compiled = compile_with(text, &[], false);
+    assert_eq!(codes_of(text), ["module-merged", "loaded-twice", "ignored"]);
+    let message = "parameter use_uri_table of module uri is ignored: its functions are in the core";
+    assert_eq!(compiled.diagnostics[2].message, message);
+    assert!(compiled.script.unwrap().params.is_empty());
+}

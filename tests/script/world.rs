@@ -183,7 +183,7 @@ impl Catalog for World {
             "tm" => ModuleStatus::Later("tm"),
             "mi_fifo" => ModuleStatus::Later("mi_fifo"),
             "perl" => ModuleStatus::NotOurs("perl", "no Perl is embedded"),
-            "uri" => ModuleStatus::Merged("its functions are in the core"),
+            "uri" => ModuleStatus::Merged("uri", "its functions are in the core"),
             _ => match MODULES.iter().find(|module| **module == canonical) {
                 Some(module) => ModuleStatus::Built(module),
                 None => ModuleStatus::Unknown,

@@ -29,6 +29,8 @@ struct Loaded {
     written: String,
     canonical: &'static str,
     built: bool,
+    /// What does its work, if it is a module no more.
+    merged: Option<&'static str>,
 }
 
 /// What loading a module means that is not built.
@@ -117,22 +119,22 @@ impl<'a> World<'a> {
             let message = format!("the path names a directory; read as {written}{base}.so");
             sink.lenient(Diagnostic::warning("module-directory", path.at, message));
         }
-        let (canonical, built) = match status {
-            ModuleStatus::Built(name) => (name, true),
+        let (canonical, built, merged) = match status {
+            ModuleStatus::Built(name) => (name, true, None),
             ModuleStatus::Later(name) => {
                 let message = format!("module {name} comes with a later release");
                 sink.report(Diagnostic::warning("module-later", path.at, message).hint(UNUSED));
-                (name, false)
+                (name, false, None)
             }
             ModuleStatus::NotOurs(name, why) => {
                 let message = format!("module {name} is not part of Sluice: {why}");
                 sink.report(Diagnostic::warning("module-not-ours", path.at, message).hint(UNUSED));
-                (name, false)
+                (name, false, None)
             }
-            ModuleStatus::Merged(why) => {
+            ModuleStatus::Merged(name, why) => {
                 let message = format!("module {base} need not be loaded: {why}");
                 sink.report(Diagnostic::note("module-merged", path.at, message));
-                return;
+                (name, false, Some(why))
             }
             ModuleStatus::Unknown => return self.unknown(base, directory, path.at, sink),
         };
@@ -144,7 +146,7 @@ impl<'a> World<'a> {
             script.modules.push(canonical);
             script.loaded_at.push(path.at);
         }
-        self.loaded.push(Loaded { written: base.to_owned(), canonical, built });
+        self.loaded.push(Loaded { written: base.to_owned(), canonical, built, merged });
     }
 
     fn unknown(&mut self, base: &str, directory: bool, at: Location, sink: &mut Sink) {
@@ -188,6 +190,12 @@ impl<'a> World<'a> {
                 continue;
             }
             matched = true;
+            if let Some(why) = loaded.merged {
+                let of = loaded.canonical;
+                let message = format!("parameter {shown} of module {of} is ignored: {why}");
+                sink.report(Diagnostic::note("ignored", value_at, message));
+                continue;
+            }
             if !loaded.built {
                 // Told where it is loaded.
                 continue;
@@ -232,7 +240,7 @@ impl<'a> World<'a> {
         }
         let diagnostic = Diagnostic::error("modparam-unloaded", module.at, message);
         let status = self.catalog.module(&shown);
-        let known = !matches!(status, ModuleStatus::Unknown | ModuleStatus::Merged(_));
+        let known = !matches!(status, ModuleStatus::Unknown | ModuleStatus::Merged(..));
         sink.report(if known {
             diagnostic.hint(format!("write loadmodule \"{shown}.so\" above this line"))
         } else {
