@@ -299,6 +299,9 @@ fn marking_takes_the_current_destination_out() {
     assert_eq!(marked("\"ds_probing_threshold\", 1", "ds_mark_dst(\"p\");"), "200 2 1");
     assert_eq!(marked("\"ds_probing_threshhold\", 1", "ds_mark_dst(\"p\");"), "200 2 1");
     assert_eq!(marked("", "ds_mark_dst(\"i\"); ds_mark_dst(\"a\");"), "200 3 0");
+    for letter in ["i", "0", "d"] {
+        assert_eq!(marked("", &format!("ds_mark_dst(\"{letter}\");")), "200 2 1", "{letter}");
+    }
     let unselected = "if (!ds_mark_dst()) sl_send_reply(500, \"none\");";
     assert_eq!(run("", unselected), "500 none");
 }

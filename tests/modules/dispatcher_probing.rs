@@ -20,7 +20,7 @@ fn try_world(params: &[(&str, &str)]) -> Result<World, String> {
          modparam(\"dispatcher\", \"list_file\", \"d.list\")\n{params}\
          route {{ t_reply(200, \"$shv(told)\"); }}\n\
          event_route[E_DISPATCHER_STATUS] {{ $shv(told) = \"\" + $param(group) + \" \" + \
-         $param(address) + \" \" + $param(status); }}"
+         $param(address) + \" \" + $param(status) + \", \" + $param(reason); }}"
     );
     Plan::default().file("d.list", LIST).try_run(&script)
 }
@@ -139,7 +139,7 @@ fn failures_are_counted_up_to_the_threshold_and_an_answer_brings_it_back() {
     }
     assert_eq!(failures, 3);
     assert_eq!(states(&world), ["Probing", "Active", "Active"]);
-    assert_eq!(told(&mut world), "1 sip:10.0.0.1:5071 inactive");
+    assert_eq!(told(&mut world), "1 sip:10.0.0.1:5071 inactive, probe: 503");
     answering(&mut world, 12, |_| Some("200 OK"));
     assert_eq!(states(&world), ["Active", "Active", "Active"]);
 }
@@ -158,7 +158,7 @@ fn silence_is_a_failure_and_retransmissions_are_not_further_ones() {
     assert_eq!(states(&world)[0], "Probing", "it is asked again and again");
     answering(&mut world, 12, |_| Some("200 OK"));
     assert_eq!(states(&world)[0], "Active");
-    assert_eq!(told(&mut world), "1 sip:10.0.0.1:5071 active");
+    assert_eq!(told(&mut world), "1 sip:10.0.0.1:5071 active, probe: 200");
 }
 
 #[test]

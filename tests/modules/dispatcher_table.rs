@@ -1,5 +1,6 @@
 //! The dispatcher's destinations from a table (spec 3.1, 5.6), here of `db_text`.
 
+use serde_json::{Value, json};
 use sluice_tests::world::{Plan, World};
 
 use crate::world::command_of;
@@ -129,6 +130,39 @@ fn a_socket_of_ours_is_the_one_that_it_is_sent_by() {
     let mut world = Plan { listen, ..plan(rows) }.run(script);
     assert_eq!(world.warnings, [""; 0]);
     assert_eq!(world.receive("10.9.9.1:5060", crate::world::INVITE)[0].socket.0, 1);
+    let all = list(&world)[0]["Destinations"].clone();
+    let told = |at: usize| (all[at]["socket"].clone(), all[at]["description"].clone());
+    assert_eq!(told(0), ("udp:127.0.0.2:5070".into(), "y".into()));
+    assert_eq!(told(1), (Value::Null, "y".into()));
+}
+
+/// spec 3.1: what is NULL has its default, and a row without a set is left out.
+#[test]
+fn nothing_in_a_column_is_its_default() {
+    let columns = "id(int,auto) setid(int,null) destination(string) socket(string,null) \
+                   state(int,null) probe_mode(int,null) weight(string,null) priority(int,null) \
+                   attrs(string,null) description(string,null)";
+    let rows = "1:1:sip\\:10.0.0.1:::::::\n2::sip\\:10.0.0.2:::::::\n\
+                3:1:sip\\:10.0.0.3:::::-1::\n4:1:sip\\:10.0.0.4:::::1::\n";
+    let ping = "loadmodule \"tm\"\nmodparam(\"dispatcher\", \"ds_ping_interval\", 1)\n";
+    let plan = plan("").file("/db/dispatcher", format!("{columns}\n{rows}"));
+    let mut world = plan.run(&script(&format!("{ping}{DB}")));
+    let why = "/db/dispatcher:3: a set is a number from 0; the row is left out";
+    assert!(world.warnings.iter().any(|one| one.ends_with(why)), "{:?}", world.warnings);
+    let all = list(&world)[0]["Destinations"].as_array().unwrap().clone();
+    let uris: Vec<_> = all.iter().map(|one| one["URI"].as_str().unwrap()).collect();
+    assert_eq!(uris, ["sip:10.0.0.4", "sip:10.0.0.1", "sip:10.0.0.3"], "NULL is between 1 and -1");
+    assert_eq!(
+        all[1],
+        json!({ "URI": "sip:10.0.0.1", "state": "Active", "first_hit_counter": 0, "weight": 1,
+                "priority": 0, "resolved_addresses": ["10.0.0.1"] })
+    );
+    let mut sent = Vec::new();
+    for _ in 0..3 {
+        sent.extend(world.pass(1_000));
+        world.program.tick(world.now);
+    }
+    assert_eq!(sent, [], "none is probed while it is active");
 }
 
 #[test]

@@ -60,22 +60,24 @@ fn a_destinations_state_is_an_event() {
          $var(mark) = 1; sr_check_status(\"dispatcher\"); \
          sl_send_reply(200, \"$rc $shv(seen)\"); }}\n\
          event_route[E_DISPATCHER_STATUS] {{ \
-         $shv(seen) = \"\" + $param(group) + \" \" + $param(address) + \" \" + $param(status); }}"
+         $shv(seen) = \"\" + $param(group) + \" \" + $param(address) + \" \" + $param(status) \
+         + \", \" + $param(reason); }}"
     );
     let mut world = Plan::default().file("d.list", "1 sip:10.0.0.1:5071\n").run(&script);
     assert_eq!(ask(&mut world), "1 0");
     assert_eq!(ask(&mut world), "1 0");
-    assert_eq!(ask(&mut world), "1 1 sip:10.0.0.1:5071 inactive");
+    assert_eq!(ask(&mut world), "1 1 sip:10.0.0.1:5071 inactive, marked by the script");
     let set = |world: &World, state: &str| {
         let params = [Some(state), Some("1"), Some("sip:10.0.0.1:5071")];
         assert_eq!(command_of(world, "dispatcher", "ds_set_state", &params), Ok(json!("OK")));
     };
     set(&world, "i");
     world.pass(1);
-    assert_eq!(ask(&mut world), "1 1 sip:10.0.0.1:5071 inactive", "nothing has changed");
+    let before = "1 1 sip:10.0.0.1:5071 inactive, marked by the script";
+    assert_eq!(ask(&mut world), before, "nothing has changed");
     set(&world, "a");
     world.pass(1);
-    assert_eq!(ask(&mut world), "1 1 sip:10.0.0.1:5071 active");
+    assert_eq!(ask(&mut world), "1 1 sip:10.0.0.1:5071 active, set by management");
 }
 
 #[test]

@@ -104,10 +104,10 @@ const SELECT_PARAMS: &[ParamDef] = &[
 ];
 
 fn mark(letter: &str) -> Result<i64, String> {
-    // OpenSIPS takes numbers for the letters.
+    // OpenSIPS takes numbers for the letters; 1.x had another one (spec 3.3).
     let letter = match letter.trim() {
         "1" => "a",
-        "0" => "i",
+        "0" | "d" | "D" => "i",
         "2" => "p",
         letter => letter,
     };

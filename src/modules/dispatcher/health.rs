@@ -213,7 +213,7 @@ impl Health {
             back_off_ms / 1_000,
             why.word()
         );
-        self.ward.desk.changed(i64::from(self.set), &self.uri, false);
+        self.ward.desk.changed(i64::from(self.set), &self.uri, false, why.word());
     }
 
     /// It is well; at a moment, where one is known.
@@ -250,7 +250,7 @@ impl Health {
 
     fn return_to_work(&self, live: &Live, now: Now) {
         if self.come_back(live, Some(now)) {
-            self.ward.desk.changed(i64::from(self.set), &self.uri, true);
+            self.ward.desk.changed(i64::from(self.set), &self.uri, true, "it takes calls again");
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct Row {
     pub socket: Option<String>,
     /// 1: it is probed also while it is active.
     pub probe_mode: i64,
+    /// What a table says of it for people; a line of the list has nothing.
+    pub description: String,
 }
 
 /// Reads a whole file; what is odd but not wrong is appended to `warnings`.
@@ -88,6 +90,7 @@ fn read_line(line: &[u8], number: usize) -> Result<Option<Row>, String> {
         attrs: without_comment(attrs).to_owned(),
         socket: None,
         probe_mode: 0,
+        description: String::new(),
     }))
 }
 

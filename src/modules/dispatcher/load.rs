@@ -174,6 +174,7 @@ impl Loading<'_> {
             trouble,
             socket,
             probe_mode: row.probe_mode,
+            description: row.description.into(),
             live,
             uri: row.uri.into(),
         }

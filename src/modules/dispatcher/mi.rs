@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use sluice_engine::module::{Command, CommandError, SharedState};
-
+use sluice_engine::sockets::Sockets;
 use sluice_sip::uri::literal_addr;
 
 use super::given::DEFAULT;
@@ -99,18 +99,20 @@ fn list(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {
 }
 
 fn list_one(partition: &Partition, full: bool) -> Value {
-    let sets = partition.sets.load();
+    let (sets, sockets) = (partition.sets.load(), &partition.file.sockets);
     let sets: Vec<Value> = sets
         .iter()
         .map(|set| {
-            let all: Vec<Value> = set.destinations.iter().map(|d| describe(d, full)).collect();
+            let all: Vec<Value> =
+                set.destinations.iter().map(|d| describe(d, full.then_some(sockets))).collect();
             json!({ "id": set.id, "Destinations": all })
         })
         .collect();
     json!({ "name": &*partition.name, "SETS": sets })
 }
 
-fn describe(destination: &Destination, full: bool) -> Value {
+/// A destination; in full where our sockets are given.
+fn describe(destination: &Destination, full: Option<&Sockets>) -> Value {
     let mut fields = Map::new();
     let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     put("URI", json!(destination.uri));
@@ -122,7 +124,11 @@ fn describe(destination: &Destination, full: bool) -> Value {
     if let Some(left) = plan_mi::left(destination) {
         put("draining", left);
     }
-    if full {
+    if let Some(sockets) = full {
+        let socket = destination.socket.and_then(|id| sockets.listen.get(usize::from(id.0)));
+        if let Some(socket) = socket {
+            put("socket", json!(socket.text));
+        }
         put("weight", json!(destination.weight));
         put("priority", json!(destination.priority));
         if !destination.attrs.is_empty() {
@@ -130,6 +136,9 @@ fn describe(destination: &Destination, full: bool) -> Value {
         }
         if let Some(attrs) = destination.live.script_attrs() {
             put("script_attr", json!(String::from_utf8_lossy(&attrs)));
+        }
+        if !destination.description.is_empty() {
+            put("description", json!(destination.description));
         }
         put("resolved_addresses", json!(destination.host.addresses()));
         if let Some(health) = destination.live.health() {
@@ -152,7 +161,7 @@ fn set_state(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {
     destination.live.set(wanted);
     let active = destination.live.is_active();
     if active != before {
-        partition.desk.changed(group, &destination.uri, active);
+        partition.desk.changed(group, &destination.uri, active, "set by management");
     }
     Ok(json!("OK"))
 }

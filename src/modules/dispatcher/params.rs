@@ -176,6 +176,7 @@ fn columns(setup: &Setup<'_>) -> Columns {
         ("priority_col", &mut columns.priority),
         ("attrs_col", &mut columns.attrs),
         ("probe_mode_col", &mut columns.probe_mode),
+        ("description_col", &mut columns.description),
     ] {
         if let Some(given) = setup.text(name) {
             *column = given.to_owned();
@@ -270,7 +271,7 @@ pub static PARAMS: &[ParamEntry] = &[
     honoured("weight_col", TEXT, "Column of the weight; default weight"),
     honoured("priority_col", TEXT, "Column of the priority; default priority"),
     honoured("attrs_col", TEXT, "Column of the attributes; default attrs"),
-    ignored("description_col", TEXT, "nothing reads it yet", "Column of the description"),
+    honoured("description_col", TEXT, "Column of the description; default description"),
     honoured("probe_mode_col", TEXT, "Column of the probing mode; default probe_mode"),
     honoured("partition", TEXT, "Further sets: `name: property = value; ...`; repeatable"),
     later("ds_define_blacklist", TEXT, "A blacklist of a set's addresses"),

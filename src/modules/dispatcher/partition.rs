@@ -221,7 +221,8 @@ impl Partition {
                 if let Some(state) = woken.filter(|_| destination.trouble.is_none()) {
                     destination.live.set(state);
                     if destination.live.is_active() {
-                        self.desk.changed(i64::from(set.id), &destination.uri, true);
+                        let set = i64::from(set.id);
+                        self.desk.changed(set, &destination.uri, true, "its name has an address");
                     }
                 }
             }

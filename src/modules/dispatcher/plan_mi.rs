@@ -58,7 +58,7 @@ fn drain(state: &dyn SharedState, params: &[Option<&str>]) -> Answer {
     let was_active = destination.live.is_active();
     destination.live.drain();
     if was_active {
-        partition.desk.changed(group, &destination.uri, false);
+        partition.desk.changed(group, &destination.uri, false, "drained");
     }
     match (left(destination), destination.live.health()) {
         (Some(left), Some(_)) => Ok(left),

@@ -141,7 +141,11 @@ impl Verdict {
             false => self.counts_failures && self.live.fail(self.probing.threshold),
         };
         if changed {
-            self.desk.changed(i64::from(self.set), &self.uri, well);
+            let reason = match status {
+                0 => "a probe could not be sent".to_owned(),
+                _ => format!("probe: {status}"),
+            };
+            self.desk.changed(i64::from(self.set), &self.uri, well, &reason);
         }
     }
 }

@@ -62,13 +62,17 @@ impl Desk {
         self.reports.log(GROUP, &self.partition, format!("{why}; the old sets stay"));
     }
 
-    /// Management has changed the state of a destination.
-    pub(super) fn changed(&self, set: i64, address: &str, active: bool) {
+    /// The state of a destination has changed, by something else than a script.
+    pub(super) fn changed(&self, set: i64, address: &str, active: bool, reason: &str) {
         let text = |text: &str| Kept::Text(text.as_bytes().to_vec());
         // spec 3.7: the partition is told of others than the default one.
         let partition = self.other().map(|name| ("partition", text(name)));
-        let params =
-            [("group", Kept::Int(set)), ("address", text(address)), ("status", text(word(active)))];
+        let params = [
+            ("group", Kept::Int(set)),
+            ("address", text(address)),
+            ("status", text(word(active))),
+            ("reason", text(reason)),
+        ];
         self.raise(EVENT, partition.into_iter().chain(params));
     }
 
@@ -80,6 +84,7 @@ impl Desk {
             (text("group"), Value::Int(set)),
             (text("address"), text(address)),
             (text("status"), text(word(active))),
+            (text("reason"), text("marked by the script")),
         ];
         let without = usize::from(self.other().is_none());
         if !ctx.raise(EVENT.as_bytes(), params.get(without..).unwrap_or_default()) {

@@ -60,6 +60,8 @@ pub struct Destination {
     pub priority: i32,
     /// Opaque text for the script; may be empty.
     pub attrs: Box<str>,
+    /// Text for people; may be empty.
+    pub description: Box<str>,
     /// What the host stands for.
     pub host: Host,
     /// Its port, or its transport's default.

@@ -57,6 +57,8 @@ pub struct Columns {
     pub attrs: String,
     /// `probe_mode_col`
     pub probe_mode: String,
+    /// `description_col`
+    pub description: String,
 }
 
 impl Default for Columns {
@@ -70,6 +72,7 @@ impl Default for Columns {
             priority: "priority".to_owned(),
             attrs: "attrs".to_owned(),
             probe_mode: "probe_mode".to_owned(),
+            description: "description".to_owned(),
         }
     }
 }
@@ -183,6 +186,7 @@ pub fn read(
         priority: rows.column(&columns.priority),
         attrs: rows.column(&columns.attrs),
         probe_mode: rows.column(&columns.probe_mode),
+        description: rows.column(&columns.description),
     };
     let mut read = Vec::new();
     for (at, fields) in rows.rows.iter().enumerate() {
@@ -214,6 +218,7 @@ struct Reading {
     priority: Option<usize>,
     attrs: Option<usize>,
     probe_mode: Option<usize>,
+    description: Option<usize>,
 }
 
 impl Reading {
@@ -242,6 +247,7 @@ impl Reading {
             attrs: text(self.attrs),
             socket: Some(socket).filter(|socket| !socket.is_empty()),
             probe_mode: field(self.probe_mode).int().unwrap_or(0),
+            description: text(self.description),
         })
     }
 
