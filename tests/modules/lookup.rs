@@ -50,6 +50,44 @@ fn all_of_them_ring() {
 }
 
 #[test]
+fn they_ring_one_after_another_by_q_when_that_is_wanted() {
+    let relay = "if ($rm == \"REGISTER\") { save(\"location\"); exit; } lookup(\"location\"); \
+                 serialize_branches(1); next_branches(); t_on_failure(\"next\"); t_relay(); \
+                 exit; }\n\
+                 failure_route[next] { if (next_branches()) { t_on_failure(\"next\"); t_relay(); }";
+    let mut world = World::new(&script("", relay));
+    let lines = "Contact: <sip:a@192.0.2.1:7001>;q=0.2, <sip:a@192.0.2.1:7002>;q=0.9, \
+                 <sip:a@192.0.2.1:7003>;q=0.5, <sip:a@192.0.2.1:7004>;q=0.9\r\n";
+    world.feed(&register("c1", 1, lines));
+    let rings = |sent: &[Sent]| -> Vec<Sent> {
+        sent.iter().filter(|s| s.first_line().starts_with("INVITE")).cloned().collect()
+    };
+    let to = |sent: &[Sent]| -> Vec<String> { sent.iter().map(|sent| sent.to.clone()).collect() };
+    let mut now = rings(&world.feed(&invite()));
+    assert_eq!(to(&now), ["192.0.2.1:7002", "192.0.2.1:7004"]);
+    for expected in [&["192.0.2.1:7003"][..], &["192.0.2.1:7001"], &[]] {
+        let sent: Vec<Sent> = now.iter().flat_map(|ring| world.feed(&refused(ring))).collect();
+        now = rings(&sent);
+        assert_eq!(to(&now), expected);
+    }
+}
+
+/// Who is called is busy.
+fn refused(ring: &Sent) -> String {
+    let (_, lines) = ring.text.split_once("\r\n").unwrap();
+    let mut reply = "SIP/2.0 486 Busy Here\r\n".to_owned();
+    for line in lines.split_inclusive("\r\n") {
+        let kept = ["Via:", "From:", "Call-ID:", "CSeq:"].iter().any(|name| line.starts_with(name));
+        if kept {
+            reply += line;
+        } else if line.starts_with("To:") {
+            reply += &line.replace("\r\n", ";tag=b\r\n");
+        }
+    }
+    reply + "Content-Length: 0\r\n\r\n"
+}
+
+#[test]
 fn a_path_becomes_routes_and_received_the_next_hop() {
     let relay = "if ($rm == \"REGISTER\") { $avp(rcv) = \"sip:203.0.113.7:1024\"; \
                  save(\"location\", \"p1\"); exit; } lookup(\"location\"); t_relay();";
@@ -151,6 +189,7 @@ fn who_is_registered() {
 fn contacts_go_at_the_script_s_word() {
     let call = "if ($rm == \"REGISTER\") { save(\"location\"); exit; }\n\
                 if ($hdr(X-What) == \"uri\") remove(\"location\", $ru, \"sip:a@192.0.2.8\");\n\
+                else if ($hdr(X-What) == \"host\") remove(\"location\", $ru, \"192.0.2.8\");\n\
                 else if ($hdr(X-What) == \"hop\") remove(\"location\", $ru, , \"192.0.2.9\");\n\
                 else if ($hdr(X-What) == \"instance\") \
                   remove(\"location\", $ru, , , \"<urn:uuid:7>\");\n\
@@ -169,6 +208,7 @@ fn contacts_go_at_the_script_s_word() {
         told(&sent).1.replace(";expires=3600", "")
     };
     assert_eq!(left(&mut world, "uri"), "<sip:a@192.0.2.9:5070>, <sip:a@h3>");
+    assert_eq!(left(&mut world, "host"), "<sip:a@192.0.2.9:5070>, <sip:a@h3>");
     assert_eq!(left(&mut world, "hop"), "<sip:a@192.0.2.8>, <sip:a@h3>");
     assert_eq!(left(&mut world, "instance"), "<sip:a@192.0.2.8>, <sip:a@192.0.2.9:5070>");
     assert_eq!(left(&mut world, "port"), "<sip:a@192.0.2.8>, <sip:a@h3>");

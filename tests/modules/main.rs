@@ -51,6 +51,8 @@ mod parked;
 mod permissions;
 mod proto_tcp;
 mod registrar;
+mod registrar_cached;
+mod registrar_hostile;
 mod registrar_params;
 mod routes;
 mod rr;

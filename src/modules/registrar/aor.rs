@@ -1,10 +1,18 @@
 //! The address of record of a URI (spec 6.1): its user, unescaped, and its domain where that
 //! counts.
 
+use sluice_engine::run::AvpKey;
+use sluice_engine::{Ctx, Text, Value};
 use sluice_sip::uri::Uri;
 
 use super::params::Options;
 use super::refusal::Refusal;
+
+/// The URI that a call names its user by: an argument, else `aor_avp` of 1.x.
+pub(super) fn given(ctx: &Ctx<'_>, argument: Value, options: &Options) -> Option<Text> {
+    let avp = || ctx.avp_newest(AvpKey::Slot(options.aor_avp?))?.text();
+    argument.text().or_else(avp)
+}
 
 /// Writes the address of record of a URI into `to`, whose memory is used again.
 pub(super) fn of_uri(uri: &[u8], options: &Options, to: &mut Vec<u8>) -> Result<(), Refusal> {

@@ -59,7 +59,8 @@ pub(super) fn lookup(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> 
     };
     flags.method_filtering |= worker.shared.options.method_filtering;
     flags.no_branches |= !worker.shared.options.append_branches;
-    let Some(user) = aor.text().or_else(|| ctx.ruri()) else { return Flow::Code(FAILED) };
+    let given = aor::given(ctx, aor, &worker.shared.options);
+    let Some(user) = given.or_else(|| ctx.ruri()) else { return Flow::Code(FAILED) };
     if table.is_only_in_database()
         && let Err(flow) = fetch(ctx, worker, &table, &flags, user)
     {

@@ -15,6 +15,7 @@ use sluice_engine::uses::Uses;
 
 mod answer;
 mod aor;
+mod cached;
 mod fetch;
 mod flags;
 mod functions;
@@ -28,6 +29,7 @@ mod save;
 
 use crate::regexes::Regexes;
 use crate::usrloc::api::{self, Locations, Table};
+use cached::Cached;
 use fetch::Fetched;
 use params::Options;
 use save::Waiting;
@@ -74,6 +76,8 @@ struct Worker {
     aor: Vec<u8>,
     /// The Path of a request of several, likewise.
     path: Vec<u8>,
+    /// The REGISTER whose reply is dealt with, likewise.
+    cached: Cached,
     /// REGISTER requests that wait for the database, by the numbers of their messages.
     waiting: AHashMap<u32, Waiting>,
     /// Records that runs have asked for.
@@ -109,6 +113,7 @@ impl SharedState for Registrar {
             regexes: Regexes::default(),
             aor: Vec::new(),
             path: Vec::new(),
+            cached: Cached::default(),
             waiting: AHashMap::new(),
             fetched: Fetched::default(),
         })

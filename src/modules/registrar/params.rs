@@ -39,6 +39,10 @@ pub(super) struct Options {
     pub received_param: String,
     /// The AVP with the attributes of a contact.
     pub attr_avp: Option<u32>,
+    /// The AVP with the contact that a REGISTER was sent on with.
+    pub mcontact_avp: Option<u32>,
+    /// The AVP with the URI of the user.
+    pub aor_avp: Option<u32>,
     /// The header that names a socket.
     pub socket_header: Option<String>,
     /// A known CSeq number is as good as a higher one.
@@ -79,6 +83,8 @@ impl Default for Options {
             received_avp: None,
             received_param: "received".to_owned(),
             attr_avp: None,
+            mcontact_avp: None,
+            aor_avp: None,
             socket_header: None,
             allow_dup_cseq: true,
             max_contact_len: 255,
@@ -133,6 +139,8 @@ impl Options {
                 name => name,
             },
             attr_avp: None,
+            mcontact_avp: None,
+            aor_avp: None,
             socket_header: Some(text("sock_hdr_name")).filter(|name| !name.is_empty()),
             allow_dup_cseq: is_set("allow_dup_cseq", default.allow_dup_cseq),
             max_contact_len: bytes("max_contact_len", default.max_contact_len),
@@ -145,8 +153,13 @@ impl Options {
             method_filtering: is_set("method_filtering", false),
             append_branches: is_set("append_branches", true),
         };
-        let (received_avp, attr_avp) = (avp(setup, "received_avp")?, avp(setup, "attr_avp")?);
-        Ok(Self { received_avp, attr_avp, ..options })
+        Ok(Self {
+            received_avp: avp(setup, "received_avp")?,
+            attr_avp: avp(setup, "attr_avp")?,
+            mcontact_avp: avp(setup, "mcontact_avp")?,
+            aor_avp: avp(setup, "aor_avp")?,
+            ..options
+        })
     }
 }
 
@@ -271,8 +284,20 @@ pub(super) const PARAMS: &[ParamEntry] = &[
         Int,
         Ignored("they always are"),
     ),
-    setting("mcontact_avp", &[], "AVP of a changed binding.", Text, Later),
-    setting("aor_avp", &[], "AVP of the AoR (1.x).", Text, Later),
+    setting(
+        "mcontact_avp",
+        &[],
+        "AVP with the contact that a REGISTER was sent on with, for save() in a reply route.",
+        Text,
+        Honoured,
+    ),
+    setting(
+        "aor_avp",
+        &[],
+        "AVP with the user's URI for save() and lookup() (1.x).",
+        Text,
+        Honoured,
+    ),
     ParamEntry {
         check: Some(check_gruu),
         ..setting("disable_gruu", &[], "1 (default) = no GRUU.", Int, Honoured)

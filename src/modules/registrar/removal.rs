@@ -7,6 +7,7 @@ use sluice_engine::job::{Answer, Job};
 use sluice_engine::module::{Then, Wait};
 use sluice_engine::{Ctx, Flow, Text, Value};
 use sluice_sip::same::same_texts;
+use sluice_sip::uri::Uri;
 
 use super::fetch::{Ask, again};
 use super::queries::{is_at, is_behind};
@@ -22,8 +23,11 @@ pub(super) fn remove(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> 
         let fits = |text: Option<Text>, fits: &dyn Fn(&[u8]) -> bool| {
             text.is_none_or(|text| fits(ctx.bytes(text)))
         };
-        fits(contact, &|uri| same_texts(uri, of.uri))
-            && fits(next_hop, &|host| is_behind(of, host))
+        // Once (2.x) the place of the contact was also that of a host.
+        fits(contact, &|uri| match Uri::parse(uri) {
+            Some(_) => same_texts(uri, of.uri),
+            None => is_behind(of, uri),
+        }) && fits(next_hop, &|host| is_behind(of, host))
             && fits(instance, &|wanted| is_instance(of, wanted))
     })
 }

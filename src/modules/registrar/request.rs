@@ -9,6 +9,7 @@ use sluice_sip::text::{number, q_value};
 use sluice_sip::uri::Uri;
 use sluice_sip::{Kind, Message};
 
+use super::cached::{Grants, Subject};
 use super::flags::Save;
 use super::params::Options;
 use super::refusal::Refusal;
@@ -26,6 +27,8 @@ pub(super) struct Request<'m> {
     /// Methods of contacts that name none.
     methods: u32,
     terms: Terms,
+    /// What another registrar has granted, in place of the terms.
+    grants: Option<Grants<'m>>,
 }
 
 /// What is wanted.
@@ -72,11 +75,12 @@ pub(super) struct Given<'m> {
 impl<'m> Request<'m> {
     /// Reads all but the contacts. `random` spreads expiries.
     pub(super) fn read(
-        message: Message<'m>,
+        subject: &Subject<'m>,
         options: &Options,
         flags: &Save,
         random: u64,
     ) -> Result<Self, Refusal> {
+        let (message, grants) = (subject.message, subject.grants);
         let (cseq, _) = message.cseq().ok_or(Refusal::CSeq)?;
         if cseq >= 1 << 31 {
             // RFC 3261 8.1.1.5
@@ -110,13 +114,17 @@ impl<'m> Request<'m> {
         });
         let wish = wish(message, expires)?;
         let methods = allow.unwrap_or(methods::ALL);
-        Ok(Self { message, wish, call_id, cseq, methods, terms })
+        Ok(Self { message, wish, call_id, cseq, methods, terms, grants })
     }
 
     /// The contacts in their order, each read or refused.
     pub(super) fn contacts(&self) -> impl Iterator<Item = Result<Given<'m>, Refusal>> {
         let items = self.message.items(Kind::Contact);
-        items.map(|item| self.terms.given(item, self.methods))
+        items.map(|item| {
+            let given = self.terms.given(item, self.methods)?;
+            let granted = self.grants.map(|grants| grants.seconds(given.uri));
+            Ok(Given { expires: granted.unwrap_or(given.expires), ..given })
+        })
     }
 
     /// The User-Agent, cut to the length that a column of it has.
@@ -152,7 +160,7 @@ impl Terms {
             return Err(Refusal::ContactLength);
         }
         Uri::parse(contact.uri).ok_or(Refusal::Contact)?;
-        let q = match contact.param("q") {
+        let q = match contact.param("q").filter(|q| !q.is_empty()) {
             Some(q) => q_value(q).ok_or(Refusal::Quality)? as i16,
             None => self.q,
         };

@@ -15,6 +15,7 @@ use sluice_sip::same::same_texts;
 use sluice_sip::uri::Uri;
 use sluice_sip::{Kind, Message};
 
+use super::cached::Subject;
 use super::fetch::{Ask, Fetched, again};
 use super::flags::{self, Mode, Path, Save};
 use super::params::Options;
@@ -44,7 +45,12 @@ pub(super) fn save(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> Fl
     let text = words.map_or(&b""[..], |text| ctx.bytes(text));
     let read = std::str::from_utf8(text).ok().and_then(|text| flags::save(text).ok());
     let Some(flags) = read else { return Flow::Fail("save() has no such flags") };
-    let call = Call { table: &table, flags: &flags, words, aor: aor.text() };
+    let call = Call {
+        table: &table,
+        flags: &flags,
+        words,
+        aor: aor::given(ctx, aor, &worker.shared.options),
+    };
     let answers = !flags.no_reply && ctx.run.kind != RouteKind::Reply;
     let before = ctx.run.reply_lines.len();
     let result = match table.is_ready() {
@@ -146,16 +152,17 @@ struct Call<'a> {
 
 /// Does it; the lines of the reply are added to the run's.
 fn register(ctx: &mut Ctx<'_>, worker: &mut Worker, call: &Call<'_>) -> Result<Done, Refusal> {
-    let Worker { shared, aor, path, fetched, .. } = worker;
+    let Worker { shared, aor, path, fetched, cached, .. } = worker;
     let (options, locations) = (&shared.options, &shared.locations);
-    let message = ctx.message;
+    let subject = cached.subject(ctx, ctx.message, options.mcontact_avp);
+    let message = subject.message;
     let user = match call.aor {
         Some(text) => ctx.bytes(text),
         None => message.to().ok_or(Refusal::To)?.uri,
     };
     aor::of_uri(user, options, aor)?;
     let random = if options.max_deviation > 0 { ctx.local.random() } else { 0 };
-    let request = Request::read(message, options, call.flags, random)?;
+    let request = Request::read(&subject, options, call.flags, random)?;
     let path = PathOf::read(message, options, call.flags, path)?;
     let only = call.table.is_only_in_database();
     let waits = (only || call.table.writes_through()) && request.wish != Wish::Ask;
@@ -164,13 +171,14 @@ fn register(ctx: &mut Ctx<'_>, worker: &mut Worker, call: &Call<'_>) -> Result<D
     }
     let record = fetched.take(ctx.packet.id);
     let mut lines = std::mem::take(&mut ctx.run.reply_lines);
-    let (result, notes, apart) = match Change::of(ctx, options, locations, call, &request, &path) {
-        Err(refusal) => (Err(refusal), Vec::new(), None),
-        Ok(change) => {
-            let change = |edit: &mut Edit<'_>| change.apply(edit, &mut lines);
-            change_record(ctx, locations, call.table, aor, record, change)
-        }
-    };
+    let (result, notes, apart) =
+        match Change::of(ctx, options, locations, call, &request, (&subject, &path)) {
+            Err(refusal) => (Err(refusal), Vec::new(), None),
+            Ok(change) => {
+                let change = |edit: &mut Edit<'_>| change.apply(edit, &mut lines);
+                change_record(ctx, locations, call.table, aor, record, change)
+            }
+        };
     if result.is_ok() && path.told {
         for piece in [b"Path: ", path.text, b"\r\n"] {
             lines.extend_from_slice(piece);
@@ -317,7 +325,7 @@ impl<'a> Change<'a> {
         locations: &Locations,
         call: &'a Call<'_>,
         request: &'a Request<'_>,
-        path: &'a PathOf<'_>,
+        (subject, path): (&Subject<'_>, &'a PathOf<'_>),
     ) -> Result<Self, Refusal> {
         let of_avp = |slot: Option<u32>| {
             let text = ctx.avp_newest(AvpKey::Slot(slot?))?.text()?;
@@ -341,7 +349,7 @@ impl<'a> Change<'a> {
             flags: if call.flags.memory_only { MEMORY_ONLY } else { 0 },
             cflags: ctx.run.branch_flags | behind_nat,
             agent,
-            socket: socket(ctx, options, call.flags),
+            socket: socket(ctx, options, call.flags, subject),
             ..Fixed::default()
         };
         let like = Contact {
@@ -474,15 +482,21 @@ impl<'a> Change<'a> {
 }
 
 /// The socket that the contact is reached by.
-fn socket(ctx: &Ctx<'_>, options: &Options, flags: &Save) -> Option<SocketId> {
+fn socket(
+    ctx: &Ctx<'_>,
+    options: &Options,
+    flags: &Save,
+    subject: &Subject<'_>,
+) -> Option<SocketId> {
+    let message = subject.message;
     let named = options.socket_header.as_deref().filter(|_| flags.socket_header).and_then(|name| {
-        let mut all = ctx.message.all().iter();
+        let mut all = message.all().iter();
         let is = |text: &[u8]| text.eq_ignore_ascii_case(name.as_bytes());
-        let field = all.find(|field| is(ctx.message.text(field.name)))?;
-        let text = std::str::from_utf8(ctx.message.text(field.value)).ok()?;
+        let field = all.find(|field| is(message.text(field.name)))?;
+        let text = std::str::from_utf8(message.text(field.value)).ok()?;
         ctx.shared.sockets.named(text)
     });
-    Some(named.unwrap_or(ctx.packet.socket))
+    Some(named.unwrap_or(subject.socket))
 }
 
 fn matching<'a>(
