@@ -10,7 +10,6 @@ use clap::{ArgAction, Parser, Subcommand};
     name = "sluice",
     about = "SIP gateway, dispatcher and registrar that runs OpenSIPS scripts",
     disable_version_flag = true,
-    disable_help_flag = true,
     args_conflicts_with_subcommands = true
 )]
 pub struct Cli {
@@ -70,9 +69,6 @@ pub struct Gateway {
     /// Print the version
     #[arg(short = 'V')]
     pub version: bool,
-    /// Print this help
-    #[arg(short = 'h', long = "help")]
-    pub help: bool,
     /// Write the process id to a file
     #[arg(short = 'P', value_name = "FILE")]
     pub pid_file: Option<PathBuf>,

@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use sluice::cli::{Cli, Command};
 use sluice::{commands, registry, serve};
 
@@ -23,9 +23,6 @@ fn main() -> ExitCode {
         Some(Command::Mi(options)) => commands::mi::run(&options),
         Some(Command::User(options)) => commands::user::run(&options),
         Some(Command::Plan(options)) => commands::plan::run(&options),
-        None if cli.gateway.help => {
-            Cli::command().print_help().map(|()| ExitCode::SUCCESS).map_err(Into::into)
-        }
         None if cli.gateway.version => {
             println!("sluice {}", env!("CARGO_PKG_VERSION"));
             Ok(ExitCode::SUCCESS)

@@ -90,6 +90,14 @@ fn version_and_help() {
     for tool in ["demo", "load", "doc", "mi"] {
         assert!(help.out.contains(&format!("\n  {tool} ")), "no {tool} in: {}", help.out);
     }
+    for tool in ["demo", "load uac", "doc", "db create", "mi", "user add", "plan"] {
+        for letters in ["-h", "--help"] {
+            let args: Vec<&str> = tool.split(' ').chain([letters]).collect();
+            let help = sluice(&args, "");
+            let usage = format!("\nUsage: sluice {} ", args[0]);
+            assert!(help.code == Some(0) && help.out.contains(&usage), "{args:?}: {help:?}");
+        }
+    }
 }
 
 #[test]
