@@ -54,6 +54,7 @@ mod registrar;
 mod registrar_cached;
 mod registrar_hostile;
 mod registrar_params;
+mod registrar_saving;
 mod routes;
 mod rr;
 mod sipmsgops;

@@ -50,6 +50,7 @@ fn tests_by_word_and_number() {
         ("\"diff-ip-src-via\"", behind, public, "", true),
         ("2", ours, public, "", false),
         ("2", "pc.example.org:4321", public, "", true),
+        ("2", "10.1.1.1:4321;received=203.0.113.9", public, "", true),
         ("\"private-via\"", behind, public, "", true),
         ("4", ours, public, "", false),
         ("\"private-sdp\"", ours, public, SDP, true),

@@ -68,10 +68,14 @@ fn answer(world: &mut World, ping: &Sent, status: &str) -> Vec<Sent> {
     world.receive(&ping.to.to_string(), format!("SIP/2.0 {status}\r\n{lines}"))
 }
 
-/// The next thing that is sent, within 15 s.
-fn next(world: &mut World) -> Sent {
+/// What is sent next, within 15 s.
+fn next_all(world: &mut World) -> Vec<Sent> {
     let sent = (0..15_000).map(|_| world.pass(1)).find(|sent| !sent.is_empty());
-    sent.expect("a ping").remove(0)
+    sent.expect("a ping")
+}
+
+fn next(world: &mut World) -> Sent {
+    next_all(world).remove(0)
 }
 
 fn contacts(world: &World) -> u64 {
@@ -358,4 +362,65 @@ fn parameters_that_do_not_fit_are_refused() {
         let error = Plan::default().try_run(&format!("{script}route {{ exit; }}\n")).err().unwrap();
         assert!(error.contains(why), "{error}");
     }
+}
+
+#[test]
+fn lookups_go_by_the_latency_of_pings() {
+    let more = "modparam(\"registrar\", \"default_expires\", 7200)\n";
+    let call = "lookup(\"location\", $hdr(X-Flags)); \
+                sl_send_reply(200, \"$ru $(branch(uri)[*])\"); exit; }";
+    let text = script(&SIP, more).replace("sl_send_reply(200, \"$shv(told)\"); exit; }", call);
+    let mut world = World::of(&text);
+    add(&mut world, "sl", "Contact: <sip:slow@10.0.0.1>, <sip:fast@10.0.0.2>\r\n");
+    let mut sent = next_all(&mut world);
+    sent.sort_by_key(|ping| std::cmp::Reverse(ping.to));
+    assert_eq!(sent.len(), 2, "both contacts of a user");
+    for ping in sent {
+        world.pass(if ping.to.to_string().starts_with("10.0.0.1:") { 200 } else { 20 });
+        answer(&mut world, &ping, "200 OK");
+    }
+    let mut ask = |flags: &str| {
+        let invite = crate::lookup::invite().replace("sip:alice@", "sip:sl@");
+        let invite = invite.replace("X-Empty:", &format!("X-Flags: {flags}"));
+        world.receive("203.0.113.9:4321", invite).last().unwrap().first_line()
+    };
+    let (fast, slow) = ("sip:fast@10.0.0.2", "sip:slow@10.0.0.1");
+    assert_eq!(ask("m"), format!("SIP/2.0 200 {slow} {fast}"));
+    assert_eq!(ask("sort-by-latency"), format!("SIP/2.0 200 {fast} {slow}"));
+    assert_eq!(ask("Y"), format!("SIP/2.0 200 {fast} {slow}"));
+    assert_eq!(ask("max-ping-latency=100000,"), format!("SIP/2.0 200 {fast} <null>"));
+    assert_eq!(ask("y10"), "SIP/2.0 200 sip:sl@example.com <null>");
+}
+
+#[test]
+fn flags_that_old_scripts_name_by_number() {
+    let text = script(&SIP, "").replace("\"SIP\"", "8").replace("setbflag(SIP)", "setbflag(8)");
+    assert!(text.contains("modparam(\"nathelper\", \"sipping_bflag\", 8)"), "{text}");
+    let mut world = World::of(&text);
+    add(&mut world, "s", &contact("10.0.0.1"));
+    assert!(is_request(&next(&mut world), "OPTIONS"));
+}
+
+#[test]
+fn contacts_of_a_database_are_pinged_and_removed_there_too() {
+    use sluice_engine::files::Files;
+    let more = "loadmodule \"db_text.so\"\nmodparam(\"usrloc\", \"db_mode\", 2)\n\
+                modparam(\"usrloc\", \"db_url\", \"text:///db\")\n\
+                modparam(\"usrloc\", \"timer_interval\", 5)\n";
+    let table = "username(string) contact(string) expires(int) q(double) callid(string) \
+                 cseq(int) cflags(string,null)\n\
+                 bob:sip\\:b@10.0.0.7:0:1:c1:1:SIP RTO\n\
+                 eve:sip\\:e@10.0.0.8:0:1:c1:1:\n";
+    let versions = "table_name(string) table_version(int)\nlocation:1013\n";
+    let plan = Plan::default().file("/db/location", table).file("/db/version", versions);
+    let mut world = plan.run(&script(&SIP, more));
+    let mut to: BTreeMap<String, usize> = BTreeMap::new();
+    for _ in 0..50 {
+        world.program.tick(world.now);
+        world.pass(1_000).iter().for_each(|ping| *to.entry(ping.to.to_string()).or_default() += 1);
+    }
+    assert_eq!(to["10.0.0.7:5060"], 3, "{to:?}");
+    assert!(to["10.0.0.8:5060"] >= 4, "{to:?}");
+    let rows = String::from_utf8(world.files.read("/db/location").unwrap()).unwrap();
+    assert!(rows.contains("eve:") && !rows.contains("bob:"), "{rows}");
 }
