@@ -13,6 +13,7 @@ use sluice_script::catalog::{ParamDef, Routes, SettingKind, Status, SubKind};
 use sluice_script::ir::{Assign, Index, RouteId, Setting};
 use sluice_script::source::Location;
 
+use crate::blacklist::List;
 use crate::context::{Ctx, Local, Shared};
 use crate::db::Databases;
 use crate::files::Files;
@@ -368,6 +369,8 @@ pub struct Setup<'a> {
     pub sql: Arc<dyn Sql>,
     /// The databases; modules that bring a kind are started before those that use one.
     pub databases: &'a mut Databases,
+    /// Blacklists that modules bring; those of the script are not among them.
+    pub blacklists: &'a mut Vec<Arc<List>>,
     /// The modules that have been started, which stand before this one in the module list.
     pub started: &'a [(&'static str, Arc<dyn SharedState>)],
     /// What is known of names; for asking what has changed, never for waiting.

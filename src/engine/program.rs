@@ -101,7 +101,7 @@ impl Program {
         reports.set(CORE, MAIN, INITIALIZING, "initializing");
         reports.log(CORE, MAIN, "initializing");
         let names = Arc::new(Names::new(settings.failed_address_ms));
-        let mut databases = Databases::default();
+        let (mut databases, mut blacklists) = (Databases::default(), Vec::new());
         let mut done = Vec::new();
         for at in registry.running(&script.modules) {
             let module = registry.modules()[at];
@@ -117,6 +117,7 @@ impl Program {
                 files: Arc::clone(&environment.files),
                 sql: Arc::clone(&environment.sql),
                 databases: &mut databases,
+                blacklists: &mut blacklists,
                 started: &done,
                 names: &names,
                 resolve: Arc::clone(&environment.resolve),
@@ -149,7 +150,7 @@ impl Program {
         let error_route = script.route(RouteKind::Error, b"");
         let editions = Snapshot::new(Shared {
             error_route,
-            blacklists: Arc::new(Blacklists::of(&script)),
+            blacklists: Arc::new(Blacklists::of(&script, blacklists)),
             watched: is_watched(&script, &registry),
             events,
             reports,

@@ -2,6 +2,8 @@
 
 use sluice_tests::world::{Plan, Sent, World};
 
+use crate::world::command_of;
+
 const CALLER: &str = "10.9.9.1:5060";
 
 fn message(method: &str) -> String {
@@ -173,4 +175,43 @@ fn rules_end() {
     assert_eq!(out(&mut world, "OPTIONS"), "SIP/2.0 200 listed");
     world.pass(1);
     assert_eq!(out(&mut world, "OPTIONS"), "SIP/2.0 200 free");
+}
+
+/// spec 3.7: `ds_define_blacklist` forbids the addresses of sets, whatever becomes of the sets.
+#[test]
+fn a_list_of_the_dispatcher_follows_its_sets() {
+    let lists = "loadmodule \"dispatcher\"\nmodparam(\"dispatcher\", \"list_file\", \"d.list\")\n\
+                 modparam(\"dispatcher\", \"ds_define_blacklist\", \"gw = 1,3\")\n\
+                 modparam(\"dispatcher\", \"ds_define_blacklist\", \"none=9\")\n";
+    let script = "use_blacklist(\"none\"); if ($hdr(Subject) != \"free\") use_blacklist(\"gw\");\n\
+                  $du = \"sip:\" + $hdr(X-To); t_relay();";
+    let list = "1 sip:10.0.0.1:5071\n2 sip:10.0.0.2\n3 sip:gw.example.com\n";
+    let plan = Plan::default().file("d.list", list).name("gw.example.com", "10.0.0.3");
+    let text = format!(
+        "loadmodule \"sl\"\nloadmodule \"tm\"\nloadmodule \"sipmsgops\"\n{lists}\nroute {{ {script} }}"
+    );
+    let mut world = plan.clone().run(&text);
+    let mut number = 0;
+    let mut goes = |world: &mut World, to: &str, more: &str| {
+        number += 1;
+        let lines = format!("X-To: {to}\r\n{more}Content-Length");
+        let branch = format!("z9hG4bK{number}");
+        let text = message("OPTIONS").replace("z9hG4bKOPTIONS", &branch);
+        let sent = world.receive(CALLER, text.replace("Content-Length", &lines));
+        !sent[0].first_line().starts_with("SIP/2.0 473")
+    };
+    // Any port of its addresses, and only where the list is used.
+    assert!(!goes(&mut world, "10.0.0.1:5071", "") && !goes(&mut world, "10.0.0.1:5072", ""));
+    assert!(goes(&mut world, "10.0.0.1:5071", "Subject: free\r\n"));
+    assert!(goes(&mut world, "10.0.0.2", "") && !goes(&mut world, "10.0.0.3", ""));
+    world.write("d.list", Some("1 sip:10.0.0.4\n"));
+    command_of(&world, "dispatcher", "ds_reload", &[]).unwrap();
+    assert!(goes(&mut world, "10.0.0.1:5071", "") && !goes(&mut world, "10.0.0.4", ""));
+
+    let twice = text.replace("none=9", "gw=9");
+    let why = plan.clone().try_run(&twice).err().expect("refused");
+    assert!(why.contains("there is a blacklist gw already"), "{why}");
+    let written = format!("{GATEWAYS}\n{text}");
+    let why = plan.try_run(&written).err().expect("refused");
+    assert!(why.contains("there is a blacklist gw already"), "{why}");
 }

@@ -392,7 +392,6 @@ fn a_name_that_does_not_resolve_is_out_and_says_why() {
 fn parameters_of_later_features_say_so() {
     let refused = |params: &str| plan(LIST).try_run(&script(params, "exit;")).err();
     for params in [
-        "\"ds_define_blacklist\", \"bl=1\"",
         "\"fetch_freeswitch_stats\", 1",
         "\"max_freeswitch_weight\", 10",
         "\"cluster_id\", 1",

@@ -14,7 +14,7 @@ pub(super) fn list(management: &Management, params: &[Option<&str>]) -> Answer {
     let name = params.first().copied().flatten();
     let wanted = |list: &&List| name.is_none_or(|name| list.name == name);
     let lists: Vec<Value> =
-        management.blacklists.lists().iter().filter(wanted).map(|l| shown(management, l)).collect();
+        management.blacklists.lists().filter(wanted).map(|l| shown(management, l)).collect();
     match name {
         Some(name) if lists.is_empty() => refuse(404, format!("no blacklist {name}")),
         _ => Ok(json!({ "Lists": lists })),
@@ -24,7 +24,7 @@ pub(super) fn list(management: &Management, params: &[Option<&str>]) -> Answer {
 /// The names of the lists that forbid a destination.
 pub(super) fn check_all(management: &Management, params: &[Option<&str>]) -> Answer {
     let asked = Asked::read(params)?;
-    let lists = management.blacklists.lists().iter();
+    let lists = management.blacklists.lists();
     let forbidding = lists.filter(|list| asked.rule_of(management, list).is_some());
     Ok(forbidding.map(|list| json!(list.name)).collect())
 }

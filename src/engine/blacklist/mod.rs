@@ -1,7 +1,8 @@
 //! Blacklists: destinations that requests are not sent to (spec 1.3, 8.1).
 //!
 //! A list is written at top level, `dst_blacklist = gw:{(udp,10.0.0.0/8,5060,"MESSAGE*")}`; one
-//! that is not read-only may be changed by scripts and management. A run uses the lists that are on
+//! that is not read-only may be changed by scripts and management. A module may bring others, whose
+//! rules it keeps. A run uses the lists that are on
 //! by default and those that its script asks for. Rules are held as a whole and replaced as a
 //! whole, so that who looks at them holds no lock meanwhile.
 
@@ -25,7 +26,7 @@ pub use definition::Definition;
 /// All lists of a script, by number.
 #[derive(Debug, Default)]
 pub struct Blacklists {
-    lists: Vec<List>,
+    lists: Vec<Arc<List>>,
     /// Those that are used without being asked for, as bits by number.
     defaults: u32,
     /// Monotonic milliseconds, for management, which has no clock.
@@ -103,18 +104,20 @@ impl Marks {
 }
 
 impl Blacklists {
-    /// The lists of a script, whose definitions are good.
-    pub fn of(script: &Script) -> Self {
-        let mut lists: Vec<List> = Vec::new();
+    /// The lists of a script, whose definitions are good, and behind them those of modules.
+    pub fn of(script: &Script, modules: Vec<Arc<List>>) -> Self {
+        let mut lists: Vec<Arc<List>> = Vec::new();
         let globals = script.globals.iter().filter(|global| global.name == "dst_blacklist");
         for global in globals {
             let Setting::Text(text) = &global.value else { continue };
             let Ok(Definition { name, kind, rules }) = text.parse() else { continue };
             lists.retain(|list| list.name != name);
             if lists.len() < limits::BLACKLISTS {
-                lists.push(List { name, kind, rules: Mutex::new(rules.into()) });
+                lists.push(Arc::new(List { name, kind, rules: Mutex::new(rules.into()) }));
             }
         }
+        let room = limits::BLACKLISTS.saturating_sub(lists.len());
+        lists.extend(modules.into_iter().take(room));
         let on = lists.iter().enumerate().filter(|(_, list)| list.kind.default);
         let defaults = on.fold(0, |bits, (at, _)| bits | 1 << at);
         Self { lists, defaults, now_ms: AtomicU64::new(0) }
@@ -128,12 +131,12 @@ impl Blacklists {
 
     /// The number of a list, and the list.
     pub fn find(&self, name: &[u8]) -> Option<(usize, &List)> {
-        self.lists.iter().enumerate().find(|(_, list)| list.name.as_bytes() == name)
+        self.lists().enumerate().find(|(_, list)| list.name.as_bytes() == name)
     }
 
     /// All of them.
-    pub fn lists(&self) -> &[List] {
-        &self.lists
+    pub fn lists(&self) -> impl Iterator<Item = &List> {
+        self.lists.iter().map(|list| &**list)
     }
 
     /// Whether a list that is used forbids a destination; `fits` says whether the request fits a
@@ -162,6 +165,20 @@ impl Blacklists {
 }
 
 impl List {
+    /// One of a module, which alone changes it.
+    pub fn of_module(name: &str) -> Arc<Self> {
+        let kind = Kind { read_only: true, ..Kind::default() };
+        Arc::new(Self { name: name.to_owned(), kind, rules: Mutex::new(Arc::new([])) })
+    }
+
+    /// Has other rules from now on. For the module that it is of.
+    pub fn replace(&self, rules: Vec<Rule>) {
+        let mut held = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        if **held != *rules {
+            *held = rules.into();
+        }
+    }
+
     /// Its rules as they are now, also those that have just ended.
     pub fn rules(&self) -> Arc<[Rule]> {
         Arc::clone(&self.rules.lock().unwrap_or_else(PoisonError::into_inner))
@@ -228,6 +245,13 @@ impl List {
 }
 
 impl Rule {
+    /// Of an address: any transport, any port, any request.
+    pub const fn of_address(addr: IpAddr) -> Self {
+        let prefix = if addr.is_ipv4() { 32 } else { 128 };
+        let net = Net { addr, prefix };
+        Self { negated: false, proto: None, net, port: 0, pattern: None, until_ms: None }
+    }
+
     /// Whether it has not ended.
     pub fn lasts(&self, now_ms: u64) -> bool {
         self.until_ms.is_none_or(|end| now_ms < end)

@@ -20,7 +20,7 @@ const KEYS: OwnerSeed = OwnerSeed(0x7061_7274_6974_696F);
 
 /// What a partition may have of its own, and what those without it have: `true` that of the
 /// module, `false` the default.
-const PROPERTIES: [(&str, bool); 19] = [
+const PROPERTIES: [(&str, bool); 20] = [
     ("list_file", false),
     ("db_url", true),
     ("table_name", true),
@@ -40,6 +40,7 @@ const PROPERTIES: [(&str, bool); 19] = [
     ("ds_probing_sock", true),
     ("ds_probing_list", true),
     ("options_reply_codes", true),
+    ("ds_define_blacklist", false),
 ];
 
 /// Other words for properties.
@@ -178,6 +179,20 @@ impl Given<'_, '_> {
     pub fn own(&self, name: &str) -> Option<&str> {
         let own = self.definition.own.iter().rev().find(|(given, _)| *given == name);
         own.map(|(_, value)| value.as_str())
+    }
+
+    /// All texts of a parameter that may come again, each with its place.
+    pub fn all(&self, name: &str) -> Vec<(String, Option<Location>)> {
+        let own = self.definition.own.iter().filter(|(given, _)| *given == name);
+        let mut all: Vec<_> = own.map(|(_, text)| (text.clone(), self.definition.at)).collect();
+        if self.definition.is_default() {
+            let of_module = self.setup.params(name);
+            all.extend(of_module.filter_map(|(value, at)| match value {
+                Setting::Text(text) | Setting::Word(text) => Some((text.clone(), Some(at))),
+                Setting::Int(_) => None,
+            }));
+        }
+        all
     }
 
     /// Where a parameter is set that the partition goes by.

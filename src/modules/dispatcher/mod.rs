@@ -20,6 +20,7 @@ mod course;
 mod cursor;
 mod failover;
 mod flags;
+mod forbidden;
 mod functions;
 mod given;
 pub mod hash;

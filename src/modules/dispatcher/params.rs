@@ -274,7 +274,7 @@ pub static PARAMS: &[ParamEntry] = &[
     honoured("description_col", TEXT, "Column of the description; default description"),
     honoured("probe_mode_col", TEXT, "Column of the probing mode; default probe_mode"),
     honoured("partition", TEXT, "Further sets: `name: property = value; ...`; repeatable"),
-    later("ds_define_blacklist", TEXT, "A blacklist of a set's addresses"),
+    honoured("ds_define_blacklist", TEXT, "Blacklist of sets' addresses, `name = 1,3`; repeatable"),
     later("fetch_freeswitch_stats", INT, "Weights from FreeSWITCH"),
     later("max_freeswitch_weight", INT, "Greatest weight from FreeSWITCH"),
     later("cluster_id", INT, "Cluster that states are shared in"),

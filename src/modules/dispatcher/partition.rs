@@ -14,6 +14,7 @@ use sluice_engine::uses::Uses;
 
 use super::bound::Loads;
 use super::failover::Avps;
+use super::forbidden::Forbidden;
 use super::given::{self, Given};
 use super::load::ListFile;
 use super::plan::Plan;
@@ -39,6 +40,7 @@ pub struct Partition {
     /// Whether a selection fills the failover AVPs: some edition so far may read them.
     fills_avps: AtomicBool,
     prober: Option<Prober>,
+    forbidden: Box<[Forbidden]>,
     pub(super) ward: Arc<Ward>,
 }
 
@@ -72,6 +74,7 @@ impl Partition {
         let (path, at) = params::list_file(given);
         let table = params::table(given)?;
         let at = if table.is_some() { given.at("db_url") } else { at };
+        let forbidden = Forbidden::read(given)?;
         let is_default = given.definition.is_default();
         let name: Arc<str> = given.definition.name.as_str().into();
         let setup = &mut *given.setup;
@@ -103,6 +106,7 @@ impl Partition {
         desk.loaded(&sets, setup.warnings.len() - warned);
         let ward = Ward::read(setup, threshold, Arc::clone(&desk))?;
         ward.adopt(&sets);
+        forbidden.iter().for_each(|list| list.follow(&sets));
         Ok(Self {
             key: given::key(&name),
             name,
@@ -118,6 +122,7 @@ impl Partition {
                 random: RandomState::new(),
             }),
             desk,
+            forbidden,
             ward,
         })
     }
@@ -152,6 +157,7 @@ impl Partition {
                 drop(old);
                 self.desk.reloaded(&sets, warnings.len(), &plan);
                 self.ward.adopt(&sets);
+                self.forbidden.iter().for_each(|list| list.follow(&sets));
                 self.sets.publish(sets);
                 Ok((warnings, plan))
             }
@@ -203,6 +209,7 @@ impl Partition {
     /// Probes whom it is time to probe.
     pub(super) fn tick(&self, now: Now) {
         self.follow_names(now);
+        self.forbidden.iter().for_each(|list| list.follow(&self.sets.load()));
         let is_probed = |set| self.prober.as_ref().is_some_and(|prober| prober.asks(set));
         self.ward.tick(&self.sets.load(), now, is_probed);
         if let Some(prober) = &self.prober {
