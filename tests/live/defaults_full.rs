@@ -127,6 +127,12 @@ fn ours_show_a_password_before_they_call() {
     let challenge = world.final_reply();
     world.call("sip:alice@example.com", shop, "fourth", &login.answer(&challenge));
     assert_eq!(first_line(&world.final_reply()), "SIP/2.0 403 Forbidden auth ID");
+
+    world.gateway.signal("TERM");
+    let ended = world.gateway.wait();
+    assert_eq!(ended.code, Some(0));
+    let missed = std::fs::read_to_string(world.folder.path("db/missed_calls")).unwrap();
+    assert!(missed.contains(":INVITE:1::second:486:Busy Here:"), "{missed}{}", ended.err);
 }
 
 #[test]

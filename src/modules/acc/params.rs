@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use sluice_engine::db::{Action, Condition, Field, Source, Statement};
 use sluice_engine::later::Later;
 use sluice_engine::module::{ParamEntry, Setup, SetupError};
 use sluice_script::catalog::SettingKind::{Either, Int, Text, Word};
@@ -95,7 +96,13 @@ pub struct Table {
     pub columns: [Arc<str>; CORE],
     /// `acc_time_column`
     pub time: Arc<str>,
+    /// Columns of CDRs that each of the two tables has.
+    pub of_dialogs: [Vec<Arc<str>>; 2],
 }
+
+/// Columns that only the end of a dialog fills. They are written as 0 for a single transaction, as
+/// their default is: a text table knows none, and refuses a row without them.
+const OF_DIALOGS: [&str; 3] = ["setuptime", "duration", "ms_duration"];
 
 impl fmt::Debug for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -163,8 +170,20 @@ fn table(setup: &mut Setup<'_>) -> Result<Option<Table>, SetupError> {
     for (table, known) in [(&acc, 4..=7), (&missed, 3..=5)] {
         setup.warnings.extend(db_version::warning(&*source, versions, table, known));
     }
+    let of_dialogs = [&acc, &missed].map(|table| of_dialogs(&*source, table, &columns[0]));
     let later = setup.databases.later(&source);
-    Ok(Some(Table { later, acc, missed, columns, time }))
+    Ok(Some(Table { later, acc, missed, columns, time, of_dialogs }))
+}
+
+/// Those of [`OF_DIALOGS`] that a table has.
+fn of_dialogs(source: &dyn Source, table: &Arc<str>, method: &Arc<str>) -> Vec<Arc<str>> {
+    let has = |column: &Arc<str>| {
+        let action = Action::Select(Arc::new([Arc::clone(column)]));
+        // No request is without a method: only whether there is an answer counts.
+        let conditions = vec![Condition::equal(method, Field::text(b""))];
+        source.ask(vec![Statement { table: Arc::clone(table), action, conditions }]).is_ok()
+    };
+    OF_DIALOGS.into_iter().map(Arc::from).filter(has).collect()
 }
 
 fn all_fields(setup: &Setup<'_>, name: &str) -> Result<Fields, SetupError> {

@@ -168,7 +168,14 @@ impl Acc {
         row.push((Arc::clone(&tables.time), Field::Time(at_s)));
         let field = |(name, value): (&Arc<str>, &[u8])| (Arc::clone(name), Field::text(value));
         row.extend(self.extra(Backend::Db, added).map(field));
-        let put = |row| {
+        let [of_acc, of_missed] = &tables.of_dialogs;
+        let of_dialogs = if Arc::ptr_eq(table, &tables.missed) { of_missed } else { of_acc };
+        let put = |mut row: Vec<(Arc<str>, Field)>| {
+            for column in of_dialogs {
+                if !row.iter().any(|(name, _)| name == column) {
+                    row.push((Arc::clone(column), Field::Int(0)));
+                }
+            }
             let (table, action) = (Arc::clone(table), Action::Insert(row));
             // What does not fit is counted there, and told once a second.
             tables.later.write(Statement { table, action, conditions: Vec::new() });
