@@ -114,6 +114,28 @@ fn each_contact_gets_four_zero_bytes_once_in_an_interval_and_never_all_at_once()
     assert!(seconds[2..].iter().all(|count| (10..=90).contains(count)), "{seconds:?}");
 }
 
+/// `scripts/soak pings` has a million.
+#[test]
+fn however_many_there_are_each_is_pinged_and_no_turn_sends_many() {
+    let count = std::env::var("SLUICE_PINGED").map_or(5_000, |count| count.parse().unwrap());
+    let mut world = world(&[("natping_interval", "30")]);
+    for user in 0..count {
+        let [a, b, c] = [user >> 16, user >> 8 & 255, user & 255];
+        add(&mut world, &format!("u{user}"), &contact(&format!("10.{a}.{b}.{c}")));
+    }
+    let mut pinged = std::collections::HashSet::with_capacity(count);
+    let (mut most, mut sent) = (0, 0);
+    for _ in 0..32_000 {
+        let turn = world.pass(1);
+        most = most.max(turn.len());
+        sent += turn.len();
+        pinged.extend(turn.iter().map(|ping| ping.to));
+    }
+    assert_eq!(pinged.len(), count);
+    assert!(sent <= count + count / 10, "{sent}");
+    assert!(most <= 64, "{most} in a turn");
+}
+
 #[test]
 fn what_is_late_is_sent_in_small_parts() {
     let mut world = world(&[("natping_interval", "10")]);

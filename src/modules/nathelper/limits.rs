@@ -3,8 +3,9 @@
 /// Pings that a worker sends in one turn: some 100 microseconds, which calls can wait for.
 pub const PINGS: usize = 64;
 
-/// Shards that are begun in one turn: most are small or empty.
-pub const SHARDS: usize = 64;
+/// Looks into shards in one turn, each at 64 records: as long as it takes to send that many pings,
+/// also where few contacts get one.
+pub const LOOKS: usize = 16;
 
 /// How long a worker does other things before it looks for contacts again, milliseconds: with an
 /// interval of 30 s that is a part in 1,500 of all pings.

@@ -85,7 +85,7 @@ impl Pinger {
         if self.round.begun_ms == 0 {
             self.round.begun_ms = now_ms;
         }
-        for _ in 0..limits::SHARDS {
+        for _ in 0..limits::LOOKS {
             let due_ms = self.round.due_ms(total, self.pinging.interval_ms);
             if self.queue.len() >= limits::PINGS || due_ms > now_ms {
                 break;
