@@ -186,7 +186,10 @@ fn a_definition_that_is_wrong_is_refused_with_its_line() {
         ("gold", "a partition is `name: property = value; ...`, not `gold`"),
         ("gold: db_urls = x", "partition gold: there is no property `db_urls`"),
         ("gold: table_name = t", "partition gold has neither db_url nor list_file"),
-        ("gold: list_file = d.list; ds_define_blacklist = a", "a blacklist of sets is `name = 1,3`, not `a`"),
+        (
+            "gold: list_file = d.list; ds_define_blacklist = a",
+            "a blacklist of sets is `name = 1,3`, not `a`",
+        ),
         ("gold: fetch_freeswitch_stats = 1", "`fetch_freeswitch_stats` comes later"),
         ("default: gold", "partition default: there is no partition gold above"),
         ("gold: list_file = none.list", "none.list: entity not found"),

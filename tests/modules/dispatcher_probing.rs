@@ -257,3 +257,29 @@ fn the_time_between_two_probes_varies_by_a_tenth() {
     gaps.dedup();
     assert!(gaps.len() >= 4, "they do not vary: {gaps:?}");
 }
+
+/// spec 3.5: column `probe_mode` has one destination probed as mode 1 would have all.
+#[test]
+fn a_row_has_a_mode_of_its_own() {
+    let table = "id(int,auto) setid(int) destination(string) state(int) probe_mode(int)\n\
+                 1:1:sip\\:10.0.0.1\\:5071:0:1\n2:1:sip\\:10.0.0.2\\:5072:0:0\n\
+                 3:1:sip\\:10.0.0.3\\:5073:2:0\n4:1:sip\\:10.0.0.4\\:5074:1:1\n";
+    let script = "loadmodule \"tm\"\nloadmodule \"db_text\"\nloadmodule \"dispatcher\"\n\
+                  modparam(\"tm\", \"fr_timeout\", 2)\n\
+                  modparam(\"dispatcher\", \"db_url\", \"text:///db\")\n\
+                  modparam(\"dispatcher\", \"ds_ping_interval\", 5)\nroute { exit; }";
+    let version = "table_name(str) table_version(int)\ndispatcher:9\n";
+    let plan = Plan::default().file("/db/dispatcher", table).file("/db/version", version);
+    let mut world = plan.run(script);
+    let mut asked = Vec::new();
+    for probe in seconds(&mut world, 15) {
+        asked.push(probe.to.port());
+    }
+    asked.sort_unstable();
+    asked.dedup();
+    assert_eq!(asked, [5071, 5073], "one that is inactive is never asked");
+    answering(&mut world, 30, |_| Some("503 Down"));
+    assert_eq!(states(&world), ["Probing", "Active", "Probing", "Inactive"]);
+    answering(&mut world, 30, |_| Some("200 OK"));
+    assert_eq!(states(&world), ["Active", "Active", "Active", "Inactive"]);
+}
