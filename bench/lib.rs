@@ -9,3 +9,4 @@
 pub mod calls;
 pub mod destinations;
 pub mod gateway;
+pub mod registrar;

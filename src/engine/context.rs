@@ -128,6 +128,8 @@ pub struct Local {
     pub(crate) woken: u64,
     /// Whether the turn left something to do beyond its messages.
     pub(crate) stirred: bool,
+    /// Processor time that the worker's thread has used, nanoseconds; 0 where nobody measures.
+    pub cpu_ns: fn() -> u64,
 }
 
 /// A value that outlives a run: its bytes are its own.
@@ -178,6 +180,7 @@ impl Local {
             random,
             xlog_level: None,
             log_level: None,
+            cpu_ns: || 0,
             starting: VecDeque::new(),
             aborted: false,
             woken: 0,

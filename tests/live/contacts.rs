@@ -3,19 +3,23 @@
 
 use std::collections::HashSet;
 use std::net::{SocketAddr, UdpSocket};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::support::{Folder, PATIENCE, Running, address};
 
 /// REGISTER requests that are on their way at once.
-const WINDOW: usize = 64;
+pub const WINDOW: usize = 64;
+
+/// Seconds that contacts last where nothing else is said.
+const LONG: usize = 7_200;
 
 /// A number from the environment, for `scripts/soak`.
-fn setting(name: &str, default: usize) -> usize {
+pub fn setting(name: &str, default: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-fn gateway(folder: &Folder, listen: SocketAddr, more: &str) -> Running {
+pub fn gateway(folder: &Folder, listen: SocketAddr, more: &str) -> Running {
     let script = format!(
         "socket = udp:{listen}\nudp_workers = 1\nloadmodule \"db_text.so\"\n\
          loadmodule \"sl.so\"\nloadmodule \"usrloc.so\"\nloadmodule \"registrar.so\"\n{more}\n\
@@ -25,14 +29,14 @@ fn gateway(folder: &Folder, listen: SocketAddr, more: &str) -> Running {
 }
 
 /// A REGISTER with an AoR of 22 bytes, a contact of 36, a Call-ID of 36 and a User-Agent of 20.
-fn register(number: usize, cseq: u32, from: SocketAddr) -> String {
+pub fn register(number: usize, cseq: u32, expires: usize, from: SocketAddr) -> String {
     let user = format!("u{number:021}");
     format!(
         "REGISTER sip:example.com SIP/2.0\r\n\
          Via: SIP/2.0/UDP {from};branch=z9hG4bK{number}-{cseq};rport\r\n\
          From: <sip:{user}@example.com>;tag=1\r\nTo: <sip:{user}@example.com>\r\n\
          Call-ID: {number:036}\r\nCSeq: {cseq} REGISTER\r\nUser-Agent: Phone 1.0 by nobody.\r\n\
-         Contact: <sip:{user}@127.0.0.1>\r\nExpires: 7200\r\nContent-Length: 0\r\n\r\n"
+         Contact: <sip:{user}@127.0.0.1>\r\nExpires: {expires}\r\nContent-Length: 0\r\n\r\n"
     )
 }
 
@@ -45,17 +49,30 @@ fn accepted(reply: &[u8]) -> Option<usize> {
 
 /// Registers users, some at once; those that are not answered are asked for again. How long it
 /// took.
-fn register_all(users: std::ops::Range<usize>, cseq: u32, to: SocketAddr) -> Duration {
+fn register_all(users: Range<usize>, cseq: u32, to: SocketAddr) -> Duration {
+    register_for(users, cseq, |_| LONG, to)
+}
+
+/// The same, each for so many seconds.
+pub fn register_for(
+    users: Range<usize>,
+    cseq: u32,
+    expires: impl Fn(usize) -> usize,
+    to: SocketAddr,
+) -> Duration {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     let from = socket.local_addr().unwrap();
+    let send = |socket: &UdpSocket, user: usize| {
+        socket.send_to(register(user, cseq, expires(user), from).as_bytes(), to).unwrap();
+    };
     let began = Instant::now();
     let (mut waiting, mut users) = (HashSet::new(), users.peekable());
     let mut buffer = [0; 2_048];
     while users.peek().is_some() || !waiting.is_empty() {
         while let Some(user) = users.next_if(|_| waiting.len() < WINDOW) {
             waiting.insert(user);
-            socket.send_to(register(user, cseq, from).as_bytes(), to).unwrap();
+            send(&socket, user);
         }
         match socket.recv(&mut buffer) {
             Ok(len) => {
@@ -63,7 +80,7 @@ fn register_all(users: std::ops::Range<usize>, cseq: u32, to: SocketAddr) -> Dur
                 waiting.remove(&user);
             }
             Err(_) => waiting.iter().for_each(|user| {
-                socket.send_to(register(*user, cseq, from).as_bytes(), to).unwrap();
+                send(&socket, *user);
             }),
         }
     }
@@ -116,7 +133,7 @@ fn until_it_is_gone(first: usize, to: SocketAddr, stop: &Running, after: Duratio
             killed = true;
         }
         while !killed && waiting < WINDOW {
-            socket.send_to(register(next, 1, from).as_bytes(), to).unwrap();
+            socket.send_to(register(next, 1, LONG, from).as_bytes(), to).unwrap();
             (next, waiting) = (next + 1, waiting + 1);
         }
         match socket.recv(&mut buffer) {

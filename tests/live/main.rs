@@ -20,6 +20,7 @@ mod digest;
 mod dispatch;
 mod editions;
 mod engine;
+mod expiry;
 mod exposition;
 mod failover;
 mod health;

@@ -237,6 +237,12 @@ impl Worker {
         self.more
     }
 
+    /// Lets modules measure what their own chores take of the worker's thread: its processor time
+    /// in nanoseconds.
+    pub fn measure_by(&mut self, cpu_ns: fn() -> u64) {
+        self.local.cpu_ns = cpu_ns;
+    }
+
     /// Whether an assert() has failed that shall end the program.
     pub fn has_aborted(&self) -> bool {
         self.local.aborted

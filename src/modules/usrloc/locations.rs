@@ -38,6 +38,8 @@ pub struct Locations {
     flags: ArcSwap<Names>,
     /// Microseconds since 1970, as they were told last, for management, which has no clock.
     wall_us: AtomicU64,
+    /// The longest that expiry has kept a worker in one turn, nanoseconds of its processor time.
+    longest_sweep_ns: AtomicU64,
 }
 
 impl Locations {
@@ -53,6 +55,7 @@ impl Locations {
             post: Arc::clone(setup.post),
             flags: ArcSwap::from_pointee(setup.script.flags.clone()),
             wall_us: AtomicU64::new(0),
+            longest_sweep_ns: AtomicU64::new(0),
         }
     }
 
@@ -129,6 +132,19 @@ impl Locations {
             all &= outcome.is_ok();
         }
         all
+    }
+
+    /// A worker has spent so much processor time on expiry in one turn.
+    pub(super) fn swept_for(&self, cpu_ns: u64) {
+        // Most are shorter, and touch what nobody else needs.
+        if cpu_ns > self.longest_sweep_ns.load(Relaxed) {
+            self.longest_sweep_ns.fetch_max(cpu_ns, Relaxed);
+        }
+    }
+
+    /// The longest of them since the start, microseconds.
+    pub(super) fn longest_sweep_us(&self) -> u64 {
+        self.longest_sweep_ns.load(Relaxed).div_ceil(1_000)
     }
 
     /// The moment as it was told last, at most a second ago; microseconds since 1970.

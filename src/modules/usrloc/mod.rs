@@ -80,7 +80,11 @@ impl SharedState for Usrloc {
     fn gauges(&self) -> Vec<(String, u64)> {
         let tables = self.0.tables();
         let users = tables.iter().map(|table| table.counts().users).sum();
-        let mut all = vec![("registered_users".to_owned(), users)];
+        let longest_us = self.0.longest_sweep_us();
+        let mut all = vec![
+            ("registered_users".to_owned(), users),
+            ("longest_expiry_us".to_owned(), longest_us),
+        ];
         for table in tables.iter() {
             let (name, counts) = (table.name(), table.counts());
             all.push((format!("{name}-users"), counts.users));

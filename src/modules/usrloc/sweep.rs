@@ -27,6 +27,15 @@ impl Sweeper {
         Self { locations, first, table: 0, shard: first, at: Sweep::default() }
     }
 
+    /// Sweeps one slice, measured. Gives when the next one is due, monotonic milliseconds.
+    fn measured(&mut self, chore: &mut Chore<'_>) -> u64 {
+        let cpu_ns = chore.local.cpu_ns;
+        let begin_ns = cpu_ns();
+        let next_ms = self.step(chore);
+        self.locations.swept_for(cpu_ns().saturating_sub(begin_ns));
+        next_ms
+    }
+
     /// Sweeps one slice. Gives when the next one is due, monotonic milliseconds.
     fn step(&mut self, chore: &mut Chore<'_>) -> u64 {
         let now_s = chore.now.wall_s() as u32;
@@ -59,7 +68,7 @@ impl Sweeper {
 /// The hook.
 pub(super) fn tick(chore: &mut Chore<'_>, state: &mut dyn Any) -> u64 {
     match state.downcast_mut::<Sweeper>() {
-        Some(sweeper) => sweeper.step(chore),
+        Some(sweeper) => sweeper.measured(chore),
         None => u64::MAX,
     }
 }

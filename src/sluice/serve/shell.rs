@@ -13,10 +13,10 @@ use sluice_control::{Jobs, Waker};
 use sluice_engine::limits;
 use sluice_engine::output::Output;
 use sluice_engine::worker::{self, Batch, Worker};
-use sluice_net::Clock;
 use sluice_net::driver::Driver;
 use sluice_net::pin::pin_to;
 use sluice_net::stream::{Frames, Streams};
+use sluice_net::{Clock, clock};
 
 /// The longest sleep: a stop is noticed at the latest then, even if its wake-up were lost.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -71,6 +71,7 @@ impl Shell {
 
     /// Runs until told to stop.
     pub fn run(mut self) {
+        self.worker.measure_by(clock::own_cpu_ns);
         if let Some(cpu) = self.cpu
             && let Err(error) = pin_to(cpu)
         {
