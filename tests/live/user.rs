@@ -77,6 +77,20 @@ fn of_a_text_database() {
     assert!(none.contains("no column for a password"), "{none}");
 }
 
+/// The table that the seed prints has columns that may not be left out.
+#[test]
+fn of_the_seeds_table() {
+    let (folder, seeds) = (Folder::new(), include_str!("../../examples/registrar/db/subscriber"));
+    let path = folder.write("subscriber", seeds);
+    let url = format!("text://{}", folder.path(""));
+    done(&url, &["add", "carol@example.com"], "secret\n");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let ha1 = hash("MD5", "carol:example.com:secret");
+    let line = format!("carol:example.com::::::0:0:::::{ha1}:");
+    assert!(text.lines().any(|row| row.starts_with(&line)), "{line} in {text}");
+    assert_eq!(text.lines().count(), seeds.lines().count() + 1);
+}
+
 #[test]
 fn of_an_sqlite_database() {
     let folder = Folder::new();

@@ -171,7 +171,8 @@ impl Users {
         Ok(hashes.into_iter().chain(plain).collect())
     }
 
-    /// Writes the fields for which the table has columns.
+    /// Writes the fields for which the table has columns. Columns that may not be left out, such
+    /// as the `first_name` of OpenSIPS 1.x, become empty, or 0.
     fn write(
         &self,
         conditions: Vec<Condition>,
@@ -187,6 +188,7 @@ impl Users {
             let column = match self.source.ask(vec![statement]) {
                 Ok(_) => return Ok(()),
                 Err(DbError::NoColumn { column, .. }) if can_lack(&column) => column,
+                Err(DbError::Misfit { column, .. }) if fill(&mut fields, &column) => continue,
                 Err(error) => return Err(error).context(self.source.name().to_owned()),
             };
             fields.retain(|(known, _)| !known.eq_ignore_ascii_case(&column));
@@ -201,6 +203,17 @@ impl Users {
 /// Whether a table may do without a column.
 fn can_lack(column: &str) -> bool {
     ![USERNAME, DOMAIN].iter().any(|needed| column.eq_ignore_ascii_case(needed))
+}
+
+/// Puts something into a column that may not be left out: an empty text, or 0 where that does not
+/// fit. `false`: it has been tried.
+fn fill(fields: &mut Vec<(Arc<str>, Field)>, column: &str) -> bool {
+    match fields.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(column)) {
+        None => fields.push((column.into(), Field::text(""))),
+        Some((_, field)) if field.bytes() == Some(b"") => *field = Field::Int(0),
+        Some(_) => return false,
+    }
+    true
 }
 
 /// Whether a column holds what a password is judged by.
