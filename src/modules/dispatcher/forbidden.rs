@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use sluice_engine::blacklist::{Definition, List, Rule};
 use sluice_engine::limits::BLACKLISTS;
@@ -14,12 +15,14 @@ use sluice_script::ir::Setting;
 use sluice_script::source::Location;
 
 use super::given::Given;
-use super::sets::Sets;
+use super::sets::{Destination, Host, Sets};
 
 /// A list, and the sets that it has the addresses of.
 pub(super) struct Forbidden {
     list: Arc<List>,
     sets: Vec<i64>,
+    /// The snapshot that its rules are from.
+    generation: AtomicU64,
 }
 
 impl Forbidden {
@@ -54,17 +57,32 @@ impl Forbidden {
         }
         let list = List::of_module(name);
         given.setup.blacklists.push(Arc::clone(&list));
-        Ok(Self { list, sets })
+        Ok(Self { list, sets, generation: AtomicU64::new(0) })
     }
 
     /// Takes over the addresses that the sets have now.
     pub(super) fn follow(&self, sets: &Sets) {
-        let sets = self.sets.iter().filter_map(|id| sets.get(*id));
-        let all = sets.flat_map(|set| &set.destinations);
+        let all = self.destinations(sets);
         let mut all: Vec<IpAddr> = all.flat_map(|one| one.host.addresses()).collect();
         all.sort_unstable();
         all.dedup();
         self.list.replace(all.into_iter().map(Rule::of_address).collect());
+        self.generation.store(sets.generation, Relaxed);
+    }
+
+    /// A second has passed: names may stand for other addresses, and a reload may have gone on
+    /// beside the last look.
+    pub(super) fn tick(&self, sets: &Sets) {
+        let is_named = |one: &Destination| matches!(one.host, Host::Named(_));
+        if self.generation.load(Relaxed) != sets.generation || self.destinations(sets).any(is_named)
+        {
+            self.follow(sets);
+        }
+    }
+
+    fn destinations<'a>(&'a self, sets: &'a Sets) -> impl Iterator<Item = &'a Destination> {
+        let sets = self.sets.iter().filter_map(|id| sets.get(*id));
+        sets.flat_map(|set| &set.destinations)
     }
 }
 

@@ -209,7 +209,7 @@ impl Partition {
     /// Probes whom it is time to probe.
     pub(super) fn tick(&self, now: Now) {
         self.follow_names(now);
-        self.forbidden.iter().for_each(|list| list.follow(&self.sets.load()));
+        self.forbidden.iter().for_each(|list| list.tick(&self.sets.load()));
         let is_probed = |set| self.prober.as_ref().is_some_and(|prober| prober.asks(set));
         self.ward.tick(&self.sets.load(), now, is_probed);
         if let Some(prober) = &self.prober {
