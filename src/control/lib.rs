@@ -8,6 +8,7 @@
 #[cfg(test)]
 mod database_tests;
 mod dns;
+mod grouping;
 pub mod http;
 pub mod limits;
 mod locate;

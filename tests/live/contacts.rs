@@ -1,18 +1,17 @@
-//! The registrar over real sockets: what contacts cost, and that none is lost whose REGISTER was
-//! answered.
+//! The registrar over real sockets: what contacts cost.
 
 use std::collections::HashSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use crate::support::{Folder, PATIENCE, Running, address};
+use crate::support::{Folder, Running, address};
 
 /// REGISTER requests that are on their way at once.
 pub const WINDOW: usize = 64;
 
 /// Seconds that contacts last where nothing else is said.
-const LONG: usize = 7_200;
+pub const LONG: usize = 7_200;
 
 /// A number from the environment, for `scripts/soak`.
 pub fn setting(name: &str, default: usize) -> usize {
@@ -21,7 +20,7 @@ pub fn setting(name: &str, default: usize) -> usize {
 
 pub fn gateway(folder: &Folder, listen: SocketAddr, more: &str) -> Running {
     let script = format!(
-        "socket = udp:{listen}\nudp_workers = 1\nloadmodule \"db_text.so\"\n\
+        "socket = udp:{listen}\nudp_workers = 1\n\
          loadmodule \"sl.so\"\nloadmodule \"usrloc.so\"\nloadmodule \"registrar.so\"\n{more}\n\
          route {{ save(\"location\"); exit; }}\n"
     );
@@ -41,7 +40,7 @@ pub fn register(number: usize, cseq: u32, expires: usize, from: SocketAddr) -> S
 }
 
 /// The number of an answered REGISTER, by its Call-ID.
-fn accepted(reply: &[u8]) -> Option<usize> {
+pub fn accepted(reply: &[u8]) -> Option<usize> {
     let text = std::str::from_utf8(reply).ok()?;
     let id = text.strip_prefix("SIP/2.0 200")?.split("Call-ID: ").nth(1)?;
     id.split("\r\n").next()?.parse().ok()
@@ -114,71 +113,4 @@ fn contacts_take_little_memory() {
     assert!(count < 100_000 || more <= 350, "{more} bytes for each contact");
     running.signal("TERM");
     assert_eq!(running.wait().code, Some(0));
-}
-
-/// Registers new users until some time after the first answer, when the program is killed; those
-/// that were answered.
-fn until_it_is_gone(first: usize, to: SocketAddr, stop: &Running, after: Duration) -> Vec<usize> {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
-    let from = socket.local_addr().unwrap();
-    let (mut began, mut next, mut killed) = (None::<Instant>, first, false);
-    let end = Instant::now() + PATIENCE;
-    let (mut answered, mut waiting) = (Vec::new(), 0);
-    let mut buffer = [0; 2_048];
-    loop {
-        assert!(Instant::now() < end, "nothing is answered");
-        if !killed && began.is_some_and(|began| began.elapsed() >= after) {
-            stop.signal("KILL");
-            killed = true;
-        }
-        while !killed && waiting < WINDOW {
-            socket.send_to(register(next, 1, LONG, from).as_bytes(), to).unwrap();
-            (next, waiting) = (next + 1, waiting + 1);
-        }
-        match socket.recv(&mut buffer) {
-            Ok(len) => {
-                began.get_or_insert_with(Instant::now);
-                answered.push(accepted(&buffer[..len]).unwrap());
-                waiting -= 1;
-            }
-            Err(_) if killed => return answered,
-            // They may have been lost; others are asked for.
-            Err(_) => waiting = 0,
-        }
-    }
-}
-
-#[test]
-fn no_contact_is_lost_that_was_acknowledged() {
-    let kills = setting("SLUICE_KILLS", 3);
-    let (folder, listen) = (Folder::new(), address());
-    folder.write("version", "table_name(string) table_version(int)\nlocation:1013\n");
-    let table = folder.write(
-        "location",
-        "contact_id(long,auto) username(string) contact(string) expires(int) q(double) \
-         callid(string) cseq(int) user_agent(string) socket(string,null)\n",
-    );
-    let more = format!(
-        "modparam(\"usrloc\", \"db_mode\", 1)\nmodparam(\"usrloc\", \"db_url\", \"text://{}\")",
-        folder.path("")
-    );
-    let mut all = HashSet::new();
-    for kill in 0..kills {
-        let running = gateway(&folder, listen, &more);
-        let after = Duration::from_millis(20 + (kill as u64 * 37) % 150);
-        let answered = until_it_is_gone(kill * 1_000_000, listen, &running, after);
-        drop(running);
-        all.extend(answered);
-        let text = std::fs::read_to_string(&table).unwrap();
-        let lost = all.iter().filter(|user| !text.contains(&format!(":u{user:021}:"))).count();
-        assert_eq!(lost, 0, "kill {kill}: of {} contacts", all.len());
-    }
-    let running = gateway(&folder, listen, &more);
-    running.await_error(&format!("location: {} contacts are back", rows(&table)));
-    println!("{kills} kills: none of {} acknowledged contacts is lost", all.len());
-}
-
-fn rows(table: &str) -> usize {
-    std::fs::read_to_string(table).unwrap().lines().count() - 1
 }

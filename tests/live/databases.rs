@@ -7,7 +7,7 @@ mod postgres;
 mod relay;
 pub mod servers;
 mod source;
-mod sqlite;
+pub mod sqlite;
 
 use serde_json::Value;
 use sluice_control::mi::Params;

@@ -9,6 +9,7 @@
 mod ask;
 mod check;
 mod contacts;
+mod contacts_kept;
 mod contexts;
 mod databases;
 mod db;

@@ -28,6 +28,8 @@ pub struct Locations {
     database: Option<Database>,
     /// When changes were last written, microseconds since 1970.
     flushed_us: AtomicU64,
+    /// When rows of expired contacts were last removed, likewise.
+    cleared_us: AtomicU64,
     tables: ArcSwap<Vec<Arc<Table>>>,
     /// Held to add one.
     adding: Mutex<()>,
@@ -48,6 +50,7 @@ impl Locations {
             options,
             database,
             flushed_us: AtomicU64::new(0),
+            cleared_us: AtomicU64::new(0),
             agents: Agents::default(),
             tables: ArcSwap::default(),
             adding: Mutex::new(()),
@@ -90,10 +93,30 @@ impl Locations {
             Kept::WriteThrough => 1,
             Kept::WriteBack | Kept::Only => self.options.timer_interval_s,
         };
-        let flushed_us = self.flushed_us.load(Relaxed);
-        if now.wall_us.saturating_sub(flushed_us) >= u64::from(pause_s) * 1_000_000 {
-            self.flushed_us.store(now.wall_us, Relaxed);
+        let is_due = |last: &AtomicU64, pause_s: u32| {
+            let due = now.wall_us.saturating_sub(last.load(Relaxed)) / 1_000_000 >= pause_s.into();
+            if due {
+                last.store(now.wall_us, Relaxed);
+            }
+            due
+        };
+        if is_due(&self.flushed_us, pause_s) {
             self.flush();
+        }
+        if is_due(&self.cleared_us, self.options.timer_interval_s) {
+            self.clear((now.wall_us / 1_000_000) as u32);
+        }
+    }
+
+    /// Removes the rows of contacts that have expired: a table without an index is read as a whole.
+    fn clear(&self, now_s: u32) {
+        for table in self.tables().iter().filter(|table| table.is_ready()) {
+            let Some(unsaved) = &table.unsaved else { continue };
+            let statement = unsaved.store.remove_expired(now_s);
+            if let Err(why) = unsaved.store.database.source.ask(vec![statement]) {
+                let place = unsaved.store.place();
+                tracing::error!(target: "usrloc", "{place}: {why}; it is tried again");
+            }
         }
     }
 
@@ -113,14 +136,12 @@ impl Locations {
     /// Writes everything that the database has not; false when that failed, and is tried again.
     /// May block.
     pub(super) fn flush(&self) -> bool {
-        let now_s = (self.wall_us() / 1_000_000) as u32;
         let tables = self.tables();
         let mut all = true;
         for table in tables.iter().filter(|table| table.is_ready()) {
             let Some(unsaved) = &table.unsaved else { continue };
             let mut batch = table.batch(self);
-            let mut statements = std::mem::take(&mut batch.statements);
-            statements.push(unsaved.store.remove_expired(now_s));
+            let statements = std::mem::take(&mut batch.statements);
             let source = &unsaved.store.database.source;
             let mut chunks = statements.chunks(limits::WRITTEN);
             let outcome = chunks.try_for_each(|chunk| source.ask(chunk.to_vec()).map(drop));

@@ -7,13 +7,13 @@ use crate::sip::{Agent, Request, first_line};
 use crate::support::{Folder, Running, address, refused};
 
 /// A file in a folder of its own.
-struct Sqlite {
+pub struct Sqlite {
     _folder: Folder,
     path: String,
 }
 
 impl Sqlite {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = Folder::new();
         let path = folder.path("sip.db");
         Self { _folder: folder, path }
