@@ -96,10 +96,7 @@ impl Group {
 
     async fn perform(&self, waiters: Vec<Waiter>, queries: &Arc<Queries>) {
         let all = waiters.iter().flat_map(|waiter| waiter.statements.iter().cloned()).collect();
-        let mut error = match self.ask(all, queries).await {
-            Ok(_) => None,
-            Err(error) => Some(error),
-        };
+        let mut error = self.ask(all, queries).await.err();
         let is_alone = waiters.len() == 1;
         for waiter in waiters {
             let outcome = match &error {

@@ -96,8 +96,8 @@ pub const MI_STOP: Duration = Duration::from_secs(2);
 /// Threads that wait for databases in files at once; each of these does one thing after another.
 pub const BLOCKING_QUERIES: usize = 16;
 
-/// Statements of changes that runs wait for and that are made together: what comes at 2,000 a second
-/// while a slow disk writes. Others wait for what such a transaction locks.
+/// Statements of changes that runs wait for and that are made together: what comes at 2,000 a
+/// second while a slow disk writes. Others wait for what such a transaction locks.
 pub const GROUP: usize = 512;
 
 /// How long changes that nobody waits for may take, before they are tried again.

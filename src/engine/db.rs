@@ -231,6 +231,12 @@ pub trait Source: Send + Sync {
     /// Those of the database.
     fn ask(&self, statements: Vec<Statement>) -> Outcome;
 
+    /// Begins statements as [`Source::ask`] does them, where that can go on meanwhile; what is
+    /// given waits for them. For the same threads.
+    fn begin(&self, statements: Vec<Statement>) -> Box<dyn FnOnce() -> Outcome + '_> {
+        Box::new(move || self.ask(statements))
+    }
+
     /// The answer, if it can be had at once, without a wait and without I/O. A worker asks this
     /// first.
     fn now(&self, statement: &Statement) -> Option<Outcome>;

@@ -85,6 +85,11 @@ impl Source for Database {
         self.one(outcomes.blocking_recv().ok())
     }
 
+    fn begin(&self, statements: Vec<Statement>) -> Box<dyn FnOnce() -> Outcome + '_> {
+        let outcomes = self.hand_over(statements, true);
+        Box::new(move || self.one(outcomes?.blocking_recv().ok()))
+    }
+
     fn run(&self, statements: Vec<Statement>) -> Way<'_> {
         Way::Waiting(Box::pin(async move {
             let outcomes = self.hand_over(statements, true)?;

@@ -34,5 +34,14 @@ pub const AOR_BYTES: usize = 255;
 /// Longest contact that management takes, bytes: the same.
 pub const URI_BYTES: usize = 255;
 
+/// Rows that are read at once, and how many a start waits for: a tenth of a second.
+pub const RANGE: usize = 20_000;
+
+/// Such ranges that are asked for at the same time: two are read while one is taken.
+pub const READ_AHEAD: usize = 3;
+
+/// After how many contacts a line tells how far the reading is.
+pub const TOLD: usize = 100_000;
+
 /// Statements of one transaction when all that is due is written: others wait for its locks.
 pub const WRITTEN: usize = 1_000;

@@ -88,7 +88,7 @@ impl Locations {
         self.wall_us.store(now.wall_us, Relaxed);
         let Some(database) = &self.database else { return };
         let tables = self.tables();
-        tables.iter().filter(|table| !table.is_ready()).for_each(|table| self.load(table));
+        tables.iter().filter(|table| !table.is_ready()).for_each(|table| self.load(table, false));
         let pause_s = match database.kept {
             Kept::WriteThrough => 1,
             Kept::WriteBack | Kept::Only => self.options.timer_interval_s,
@@ -120,11 +120,11 @@ impl Locations {
         }
     }
 
-    /// Reads a table of the database.
-    fn load(&self, table: &Table) {
-        match table.load(self, (self.wall_us() / 1_000_000) as u32) {
-            Ok(0) => {}
-            Ok(count) => {
+    /// Reads a table of the database; a large one not at the start, which would wait for it.
+    fn load(&self, table: &Table, is_start: bool) {
+        match table.load(self, (self.wall_us() / 1_000_000) as u32, is_start) {
+            Ok(None | Some(0)) => {}
+            Ok(Some(count)) => {
                 tracing::info!(target: "usrloc", "{}: {count} contacts are back", table.name());
             }
             Err(why) => {
@@ -196,7 +196,7 @@ impl Locations {
         }
         let store = self.database.as_ref().map(|database| Store::new(database, name));
         let table = Arc::new(Table::new(name, self.options.hash_bits, store));
-        self.load(&table);
+        self.load(&table, true);
         tables.push(Arc::clone(&table));
         self.tables.store(Arc::new(tables));
         Some(table)

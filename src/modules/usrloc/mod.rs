@@ -16,6 +16,7 @@ pub mod api;
 pub mod edit;
 pub mod events;
 mod limits;
+mod loading;
 pub mod locations;
 pub mod methods;
 mod mi;

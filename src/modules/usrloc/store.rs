@@ -1,20 +1,17 @@
 //! A table of contacts in a database: which columns it has, its rows as contacts and contacts as
 //! rows (spec 5.6, 6.6).
 //!
-//! Takes and gives statements; does no I/O of its own but to load. A column that a table lacks is
-//! not stored; a text that is not there is empty, since not every layout has it nullable.
+//! Takes and gives statements; does no I/O. A column that a table lacks is not stored; a text that
+//! is not there is empty, since not every layout has it nullable.
 
 use std::sync::{Arc, OnceLock};
 
 use sluice_engine::db::{Action, Compare, Condition, Field, Rows, Source, Statement};
 use sluice_engine::module::Setup;
 
-use super::edit::Order;
 use super::locations::Locations;
 use super::methods;
 use super::record::{Contact, Fixed, MEMORY_ONLY, State};
-use super::table::Table;
-use crate::db_version;
 
 /// The columns: parameter and default name.
 const COLUMNS: [(&str, &str); 17] = [
@@ -61,9 +58,6 @@ mod at {
     pub const COUNT: usize = 18;
 }
 
-/// Versions of the layout (spec 5.6).
-const VERSIONS: std::ops::RangeInclusive<i64> = 1001..=1013;
-
 /// What a database has of the contacts (spec 6.6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kept {
@@ -83,7 +77,7 @@ pub struct Database {
     /// What it has.
     pub kept: Kept,
     names: [Arc<str>; at::COUNT],
-    versions: String,
+    pub(super) versions: String,
     use_domain: bool,
 }
 
@@ -126,28 +120,12 @@ impl Store {
         self.database.source.place(&self.table)
     }
 
-    /// Reads all rows into memory; how many contacts there are.
+    /// Takes over which columns there are, from rows with all of them.
     ///
     /// # Errors
-    /// Why nothing was read.
-    pub(super) fn load(
-        &self,
-        table: &Table,
-        locations: &Locations,
-        now_s: u32,
-    ) -> Result<usize, String> {
-        let Database { source, versions, .. } = &self.database;
-        if let Some(warning) = db_version::warning(&**source, versions, &self.table, VERSIONS) {
-            tracing::warn!(target: "usrloc", "{warning}");
-        }
-        let which = match self.database.kept {
-            // Its columns are all that is wanted to know: there is no contact without a URI.
-            Kept::Only => vec![Condition::equal(&self.name(at::CONTACT), Field::text(""))],
-            Kept::WriteThrough | Kept::WriteBack => Vec::new(),
-        };
-        let select = self.statement(Action::Select(Arc::new([])), which);
-        let rows = source.ask(vec![select]).map_err(|error| error.to_string())?;
-        let places = self.places(&rows);
+    /// One is missing that must be there.
+    pub(super) fn know(&self, rows: &Rows) -> Result<(), String> {
+        let places = self.places(rows);
         for must in [at::USER, at::CONTACT, at::EXPIRES] {
             if places[must].is_none() {
                 let name = &self.database.names[must];
@@ -155,42 +133,17 @@ impl Store {
             }
         }
         let _ = self.has.set(places.map(|place| place.is_some()));
-        Ok(self.take(table, locations, &rows, &places, now_s))
+        Ok(())
     }
 
-    fn take(
-        &self,
-        table: &Table,
-        locations: &Locations,
-        rows: &Rows,
-        places: &Places,
-        now_s: u32,
-    ) -> usize {
-        let (mut taken, mut refused) = (0, 0);
-        for fields in &rows.rows {
-            let Some((aor, contact)) = self.contact(locations, places, fields) else {
-                refused += 1;
-                continue;
-            };
-            if !contact.fixed.lives(now_s) {
-                continue;
-            }
-            let id = match contact.fixed.id {
-                0 => table.new_id(u64::from(now_s) * 1_000_000),
-                id => id,
-            };
-            table.keep_id(id);
-            let fixed = Fixed { id, ..contact.fixed };
-            restore(table, &aor, &Contact { fixed, ..contact }, locations.options.order);
-            taken += 1;
-            if taken % 100_000 == 0 {
-                tracing::info!(target: "usrloc", "{}: {taken} contacts so far", self.place());
-            }
-        }
-        if refused > 0 {
-            tracing::warn!(target: "usrloc", "{}: {refused} rows are no contacts", self.place());
-        }
-        taken
+    /// The column of numbers, where there is one.
+    pub(super) fn number(&self) -> Option<Arc<str>> {
+        self.has(at::ID).then(|| self.name(at::ID))
+    }
+
+    /// The name of the table.
+    pub(super) fn table(&self) -> &str {
+        &self.table
     }
 
     /// Where rows have what.
@@ -323,7 +276,7 @@ impl Store {
         self.statement(Action::Delete, aor.map_or(Vec::new(), |aor| self.user(aor)))
     }
 
-    fn statement(&self, action: Action, conditions: Vec<Condition>) -> Statement {
+    pub(super) fn statement(&self, action: Action, conditions: Vec<Condition>) -> Statement {
         Statement { table: Arc::clone(&self.table), action, conditions }
     }
 
@@ -338,6 +291,11 @@ impl Store {
         key
     }
 
+    /// That a row is of a user.
+    pub(super) fn is_user(&self, user: &[u8]) -> Condition {
+        Condition::equal(&self.name(at::USER), Field::text(user))
+    }
+
     /// The conditions that rows of an AoR pass.
     fn user(&self, aor: &[u8]) -> Vec<Condition> {
         let split = aor.iter().rposition(|byte| *byte == b'@').filter(|_| self.database.use_domain);
@@ -347,7 +305,7 @@ impl Store {
             None if self.database.use_domain => (&b""[..], Some(aor)),
             None => (aor, None),
         };
-        let user = Condition::equal(&self.name(at::USER), Field::text(user));
+        let user = self.is_user(user);
         let domain = domain.filter(|_| self.has(at::DOMAIN));
         let domain =
             domain.map(|domain| Condition::equal(&self.name(at::DOMAIN), Field::text(domain)));
@@ -361,14 +319,4 @@ impl Store {
     fn name(&self, at: usize) -> Arc<str> {
         self.database.names.get(at).map_or_else(|| Arc::from(""), Arc::clone)
     }
-}
-
-/// Puts a contact of a row into memory; one that is there already stays.
-fn restore(table: &Table, aor: &[u8], contact: &Contact<'_>, order: Order) {
-    table.edit(aor, order, None, |edit| {
-        let same = |c: Contact<'_>| c.uri == contact.uri && c.call_id == contact.call_id;
-        if !edit.contacts().any(same) {
-            edit.insert(contact);
-        }
-    });
 }

@@ -14,6 +14,7 @@ use sluice_engine::db::{Query, Statement};
 use sluice_engine::limits::QUERY_MS;
 
 use super::edit::{Edit, Order};
+use super::loading::Plan;
 use super::locations::Locations;
 use super::record::{Contact, Fixed, Record, State};
 use super::store::{Kept, Store};
@@ -24,6 +25,8 @@ pub(super) struct Unsaved {
     pub(super) store: Store,
     /// Whether the rows are in memory.
     ready: AtomicBool,
+    /// How they are going to be read, where that has been found out.
+    plan: Mutex<Option<Plan>>,
     /// By shard, whether it may have older rows.
     shards: Box<[AtomicBool]>,
     /// Contacts that have gone, each with its AoR.
@@ -50,6 +53,7 @@ impl Unsaved {
         Self {
             store,
             ready: AtomicBool::new(false),
+            plan: Mutex::default(),
             shards: clean.take(shards).collect(),
             gone: Mutex::default(),
             busy: Mutex::default(),
@@ -79,12 +83,30 @@ impl Table {
         self.unsaved.as_ref().is_none_or(|unsaved| unsaved.ready.load(Ordering::Acquire))
     }
 
-    /// Reads its rows.
-    pub(super) fn load(&self, locations: &Locations, now_s: u32) -> Result<usize, String> {
-        let Some(unsaved) = &self.unsaved else { return Ok(0) };
-        let count = unsaved.store.load(self, locations, now_s)?;
+    /// Reads its rows; how many contacts there are. `None`: there are many, which is for later when
+    /// `is_start`.
+    ///
+    /// # Errors
+    /// Why they were not read.
+    pub(super) fn load(
+        &self,
+        locations: &Locations,
+        now_s: u32,
+        is_start: bool,
+    ) -> Result<Option<usize>, String> {
+        let Some(unsaved) = &self.unsaved else { return Ok(Some(0)) };
+        let known = lock(&unsaved.plan).take();
+        let plan = match known {
+            Some(plan) => plan,
+            None => unsaved.store.plan()?,
+        };
+        if is_start && !plan.is_small() {
+            *lock(&unsaved.plan) = Some(plan);
+            return Ok(None);
+        }
+        let count = unsaved.store.load(&plan, self, locations, now_s)?;
         unsaved.ready.store(true, Ordering::Release);
-        Ok(count)
+        Ok(Some(count))
     }
 
     /// Whether a REGISTER is answered when its contacts are in the database.

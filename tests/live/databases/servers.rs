@@ -55,19 +55,32 @@ pub struct MariaDb {
     running: Option<Running>,
     place: Place,
     pub address: SocketAddr,
+    /// Whether what it has committed outlives it.
+    is_durable: bool,
 }
 
 impl MariaDb {
     pub fn new() -> Self {
+        Self::with(false)
+    }
+
+    /// One that loses nothing that it has committed when it is killed.
+    pub fn durable() -> Self {
+        Self::with(true)
+    }
+
+    fn with(is_durable: bool) -> Self {
         let place = Place::new("mariadb");
-        run(Command::new("mariadb-install-db").args([
+        // Two that begin at once would use each other's temporary files.
+        let own = place.path("");
+        run(Command::new("mariadb-install-db").env("TMPDIR", &own).args([
             "--no-defaults",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
             &format!("--user={}", whoami()),
             &format!("--datadir={}", place.path("data")),
         ]));
-        let mut server = Self { running: None, place, address: address() };
+        let mut server = Self { running: None, place, address: address(), is_durable };
         server.start();
         server.as_root(&format!(
             "CREATE DATABASE `{DATABASE}`; CREATE USER '{USER}'@'%' IDENTIFIED BY '{PASSWORD}'; \
@@ -88,7 +101,7 @@ impl MariaDb {
             format!("--bind-address={}", self.address.ip()),
             format!("--pid-file={}", self.place.path("pid")),
             "--innodb-buffer-pool-size=16M".to_owned(),
-            "--innodb-flush-log-at-trx-commit=0".to_owned(),
+            format!("--innodb-flush-log-at-trx-commit={}", u8::from(self.is_durable)),
         ]);
         let running = Running::spawn(&mut server, "");
         running.await_error("ready for connections");
