@@ -16,6 +16,7 @@ mod db;
 mod db_text;
 mod defaults;
 mod defaults_full;
+mod delays;
 mod demo;
 mod digest;
 mod dispatch;

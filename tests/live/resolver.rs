@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use crate::delays::{p99, usual_p99};
 use crate::live::Live;
 use crate::sip::{Agent, Request, first_line, headers, reply};
 use crate::support::PATIENCE;
@@ -13,6 +14,11 @@ use crate::unbound::{Unbound, ZONE};
 
 const SCRIPT: &str = "loadmodule \"sl.so\"\nroute {\n\
     if (!forward()) sl_send_reply(478, \"Unresolvable Destination\");\n}\n";
+
+/// Calls under way that do not wait for a name. More would overflow the buffers of the sockets
+/// here, where a machine stands still for a moment; the delay of a call counts from when it was
+/// due.
+const UNDER_WAY: usize = 48;
 
 fn number(name: &str, default: u32) -> u32 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
@@ -43,11 +49,11 @@ impl Scene {
         let (begin, count) = (Instant::now(), rate * seconds);
         let mut sent: Vec<(Instant, u32)> = Vec::new();
         let mut open: HashSet<u32> = HashSet::new();
-        let mut outcome = Outcome::default();
-        let first = self.next;
+        let (mut outcome, mut under_way) = (Outcome::default(), 0);
+        let (first, waits) = (self.next, |kind| unknown && kind == 7);
         while sent.len() < count as usize || !open.is_empty() {
             let due = (begin.elapsed().as_secs_f64() * f64::from(rate)) as usize;
-            while sent.len() < due.min(count as usize) {
+            while sent.len() < due.min(count as usize) && under_way < UNDER_WAY {
                 let number = self.next;
                 let uri = match number % 8 {
                     7 if unknown => format!("sip:bob@n{number}.{ZONE}:{port}"),
@@ -57,7 +63,9 @@ impl Scene {
                 let call_id = number.to_string();
                 let request = Request { uri: &uri, call_id: &call_id, ..Request::default() };
                 self.caller.send(self.live.address, request.text(self.caller.address()));
-                sent.push((Instant::now(), number % 8));
+                under_way += usize::from(!waits(number % 8));
+                let at_seconds = sent.len() as f64 / f64::from(rate);
+                sent.push((begin + Duration::from_secs_f64(at_seconds), number % 8));
                 open.insert(number);
                 self.next += 1;
             }
@@ -68,6 +76,7 @@ impl Scene {
                 let number: u32 = headers(&answer, "Call-ID")[0].parse().unwrap();
                 assert!(open.remove(&number), "{number} is answered once");
                 let (at, kind) = sent[(number - first) as usize];
+                under_way -= usize::from(!waits(kind));
                 match (first_line(&answer), kind) {
                     ("SIP/2.0 200 OK", 0 | 2 | 4 | 6) => outcome.delays.push(at.elapsed()),
                     ("SIP/2.0 200 OK", _) => {}
@@ -84,12 +93,6 @@ impl Scene {
     }
 }
 
-/// The delay that 99 of 100 stay below.
-fn p99(delays: &mut [Duration]) -> Duration {
-    delays.sort();
-    delays[delays.len() * 99 / 100]
-}
-
 #[test]
 fn a_resolver_that_stops_holds_up_nobody_else() {
     let (rate, seconds) = (number("SLUICE_RATE", 200), number("SLUICE_SECONDS", 3));
@@ -98,16 +101,21 @@ fn a_resolver_that_stops_holds_up_nobody_else() {
     let script = format!("dns_server = \"{}\"\n{SCRIPT}", server.address);
     let (caller, destination) = (Agent::new(), Agent::new());
     let mut scene = Scene { live: Live::start(&script, 1), caller, destination, next: 0 };
-    let mut before = scene.calls(rate, seconds, false);
+    let before = scene.calls(rate, seconds, false);
     server.stop();
-    let mut after = scene.calls(rate, seconds, true);
+    let after = scene.calls(rate, seconds, true);
     server.go_on();
     let expected = (rate * seconds / 8) as usize;
     assert!(after.refused.len() + 1 >= expected, "{} of {expected}", after.refused.len());
     let latest = after.refused.iter().max().copied().unwrap_or_default();
     assert!(latest < Duration::from_secs(5), "{latest:?}");
-    let (quiet, stopped) = (p99(&mut before.delays), p99(&mut after.delays));
-    println!("p99 {quiet:?} before, {stopped:?} after; the last refusal after {latest:?}");
+    let (quiet, stopped) =
+        (usual_p99(&before.delays, rate / 2), usual_p99(&after.delays, rate / 2));
+    let (all_before, all_after) = (p99(&before.delays), p99(&after.delays));
+    println!(
+        "p99 of the middle second {quiet:?} before, {stopped:?} after; of all {all_before:?} and \
+         {all_after:?}; the last refusal after {latest:?}"
+    );
     if std::env::var("SLUICE_RATE").is_ok() {
         assert!(stopped <= quiet * 3 / 2, "{stopped:?} is over 1.5 times {quiet:?}");
     }

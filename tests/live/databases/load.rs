@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::Kind;
 use super::relay::Relay;
 use super::servers::MariaDb;
+use crate::delays::{p99, usual_p99};
 use crate::live::Live;
 use crate::sip::{Agent, Request, first_line, headers, reply};
 use crate::support::PATIENCE;
@@ -110,12 +111,6 @@ impl Scene {
     }
 }
 
-/// The delay that 99 of 100 stay below.
-fn p99(delays: &mut [Duration]) -> Duration {
-    delays.sort();
-    delays[delays.len() * 99 / 100]
-}
-
 #[test]
 fn a_database_that_stops_or_is_slow_holds_up_nobody_else() {
     let (rate, seconds) = (number("SLUICE_RATE", 200), number("SLUICE_SECONDS", 2));
@@ -131,8 +126,9 @@ fn a_database_that_stops_or_is_slow_holds_up_nobody_else() {
     let mut scene = Scene { live, caller, destination, next: 1 };
 
     let asking = rate * seconds / ASKS;
-    let mut before = scene.calls(rate, seconds);
-    assert!(before.refused.is_empty() && before.found >= asking, "{} found", before.found);
+    let before = scene.calls(rate, seconds);
+    let (found, refused) = (before.found, before.refused.len());
+    assert!(refused == 0 && found >= asking, "{found} of {asking} found, {refused} refused");
 
     relay.cut();
     let stopped = scene.calls(rate, seconds);
@@ -159,17 +155,20 @@ fn a_database_that_stops_or_is_slow_holds_up_nobody_else() {
 
     let latest = slow.refused.iter().max().copied().unwrap_or_default();
     assert!(latest < Duration::from_secs(5), "asked in vain for {latest:?}");
-    let quiet = p99(&mut before.delays);
-    let [gone, slowed, dead] = [stopped, slow, killed].map(|mut outcome| {
-        println!("{} asked in vain", outcome.refused.len());
-        p99(&mut outcome.delays)
-    });
-    println!(
-        "p99 {quiet:?} before, {gone:?} while it is gone, {slowed:?} while it is slow, {dead:?} \
-         when it is killed; who asked a slow one gave up after {latest:?}"
-    );
+    let usual = |outcome: &Outcome| usual_p99(&outcome.delays, rate);
+    let quiet = usual(&before);
+    println!("p99 of the middle second before: {quiet:?}; of all {:?}", p99(&before.delays));
+    for (outcome, how) in [(&stopped, "gone"), (&slow, "slow"), (&killed, "killed")] {
+        println!(
+            "{how}: {:?}; of all {:?}; {} asked in vain, for {:?} at most",
+            usual(outcome),
+            p99(&outcome.delays),
+            outcome.refused.len(),
+            outcome.refused.iter().max(),
+        );
+    }
     if std::env::var("SLUICE_RATE").is_ok() {
-        for worse in [gone, slowed, dead] {
+        for worse in [stopped, slow, killed].map(|outcome| usual(&outcome)) {
             assert!(worse <= quiet * 3 / 2, "{worse:?} is over 1.5 times {quiet:?}");
         }
     }
