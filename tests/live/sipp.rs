@@ -112,7 +112,8 @@ fn faults(
     let [totals, messages] = statistics(&folder, "uac", id);
     let mut found: Vec<String> = totals.faults().chain(messages.faults()).collect();
     if ended.code != Some(0) || totals.of("SuccessfulCall(C)").to_string() != calls {
-        found.push(format!("caller: {:?}, {}", ended.code, totals.of("SuccessfulCall(C)")));
+        let good = totals.of("SuccessfulCall(C)");
+        found.push(format!("caller: {:?}, {good}: {}", ended.code, ended.err.trim()));
     }
     // A callee ends when it has waited for what comes late.
     callees.iter().for_each(|callee| callee.signal("USR1"));
