@@ -8,6 +8,9 @@ use crate::support::PATIENCE;
 /// A SIP endpoint: a socket of its own.
 pub struct Agent(UdpSocket);
 
+/// What an agent's socket holds, bytes; the system may make it less.
+const BUFFER: usize = 4 << 20;
+
 impl Agent {
     /// On a port of 127.0.0.1 that the system chooses.
     pub fn new() -> Self {
@@ -21,6 +24,8 @@ impl Agent {
     pub fn at(address: SocketAddr) -> Self {
         let socket = UdpSocket::bind(address).unwrap();
         socket.set_nonblocking(true).unwrap();
+        // For what comes while the machine stands still.
+        socket2::SockRef::from(&socket).set_recv_buffer_size(BUFFER).unwrap();
         Self(socket)
     }
 
