@@ -62,7 +62,7 @@ impl Scene {
                 let call_id = number.to_string();
                 let request = Request { uri: &uri, call_id: &call_id, ..Request::default() };
                 self.caller.send(self.live.address, request.text(self.caller.address()));
-                under_way += usize::from(number % 2 == 0);
+                under_way += usize::from(number.is_multiple_of(2));
                 let at_seconds = sent.len() as f64 / f64::from(rate);
                 sent.push((begin + Duration::from_secs_f64(at_seconds), number % 8));
                 open.insert(number);
@@ -75,7 +75,7 @@ impl Scene {
                 let number: u32 = headers(&answer, "Call-ID")[0].parse().unwrap();
                 assert!(open.remove(&number), "{number} is answered once");
                 let (at, kind) = sent[(number - first) as usize];
-                under_way -= usize::from(kind % 2 == 0);
+                under_way -= usize::from(kind.is_multiple_of(2));
                 match (first_line(&answer), kind) {
                     ("SIP/2.0 200 OK", 0 | 2 | 4 | 6) => outcome.delays.push(at.elapsed()),
                     ("SIP/2.0 200 OK", _) => {}
