@@ -5,7 +5,7 @@
 //! have been sent again either: that depends on how fast the machine is. SIPp is Debian's package
 //! `sip-tester`; `scripts/test` installs it.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 
 use crate::support::{Folder, Running, address, ports};
@@ -24,20 +24,23 @@ type Load = (u32, u32);
 struct Speech {
     caller: &'static str,
     callee: &'static str,
+    /// The caller's address.
+    at: Ipv4Addr,
 }
 
-const UDP: Speech = Speech { caller: "u1", callee: "u1" };
+const UDP: Speech = Speech { caller: "u1", callee: "u1", at: Ipv4Addr::LOCALHOST };
 
 /// A load that a debug build on a busy CPU can carry.
 const FEW: Load = (100, 2);
 
-/// SIPp at 127.0.0.1 with a scenario of its own; it writes its statistics each second.
+/// SIPp with a scenario of its own; it writes its statistics each second.
 fn sipp(folder: &Folder, scenario: &str, at: SocketAddr, options: &[&str]) -> Running {
     let found = Command::new("sipp").arg("-v").output();
     assert!(found.is_ok(), "`sipp` is missing: install Debian's package sip-tester");
     let mut command = Command::new("sipp");
     let (port, media) = (at.port().to_string(), ports(4).to_string());
-    command.args(["-sn", scenario, "-i", "127.0.0.1", "-p", &port, "-mp", &media, "-nostdin"]);
+    let ip = at.ip().to_string();
+    command.args(["-sn", scenario, "-i", &ip, "-p", &port, "-mp", &media, "-nostdin"]);
     command.args(["-trace_stat", "-trace_counts", "-fd", "1", "-max_socket", "2000"]);
     command.args(options).current_dir(folder.path("")).env("TERM", "dumb");
     Running::spawn(&mut command, "")
@@ -106,7 +109,8 @@ fn faults(
     let limit = format!("{}s", seconds + 30);
     let limits =
         ["-t", speech.caller, "-r", &rate, "-m", &calls, "-timeout", &limit, "-timeout_error"];
-    let caller = sipp(&folder, "uac", address(), &[&[gateway.as_str()], &limits[..]].concat());
+    let at = SocketAddr::new(speech.at.into(), address().port());
+    let caller = sipp(&folder, "uac", at, &[&[gateway.as_str()], &limits[..]].concat());
     let id = caller.id();
     let ended = caller.wait();
     let [totals, messages] = statistics(&folder, "uac", id);
@@ -170,7 +174,11 @@ fn many_calls_by_two_workers() {
 /// One connection for all calls (`t1`), one for each (`tn`), and UDP on one side.
 fn tcp_calls(caller: &'static str, callee: &'static str) {
     for (load, workers) in loads().into_iter().flat_map(|load| [(load, 1), (load, 2)]) {
-        no_call_fails_by(PROXY, 1, workers, load, Speech { caller, callee });
+        // The system keeps the port of a connection that has ended for a minute, and an address
+        // has 28,232 of them.
+        let load = if caller == "tn" { (load.0, load.1.min(50)) } else { load };
+        let at = Ipv4Addr::new(127, 0, 0, 1 + workers as u8);
+        no_call_fails_by(PROXY, 1, workers, load, Speech { caller, callee, at });
         println!("{caller} to {callee}, {workers} workers, {load:?}: no fault");
     }
 }
