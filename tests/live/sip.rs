@@ -3,6 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::RcvBuf;
+
 use crate::support::PATIENCE;
 
 /// A SIP endpoint: a socket of its own.
@@ -25,7 +28,7 @@ impl Agent {
         let socket = UdpSocket::bind(address).unwrap();
         socket.set_nonblocking(true).unwrap();
         // For what comes while the machine stands still.
-        socket2::SockRef::from(&socket).set_recv_buffer_size(BUFFER).unwrap();
+        setsockopt(&socket, RcvBuf, &BUFFER).unwrap();
         Self(socket)
     }
 

@@ -92,7 +92,7 @@ impl Kind for Maria {
         step: &Step,
         silence: Duration,
     ) -> Result<Rows, Trouble> {
-        let read = |row: &MySqlRow, at| field(row, at, &self.zone);
+        let read = |row: &MySqlRow, at| field(row, at, &self.zone, false);
         let changed = |done: &MySqlQueryResult| done.rows_affected();
         // A statement that is prepared for one use is closed afterwards, and the server does not
         // answer that: what is asked next would wait for a late acknowledgement of TCP, up to
@@ -100,6 +100,7 @@ impl Kind for Maria {
         // same, and refused.
         if !step.keep && step.values.is_empty() && !step.sql.contains(';') {
             let rows = sqlx::raw_sql(AssertSqlSafe(&*step.sql)).fetch_many(connection);
+            let read = |row: &MySqlRow, at| field(row, at, &self.zone, true);
             return take(rows, &step.columns, silence, changed, read).await;
         }
         let mut query = sqlx::query::<MySql>(AssertSqlSafe(&*step.sql)).persistent(step.keep);
@@ -188,7 +189,8 @@ fn class(kind: &str) -> Class {
     }
 }
 
-fn field(row: &MySqlRow, at: usize, zone: &TimeZone) -> Result<Field, String> {
+/// A value; times stand in an answer `as_text`, where the question was one.
+fn field(row: &MySqlRow, at: usize, zone: &TimeZone, as_text: bool) -> Result<Field, String> {
     let raw = row.try_get_raw(at).map_err(|error| error.to_string())?;
     if raw.is_null() {
         return Ok(Field::Null);
@@ -197,6 +199,8 @@ fn field(row: &MySqlRow, at: usize, zone: &TimeZone) -> Result<Field, String> {
     let kind = kind.name();
     let bytes = || row.try_get_unchecked::<&[u8], _>(at);
     let field = match kind {
+        "DATETIME" | "TIMESTAMP" if as_text => bytes().map(|bytes| shown_time(bytes, zone)),
+        "DATE" | "TIME" if as_text => bytes().map(|bytes| Field::text(whole_seconds(bytes))),
         "FLOAT" => row.try_get_unchecked::<f32, _>(at).map(shortest),
         "DOUBLE" => row.try_get_unchecked(at).map(Field::Double),
         "DATETIME" | "TIMESTAMP" => bytes().map(|bytes| time(bytes, zone)),
@@ -226,6 +230,17 @@ fn time(bytes: &[u8], zone: &TimeZone) -> Field {
     let Some(year) = year(bytes) else { return Field::Null };
     let shown = DateTime::new(year, part(3), part(4), part(5), part(6), part(7), 0);
     shown.map_or(Field::Null, |shown| moment_of(shown, zone))
+}
+
+/// A time as it is shown: `2023-11-14 22:13:20`.
+fn shown_time(bytes: &[u8], zone: &TimeZone) -> Field {
+    let text = std::str::from_utf8(whole_seconds(bytes)).unwrap_or_default();
+    text.parse::<DateTime>().map_or(Field::Null, |shown| moment_of(shown, zone))
+}
+
+/// Without the fraction of a second.
+fn whole_seconds(bytes: &[u8]) -> &[u8] {
+    bytes.split(|byte| *byte == b'.').next().unwrap_or(bytes)
 }
 
 fn year(bytes: &[u8]) -> Option<i16> {
@@ -258,6 +273,9 @@ mod tests {
         assert_eq!(time(&noon, &zone), Field::Time(1_700_000_000));
         assert_eq!(time(&[4, 0xe7, 0x07, 11, 14], &zone), Field::Time(1_699_920_000));
         assert_eq!(time(&[0], &zone), Field::Null);
+        assert_eq!(shown_time(b"2023-11-14 22:13:20.5", &zone), Field::Time(1_700_000_000));
+        assert_eq!(shown_time(b"0000-00-00 00:00:00", &zone), Field::Null);
+        assert_eq!(whole_seconds(b"-01:02:03.250"), b"-01:02:03");
         assert_eq!(time(&[4, 0xe7, 0x07, 13, 14], &zone), Field::Null, "no month");
         assert_eq!(date_text(&[4, 0xe7, 0x07, 11, 4]), "2023-11-04");
         assert_eq!(time_text(&[8, 1, 2, 0, 0, 0, 3, 4, 5]), "-51:04:05");
