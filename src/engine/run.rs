@@ -1,5 +1,6 @@
 //! The state of one script run that functions and variables touch. Plain data, by offset.
 
+use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -223,6 +224,8 @@ pub struct RunState {
     pub passed: Vec<(Text, Value)>,
     /// What functions note while a route that they have entered runs, innermost last.
     pub notes: Vec<Vec<i64>>,
+    /// What the function that waits goes on with; let go of with the run, however that ends.
+    pub carried: Option<Box<dyn Any + Send>>,
     /// Where the current route's arguments begin.
     pub param_base: u32,
     /// Extra values of the last `return`, `$return(i)`.
@@ -315,6 +318,7 @@ impl RunState {
             names: Vec::new(),
             passed: Vec::new(),
             notes: Vec::new(),
+            carried: None,
             param_base: 0,
             returns: Vec::with_capacity(4),
             outputs: Vec::with_capacity(4),
@@ -381,6 +385,7 @@ impl RunState {
         self.names.clear();
         self.passed.clear();
         self.notes.clear();
+        self.carried = None;
         self.param_base = 0;
         self.returns.clear();
         self.outputs.clear();

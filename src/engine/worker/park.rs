@@ -264,6 +264,7 @@ impl Worker {
         self.local.release_locks(&mut run.state.locks);
         self.local.leave_transaction(&mut run.state);
         run.state.drop_ticket();
+        run.state.carried = None;
         if let Origin::Own(busy) = std::mem::take(&mut run.origin) {
             busy.end();
             run.state.names.clear();

@@ -1,7 +1,6 @@
 //! Records of users that only the database has (`db_mode` 3 of `usrloc`): a function asks for the
 //! one that it needs next, waits, and begins anew with what it has by then.
 
-use ahash::AHashMap;
 use sluice_engine::job::Answer;
 use sluice_engine::module::Then;
 use sluice_engine::{Ctx, Flow, Value};
@@ -10,13 +9,12 @@ use super::Worker;
 use crate::lookups;
 use crate::usrloc::api::{Locations, Record, Table};
 
-/// Records that runs have asked for.
+/// Records that the run has asked for; it takes them along where it waits for another one.
 #[derive(Default)]
 pub(super) struct Fetched {
-    /// What the database has just answered the run that goes on now.
+    /// What the database has just answered.
     answer: Option<Answer>,
-    /// By the numbers of their messages.
-    records: AHashMap<u32, Vec<Record>>,
+    records: Vec<Record>,
 }
 
 /// Where a record is, and what the function does when it has been asked for.
@@ -35,7 +33,9 @@ pub(super) fn again(
     function: fn(&mut Ctx<'_>, &mut dyn std::any::Any, &[Value]) -> Flow,
 ) -> Flow {
     let Some(worker) = state.downcast_mut::<Worker>() else { return Flow::FALSE };
-    worker.fetched.answer = Some(answer.clone());
+    let carried = ctx.run.carried.take().and_then(|carried| carried.downcast().ok());
+    let records = carried.map(|records| *records).unwrap_or_default();
+    worker.fetched = Fetched { answer: Some(answer.clone()), records };
     let flow = function(ctx, state, args);
     if let Some(worker) = state.downcast_mut::<Worker>() {
         worker.fetched.answer = None;
@@ -53,48 +53,53 @@ impl Fetched {
     ///
     /// # Errors
     /// What the function gives meanwhile, or since the database cannot say.
-    pub(super) fn have(&mut self, ctx: &Ctx<'_>, ask: &Ask<'_>, aor: &[u8]) -> Result<(), Flow> {
-        let id = ctx.packet.id;
-        if !ask.table.is_only_in_database() || self.of(id, aor).is_some() {
+    pub(super) fn have(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        ask: &Ask<'_>,
+        aor: &[u8],
+    ) -> Result<(), Flow> {
+        if !ask.table.is_only_in_database() || self.of(aor).is_some() {
             return Ok(());
         }
         let Some((source, statement)) = ask.table.question(aor) else { return Ok(()) };
         let found = lookups::ask(&source, self.answer.take().as_ref(), ask.then, || statement);
         let found = found.inspect_err(|flow| {
-            if matches!(flow, Flow::Fail(_)) {
-                self.forget(id);
+            let records = std::mem::take(&mut self.records);
+            if matches!(flow, Flow::Suspend(..)) {
+                ctx.run.carried = Some(Box::new(records));
             }
         })?;
-        let record = ask.table.record_in(ask.locations, aor, found.table());
-        self.records.entry(id).or_default().push(record);
+        self.records.push(ask.table.record_in(ask.locations, aor, found.table()));
         Ok(())
     }
 
     /// Shows a record, wherever it is.
     pub(super) fn look<R>(
         &self,
-        id: u32,
         table: &Table,
         aor: &[u8],
         show: impl FnOnce(Option<&Record>) -> R,
     ) -> R {
         match table.is_only_in_database() {
-            true => show(self.of(id, aor).filter(|record| !record.is_empty())),
+            true => show(self.of(aor).filter(|record| !record.is_empty())),
             false => table.look(aor, show),
         }
     }
 
-    /// The record of a message that asks for one only; its run has no use for others.
-    pub(super) fn take(&mut self, id: u32) -> Option<Record> {
-        self.records.remove(&id)?.pop()
+    /// The record of a run that asks for one only; it has no use for others.
+    pub(super) fn take(&mut self) -> Option<Record> {
+        let record = self.records.pop();
+        self.forget();
+        record
     }
 
-    /// The run of a message needs its records no more.
-    pub(super) fn forget(&mut self, id: u32) {
-        self.records.remove(&id);
+    /// The run needs its records no more.
+    pub(super) fn forget(&mut self) {
+        self.records.clear();
     }
 
-    fn of(&self, id: u32, aor: &[u8]) -> Option<&Record> {
-        self.records.get(&id)?.iter().find(|record| record.aor() == aor)
+    fn of(&self, aor: &[u8]) -> Option<&Record> {
+        self.records.iter().find(|record| record.aor() == aor)
     }
 }

@@ -90,7 +90,7 @@ pub(super) fn lookup(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> 
     }
     let Search { found, filtered, .. } = search;
     worker.aor = buffer;
-    worker.fetched.forget(ctx.packet.id);
+    worker.fetched.forget();
     match (read, found, filtered) {
         (Err(_), ..) => Flow::Code(FAILED),
         (_, 1.., _) => Flow::TRUE,
@@ -113,7 +113,8 @@ fn fetch(
     let own = (!flags.to_branches_only).then_some(user);
     let of_branches = ctx.run.set.extra().iter().map(|branch| branch.uri);
     let of_branches = of_branches.filter(|_| flags.branch && !flags.no_branches);
-    for uri in own.into_iter().chain(of_branches) {
+    let users: Vec<Text> = own.into_iter().chain(of_branches).collect();
+    for uri in users {
         if aor::of_uri(ctx.bytes(uri), &shared.options, aor).is_ok() {
             fetched.have(ctx, &ask, aor)?;
         }
@@ -141,7 +142,7 @@ impl Search<'_> {
     /// Makes the contacts of a user destinations; the first becomes the Request-URI if `first`
     /// says so.
     fn expand(&mut self, ctx: &mut Ctx<'_>, aor: &[u8], first: bool) {
-        self.fetched.look(ctx.packet.id, self.table, aor, |record| {
+        self.fetched.look(self.table, aor, |record| {
             let Some(record) = record else { return };
             if self.flags.by_latency {
                 let mut contacts: Vec<Contact<'_>> = record.contacts().collect();

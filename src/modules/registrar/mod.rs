@@ -6,7 +6,6 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use ahash::AHashMap;
 use sluice_base::WorkerId;
 use sluice_engine::module::{
     Hooks, Module, Setup, SetupError, SharedState, Statistic, StatisticsBase,
@@ -32,7 +31,6 @@ use crate::usrloc::api::{self, Locations, Table};
 use cached::Cached;
 use fetch::Fetched;
 use params::Options;
-use save::Waiting;
 
 /// The definition table.
 pub static MODULE: Module = Module {
@@ -78,9 +76,7 @@ struct Worker {
     path: Vec<u8>,
     /// The REGISTER whose reply is dealt with, likewise.
     cached: Cached,
-    /// REGISTER requests that wait for the database, by the numbers of their messages.
-    waiting: AHashMap<u32, Waiting>,
-    /// Records that runs have asked for.
+    /// Records that the run has asked for.
     fetched: Fetched,
 }
 
@@ -114,7 +110,6 @@ impl SharedState for Registrar {
             aor: Vec::new(),
             path: Vec::new(),
             cached: Cached::default(),
-            waiting: AHashMap::new(),
             fetched: Fetched::default(),
         })
     }

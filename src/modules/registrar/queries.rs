@@ -139,8 +139,7 @@ fn ask(
     if let Err(flow) = fetched.have(ctx, &asked, aor) {
         return flow;
     }
-    let id = ctx.packet.id;
-    let flow = fetched.look(id, &table, aor, |record| {
+    let flow = fetched.look(&table, aor, |record| {
         let mut contacts = record.into_iter().flat_map(|record| record.contacts());
         let found = contacts.find(|c| c.fixed.lives(now_s) && is_wanted(ctx, c));
         if let (Some(contact), Some(slot)) = (found, attr_avp) {
@@ -149,6 +148,6 @@ fn ask(
         }
         Flow::of(found.is_some())
     });
-    fetched.forget(id);
+    fetched.forget();
     flow
 }

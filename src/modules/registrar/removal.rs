@@ -93,7 +93,7 @@ fn drop_where(
         return flow;
     }
     let change = |edit: &mut Edit<'_>| edit.remove_if(|contact| goes(ctx, contact));
-    let (notes, query) = match fetched.take(ctx.packet.id) {
+    let (notes, query) = match fetched.take() {
         None => (locations.edit(&table, aor, ctx.shared, change).1, None),
         Some(record) => {
             let heard = ctx.shared.hears_events();

@@ -66,10 +66,7 @@ pub(super) fn save(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> Fl
         Ok(Done::Later(batch)) => {
             let Some(query) = table.query(batch.statements.clone()) else { return Flow::FALSE };
             let waiting = Waiting { table, aor: worker.aor.clone(), batch, answers, before };
-            if let Some(lost) = worker.waiting.insert(ctx.packet.id, waiting) {
-                // Its run could not wait.
-                lost.table.settle(lost.batch, false);
-            }
+            ctx.run.carried = Some(Box::new(waiting));
             Flow::Suspend(Wait::Job(Job::Query(query)), committed)
         }
         Err(refusal) => reject(ctx, worker, refusal, answers, before),
@@ -88,8 +85,8 @@ enum Done {
     Later(Batch),
 }
 
-/// A REGISTER that waits for the database.
-pub(super) struct Waiting {
+/// A REGISTER that waits for the database; without an answer nothing counts as written.
+struct Waiting {
     table: Arc<Table>,
     aor: Vec<u8>,
     batch: Batch,
@@ -97,18 +94,32 @@ pub(super) struct Waiting {
     before: usize,
 }
 
+impl Waiting {
+    fn settle(&mut self, written: bool) {
+        self.table.settle(std::mem::take(&mut self.batch), written);
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.settle(false);
+        self.table.release(&self.aor);
+    }
+}
+
 /// The database has answered.
 fn committed(ctx: &mut Ctx<'_>, state: &mut dyn Any, _: &[Value], answer: &Answer) -> Flow {
     let Some(worker) = state.downcast_mut::<Worker>() else { return Flow::FALSE };
-    let Some(waiting) = worker.waiting.remove(&ctx.packet.id) else { return Flow::FALSE };
-    let Waiting { table, aor, batch, answers, before } = waiting;
+    let carried = ctx.run.carried.take().and_then(|carried| carried.downcast::<Waiting>().ok());
+    let Some(mut waiting) = carried else { return Flow::FALSE };
     let written = match answer {
         Answer::Rows(outcome) => outcome.as_ref().as_ref().map(drop).map_err(ToString::to_string),
         Answer::Failed(why) => Err(why.to_string()),
         _ => Err("no answer".to_owned()),
     };
-    table.settle(batch, written.is_ok());
-    table.release(&aor);
+    waiting.settle(written.is_ok());
+    let (answers, before) = (waiting.answers, waiting.before);
+    drop(waiting);
     match written {
         Ok(()) => accept(ctx, worker, answers, before),
         Err(why) => {
@@ -169,7 +180,7 @@ fn register(ctx: &mut Ctx<'_>, worker: &mut Worker, call: &Call<'_>) -> Result<D
     if let Some(done) = prepare(ctx, fetched, locations, call, aor, waits)? {
         return Ok(done);
     }
-    let record = fetched.take(ctx.packet.id);
+    let record = fetched.take();
     let mut lines = std::mem::take(&mut ctx.run.reply_lines);
     let (result, notes, apart) =
         match Change::of(ctx, options, locations, call, &request, (&subject, &path)) {
