@@ -222,7 +222,9 @@ fn loom_changes_of_shared_entries_are_all_there_and_what_is_counted_beside_them_
                 entry.0 != 8
             };
             let mut cursor = Cursor::default();
-            while other.pass(0, &mut cursor, 1, |entry| entry.0, sweep) != Passed::All {}
+            while other.pass(0, &mut cursor, |seen| seen < 1, |entry| entry.0, sweep) != Passed::All
+            {
+            }
         });
         add(&map, 7);
         let seen = map.look(7, |entry| entry.0 == 7, |entry, _| entry.map(|entry| entry.1));

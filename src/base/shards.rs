@@ -128,13 +128,14 @@ impl<T, S> Shards<T, S> {
         look(&mut shard.beside, len)
     }
 
-    /// Passes at most `most` entries of a shard; those of which `keeps` says no are removed. Behind
-    /// the last one the shard gives back memory that it has too much of.
+    /// Passes entries of a shard for as long as `goes_on` says so, which is told how many it were;
+    /// those of which `keeps` says no are removed. Behind the last one the shard gives back memory
+    /// that it has too much of.
     pub fn pass(
         &self,
         shard: usize,
         cursor: &mut Cursor,
-        most: usize,
+        mut goes_on: impl FnMut(usize) -> bool,
         rehash: impl Fn(&T) -> u64,
         mut keeps: impl FnMut(&mut T, &mut S) -> bool,
     ) -> Passed {
@@ -147,7 +148,7 @@ impl<T, S> Shards<T, S> {
         }
         cursor.places = places;
         let mut seen = 0;
-        while cursor.at < places && seen < most {
+        while cursor.at < places && goes_on(seen) {
             if let Ok(mut found) = entries.get_bucket_entry(cursor.at) {
                 seen += 1;
                 if !keeps(found.get_mut(), beside) {
@@ -226,10 +227,16 @@ mod tests {
             let mut cursor = Cursor::default();
             let rehash = |entry: &(u64, u64)| hash(entry.0);
             while Passed::All
-                != map.pass(shard, &mut cursor, most, rehash, |entry, _| {
-                    assert!(found.insert(entry.0, entry.1).is_none(), "passed twice");
-                    true
-                })
+                != map.pass(
+                    shard,
+                    &mut cursor,
+                    |seen| seen < most,
+                    rehash,
+                    |entry, _| {
+                        assert!(found.insert(entry.0, entry.1).is_none(), "passed twice");
+                        true
+                    },
+                )
             {}
         }
         found
@@ -240,8 +247,9 @@ mod tests {
         let map = Map::new(0);
         (0..3).for_each(|key| add(&map, key, 1));
         let mut cursor = Cursor::default();
+        let rehash = |entry: &(u64, u64)| hash(entry.0);
         let mut pass =
-            |map: &Map, keep| map.pass(0, &mut cursor, 2, |entry| hash(entry.0), |_, _| keep);
+            |map: &Map, keep| map.pass(0, &mut cursor, |seen| seen < 2, rehash, |_, _| keep);
         assert_eq!(pass(&map, true), Passed::More);
         (3..1_000).for_each(|key| add(&map, key, 1));
         assert_eq!(pass(&map, true), Passed::Anew);

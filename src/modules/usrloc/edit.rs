@@ -68,8 +68,6 @@ pub struct Edit<'a> {
     pub(super) unsaved: bool,
     /// Contacts whose rows are to go.
     pub(super) gone: Vec<Record>,
-    /// The first moment at which a contact that was touched expires, seconds since 1970.
-    pub(super) earliest: u32,
 }
 
 impl<'a> Edit<'a> {
@@ -79,8 +77,7 @@ impl<'a> Edit<'a> {
         order: Order,
         notes: Option<&'a mut Vec<Note>>,
     ) -> Self {
-        let (came, unsaved, gone, earliest) = (0, false, Vec::new(), u32::MAX);
-        Self { aor, record, order, notes, came, unsaved, gone, earliest }
+        Self { aor, record, order, notes, came: 0, unsaved: false, gone: Vec::new() }
     }
 
     /// The contacts in order; also those that have expired and are not swept yet.
@@ -97,7 +94,6 @@ impl<'a> Edit<'a> {
     pub fn insert(&mut self, contact: &Contact<'_>) {
         self.came += 1;
         self.unsaved |= contact.fixed.is_unsaved();
-        self.touch(&contact.fixed);
         let at = self.place_of(contact.fixed.q, usize::MAX);
         match &mut self.record {
             Some(record) => record.insert(at, contact),
@@ -127,7 +123,6 @@ impl<'a> Edit<'a> {
         let fixed = Fixed { id: before.id, state, latency_us, ..contact.fixed };
         let contact = Contact { fixed, ..*contact };
         self.unsaved |= fixed.is_unsaved();
-        self.touch(&fixed);
         let stays = match self.order {
             Order::NewestFirst => at == 0,
             Order::ByQ => fixed.q == before.q || self.place_of(fixed.q, at) == at,
@@ -212,12 +207,6 @@ impl<'a> Edit<'a> {
         }
     }
 
-    fn touch(&mut self, fixed: &Fixed) {
-        if fixed.expires > 0 {
-            self.earliest = self.earliest.min(fixed.expires);
-        }
-    }
-
     fn note(&mut self, what: What, contact: &Contact<'_>) {
         if let Some(notes) = &mut self.notes {
             notes.push(Note { what, about: Record::of(self.aor, contact) });
@@ -272,7 +261,7 @@ mod tests {
         assert_eq!(uris(&edit), ["sip:a", "sip:c", "sip:b", "sip:d"]);
         edit.update(3, &contact("sip:d", 600));
         assert_eq!(uris(&edit), ["sip:d", "sip:a", "sip:c", "sip:b"]);
-        assert_eq!((edit.came, edit.earliest), (4, 100));
+        assert_eq!(edit.came, 4);
     }
 
     #[test]

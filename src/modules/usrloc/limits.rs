@@ -15,8 +15,16 @@ pub const CONTACTS: usize = 64;
 /// million, so that one grows within some tens of microseconds.
 pub const SHARDS_BITS: u32 = 12;
 
-/// Records that are looked at under one lock, and in one turn of a worker.
-pub const SWEPT: usize = 64;
+/// Records that are read under one lock, and in one turn of a worker.
+pub const PASSED: usize = 64;
+
+/// Records of which a sweep asks in one turn of a worker whether anything of them has expired: some
+/// microseconds.
+pub const SWEPT: usize = 256;
+
+/// Processor time after which it leaves what has expired for the next turn, nanoseconds; and the
+/// last record it takes, which may be out of all caches.
+pub const SWEEP_NS: u64 = 75_000;
 
 /// How long a worker does other things between two slices of a sweep, milliseconds: a slice takes a
 /// tenth of that.

@@ -14,6 +14,7 @@ use sluice_engine::uses::Uses;
 pub mod agents;
 pub mod api;
 pub mod edit;
+mod entry;
 pub mod events;
 mod limits;
 mod loading;

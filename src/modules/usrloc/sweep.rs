@@ -8,7 +8,7 @@ use sluice_base::WorkerId;
 use sluice_engine::module::Chore;
 
 use super::locations::Locations;
-use super::table::Sweep;
+use super::table::{Slice, Sweep};
 use super::{events, limits};
 
 /// How far a worker is.
@@ -31,13 +31,13 @@ impl Sweeper {
     fn measured(&mut self, chore: &mut Chore<'_>) -> u64 {
         let cpu_ns = chore.local.cpu_ns;
         let begin_ns = cpu_ns();
-        let next_ms = self.step(chore);
+        let next_ms = self.step(chore, &|| cpu_ns().saturating_sub(begin_ns) > limits::SWEEP_NS);
         self.locations.swept_for(cpu_ns().saturating_sub(begin_ns));
         next_ms
     }
 
     /// Sweeps one slice. Gives when the next one is due, monotonic milliseconds.
-    fn step(&mut self, chore: &mut Chore<'_>) -> u64 {
+    fn step(&mut self, chore: &mut Chore<'_>, is_over: &dyn Fn() -> bool) -> u64 {
         let now_s = chore.now.wall_s() as u32;
         let workers = chore.local.post.owners().map_or(1, |owners| usize::from(owners.workers()));
         let tables = self.locations.tables();
@@ -54,7 +54,8 @@ impl Sweeper {
             let mut notes = Vec::new();
             let heard = chore.shared.hears_events().then_some(&mut notes);
             let pause_s = self.locations.options.timer_interval_s;
-            if !table.sweep(self.shard, &mut self.at, now_s, pause_s, heard) {
+            let slice = Slice { now_s, pause_s, is_over };
+            if !table.sweep(self.shard, &mut self.at, &slice, heard) {
                 (self.shard, self.at) = (self.shard + workers, Sweep::default());
             }
             events::tell_by(chore, &self.locations, table, &notes);

@@ -5,12 +5,14 @@
 //! nobody who asks [`Fixed::lives`](super::record::Fixed::lives); sweeps take them away, some
 //! records at a time. Does no I/O.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use ahash::RandomState;
 use sluice_base::shards::{Cursor, Passed, Shards, Then};
 
 use super::edit::{Edit, Note, Order, What};
+use super::entry::Entry;
 use super::limits;
 use super::record::{Contact, Record};
 use super::store::Store;
@@ -20,7 +22,7 @@ use super::unsaved::Unsaved;
 pub struct Table {
     name: Box<str>,
     hasher: RandomState,
-    shards: Shards<Record>,
+    shards: Shards<Entry>,
     /// By shard, the second from which on it is to be swept; `u32::MAX` is never.
     due: Box<[AtomicU32]>,
     users: AtomicU64,
@@ -46,7 +48,7 @@ pub struct Counts {
 struct Done {
     came: i64,
     users: i64,
-    earliest: u32,
+    expires: u32,
     unsaved: bool,
     gone: Vec<Record>,
 }
@@ -54,6 +56,16 @@ struct Done {
 /// A sweep, or some other pass, of one shard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Sweep(Cursor);
+
+/// One slice of a sweep.
+pub struct Slice<'a> {
+    /// What expires until then goes, seconds since 1970.
+    pub now_s: u32,
+    /// How long a shard rests between two sweeps, seconds.
+    pub pause_s: u32,
+    /// Whether it has lasted long enough.
+    pub is_over: &'a dyn Fn() -> bool,
+}
 
 impl Table {
     /// An empty table of `2^bits` shards or more.
@@ -108,7 +120,8 @@ impl Table {
     /// Shows a record.
     pub fn look<R>(&self, aor: &[u8], show: impl FnOnce(Option<&Record>) -> R) -> R {
         let hash = self.hash(aor);
-        self.shards.look(hash, |record| record.aor() == aor, |record, ()| show(record))
+        let is = |entry: &Entry| entry.record().aor() == aor;
+        self.shards.look(hash, is, |entry, ()| show(entry.map(Entry::record)))
     }
 
     /// Changes a record, which may not be there yet. What happens is added to `notes`, if any.
@@ -120,31 +133,34 @@ impl Table {
         change: impl FnOnce(&mut Edit<'_>) -> R,
     ) -> R {
         let hash = self.hash(aor);
-        let is = |record: &Record| record.aor() == aor;
-        let rehash = |record: &Record| self.hash(record.aor());
-        let (result, done) = self.shards.change(hash, is, rehash, |place, ()| {
+        let is = |entry: &Entry| entry.record().aor() == aor;
+        let (result, done) = self.shards.change(hash, is, Entry::hash, |place, ()| {
             let before = place.is_some();
             let mut place = place;
-            let held = place.as_mut().map(|place| std::mem::take(*place));
+            let held = place.as_mut().map(|place| place.take());
             let mut edit = Edit::new(aor, held, order, notes);
             let result = change(&mut edit);
             edit.finish();
-            let Edit { record, came, earliest, unsaved, gone, .. } = edit;
+            let Edit { record, came, unsaved, gone, .. } = edit;
             let users = i64::from(record.is_some()) - i64::from(before);
-            let then = match (place, record) {
+            let (then, expires) = match (place, record) {
                 (Some(place), Some(record)) => {
-                    *place = record;
-                    Then::Keep
+                    place.put(record);
+                    (Then::Keep, place.expires())
                 }
-                (None, Some(record)) => Then::Put(record),
-                (_, None) => Then::Remove,
+                (None, Some(record)) => {
+                    let entry = Entry::new(hash, record);
+                    let expires = entry.expires();
+                    (Then::Put(entry), expires)
+                }
+                (_, None) => (Then::Remove, u32::MAX),
             };
-            (then, (result, Done { came, users, earliest, unsaved, gone }))
+            (then, (result, Done { came, users, expires, unsaved, gone }))
         });
         self.count(done.users, done.came);
         let shard = self.shards.shard_of(hash);
-        if done.earliest < u32::MAX {
-            self.due(shard).fetch_min(done.earliest, Relaxed);
+        if done.expires < self.due(shard).load(Relaxed) {
+            self.due(shard).fetch_min(done.expires, Relaxed);
         }
         if let Some(unsaved) = &self.unsaved {
             unsaved.note(shard, done.unsaved, done.gone);
@@ -158,10 +174,10 @@ impl Table {
         self.shards.pass(
             shard,
             &mut at.0,
-            limits::SWEPT,
-            |record| self.hash(record.aor()),
-            |record, ()| {
-                show(record);
+            |seen| seen < limits::PASSED,
+            Entry::hash,
+            |entry, ()| {
+                show(entry.record());
                 true
             },
         )
@@ -188,13 +204,12 @@ impl Table {
     }
 
     /// Takes expired contacts away, of some records of a shard; false when it is through. The shard
-    /// is swept again when the next contact expires, `pause_s` later at the earliest.
+    /// is swept again when the next contact expires, after its rest at the earliest.
     pub fn sweep(
         &self,
         shard: usize,
         at: &mut Sweep,
-        now_s: u32,
-        pause_s: u32,
+        slice: &Slice<'_>,
         mut notes: Option<&mut Vec<Note>>,
     ) -> bool {
         if *at == Sweep::default() {
@@ -202,26 +217,30 @@ impl Table {
             self.due(shard).store(u32::MAX, Relaxed);
         }
         let (mut users, mut gone, mut earliest) = (0, 0, u32::MAX);
+        let is_over = Cell::new(false);
         let passed = self.shards.pass(
             shard,
             &mut at.0,
-            limits::SWEPT,
-            |record| self.hash(record.aor()),
-            |record, ()| {
-                let (expired, first) = expiry(record, now_s);
-                if expired > 0 {
-                    gone += expired;
-                    take_expired(record, now_s, notes.as_deref_mut());
+            |seen| seen < limits::SWEPT && !is_over.get(),
+            Entry::hash,
+            |entry, ()| {
+                if entry.expires() <= slice.now_s {
+                    let mut record = entry.take();
+                    gone += take_expired(&mut record, slice.now_s, notes.as_deref_mut());
+                    entry.put(record);
+                    is_over.set((slice.is_over)());
                 }
-                earliest = earliest.min(first);
-                users += i64::from(record.is_empty());
-                !record.is_empty()
+                let is_empty = entry.record().is_empty();
+                earliest = earliest.min(entry.expires());
+                users += i64::from(is_empty);
+                !is_empty
             },
         );
         self.count(-users, -(gone as i64));
         self.expired.fetch_add(gone, Relaxed);
         if earliest < u32::MAX {
-            self.due(shard).fetch_min(earliest.max(now_s.saturating_add(pause_s)), Relaxed);
+            let rested = slice.now_s.saturating_add(slice.pause_s);
+            self.due(shard).fetch_min(earliest.max(rested), Relaxed);
         }
         passed != Passed::All
     }
@@ -249,17 +268,9 @@ impl Table {
     }
 }
 
-/// How many contacts have expired, and when the next one will.
-fn expiry(record: &Record, now_s: u32) -> (u64, u32) {
-    record.contacts().fold((0, u32::MAX), |(expired, first), contact| match contact.fixed {
-        fixed if !fixed.lives(now_s) => (expired + 1, first),
-        fixed if fixed.expires > 0 => (expired, first.min(fixed.expires)),
-        _ => (expired, first),
-    })
-}
-
-fn take_expired(record: &mut Record, now_s: u32, mut notes: Option<&mut Vec<Note>>) {
-    let mut at = 0;
+/// Gives how many it were.
+fn take_expired(record: &mut Record, now_s: u32, mut notes: Option<&mut Vec<Note>>) -> u64 {
+    let (mut at, mut gone) = (0, 0);
     while let Some(contact) = record.contacts().nth(at) {
         if contact.fixed.lives(now_s) {
             at += 1;
@@ -267,12 +278,14 @@ fn take_expired(record: &mut Record, now_s: u32, mut notes: Option<&mut Vec<Note
         }
         note(&mut notes, What::Delete, record.aor(), &contact);
         record.remove(at);
+        gone += 1;
     }
     if record.is_empty()
         && let Some(notes) = &mut notes
     {
         notes.push(Note { what: What::AorDelete, about: Record::new(record.aor()) });
     }
+    gone
 }
 
 fn note(notes: &mut Option<&mut Vec<Note>>, what: What, aor: &[u8], contact: &Contact<'_>) {
@@ -302,7 +315,8 @@ mod tests {
             loop {
                 let before = notes.len();
                 slices += 1;
-                let more = table.sweep(shard, &mut at, now_s, 10, Some(&mut notes));
+                let slice = Slice { now_s, pause_s: 10, is_over: &|| false };
+                let more = table.sweep(shard, &mut at, &slice, Some(&mut notes));
                 assert!(notes.len() - before <= 2 * limits::SWEPT);
                 if !more {
                     break;
@@ -336,6 +350,20 @@ mod tests {
     }
 
     #[test]
+    fn a_slice_that_has_lasted_long_enough_takes_one_contact() {
+        let table = Table::new("location", 0, None);
+        (0..8_000).for_each(|number| add(&table, &format!("user{number}"), 100));
+        let slice = Slice { now_s: 100, pause_s: 10, is_over: &|| true };
+        let (mut at, mut before) = (Sweep::default(), table.counts().contacts);
+        while table.sweep(0, &mut at, &slice, None) {
+            let after = table.counts().contacts;
+            assert!(before - after <= 1, "{before}, then {after}");
+            before = after;
+        }
+        assert!(table.counts().expired > 1, "a shard has two of them or so");
+    }
+
+    #[test]
     fn numbers_are_new() {
         let table = Table::new("location", 0, None);
         let ids = [table.new_id(5), table.new_id(5), table.new_id(3), table.new_id(100)];
@@ -365,7 +393,8 @@ mod tests {
                     if step % 64 == 0 {
                         let mut at = Sweep::default();
                         let shard = step as usize % table.shards();
-                        while table.sweep(shard, &mut at, 50, 1, None) {}
+                        let slice = Slice { now_s: 50, pause_s: 1, is_over: &|| false };
+                        while table.sweep(shard, &mut at, &slice, None) {}
                     }
                 }
             }
