@@ -22,9 +22,13 @@ pub const PASSED: usize = 64;
 /// microseconds.
 pub const SWEPT: usize = 256;
 
-/// Processor time after which it leaves what has expired for the next turn, nanoseconds; and the
-/// last record it takes, which may be out of all caches.
-pub const SWEEP_NS: u64 = 75_000;
+/// Processor time after which it leaves the rest for the next turn, nanoseconds: what a message that
+/// has come meanwhile waits for. A slice that lasts ten times as long is counted as a long one: where
+/// a host has taken away memory that was not used for a minute, one record may take 35,000.
+pub const SWEEP_NS: u64 = 20_000;
+
+/// Records that are asked before it looks how long it has lasted.
+pub const SWEPT_BLINDLY: usize = 32;
 
 /// How long a worker does other things between two slices of a sweep, milliseconds: a slice takes a
 /// tenth of that.

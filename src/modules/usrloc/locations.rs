@@ -42,6 +42,9 @@ pub struct Locations {
     wall_us: AtomicU64,
     /// The longest that expiry has kept a worker in one turn, nanoseconds of its processor time.
     longest_sweep_ns: AtomicU64,
+    /// In how many turns it was at work, and in how many for long.
+    sweeps: AtomicU64,
+    long_sweeps: AtomicU64,
 }
 
 impl Locations {
@@ -59,6 +62,8 @@ impl Locations {
             flags: ArcSwap::from_pointee(setup.script.flags.clone()),
             wall_us: AtomicU64::new(0),
             longest_sweep_ns: AtomicU64::new(0),
+            sweeps: AtomicU64::new(0),
+            long_sweeps: AtomicU64::new(0),
         }
     }
 
@@ -157,15 +162,20 @@ impl Locations {
 
     /// A worker has spent so much processor time on expiry in one turn.
     pub(super) fn swept_for(&self, cpu_ns: u64) {
-        // Most are shorter, and touch what nobody else needs.
+        self.sweeps.fetch_add(1, Relaxed);
+        if cpu_ns > 10 * limits::SWEEP_NS {
+            self.long_sweeps.fetch_add(1, Relaxed);
+        }
         if cpu_ns > self.longest_sweep_ns.load(Relaxed) {
             self.longest_sweep_ns.fetch_max(cpu_ns, Relaxed);
         }
     }
 
-    /// The longest of them since the start, microseconds.
-    pub(super) fn longest_sweep_us(&self) -> u64 {
-        self.longest_sweep_ns.load(Relaxed).div_ceil(1_000)
+    /// The longest of them since the start in microseconds, how many turns it were, and how many of
+    /// these lasted ten times as long as they should.
+    pub(super) fn sweeps(&self) -> [u64; 3] {
+        let longest_us = self.longest_sweep_ns.load(Relaxed).div_ceil(1_000);
+        [longest_us, self.sweeps.load(Relaxed), self.long_sweeps.load(Relaxed)]
     }
 
     /// The moment as it was told last, at most a second ago; microseconds since 1970.

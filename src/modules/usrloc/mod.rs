@@ -82,10 +82,12 @@ impl SharedState for Usrloc {
     fn gauges(&self) -> Vec<(String, u64)> {
         let tables = self.0.tables();
         let users = tables.iter().map(|table| table.counts().users).sum();
-        let longest_us = self.0.longest_sweep_us();
+        let [longest_us, turns, long_turns] = self.0.sweeps();
         let mut all = vec![
             ("registered_users".to_owned(), users),
             ("longest_expiry_us".to_owned(), longest_us),
+            ("expiry_turns".to_owned(), turns),
+            ("long_expiry_turns".to_owned(), long_turns),
         ];
         for table in tables.iter() {
             let (name, counts) = (table.name(), table.counts());

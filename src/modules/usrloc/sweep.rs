@@ -2,6 +2,7 @@
 //! modulo their number.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::sync::Arc;
 
 use sluice_base::WorkerId;
@@ -31,9 +32,14 @@ impl Sweeper {
     fn measured(&mut self, chore: &mut Chore<'_>) -> u64 {
         let cpu_ns = chore.local.cpu_ns;
         let begin_ns = cpu_ns();
-        let next_ms = self.step(chore, &|| cpu_ns().saturating_sub(begin_ns) > limits::SWEEP_NS);
+        let is_over = Cell::new(false);
+        let next_ms = self.step(chore, &|| {
+            is_over.set(cpu_ns().saturating_sub(begin_ns) > limits::SWEEP_NS);
+            is_over.get()
+        });
         self.locations.swept_for(cpu_ns().saturating_sub(begin_ns));
-        next_ms
+        // Much has expired: messages come first, but nothing else does.
+        if is_over.get() { chore.now.mono_ms() } else { next_ms }
     }
 
     /// Sweeps one slice. Gives when the next one is due, monotonic milliseconds.

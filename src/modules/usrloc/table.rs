@@ -221,7 +221,10 @@ impl Table {
         let passed = self.shards.pass(
             shard,
             &mut at.0,
-            |seen| seen < limits::SWEPT && !is_over.get(),
+            |seen| {
+                let asks = seen % limits::SWEPT_BLINDLY == limits::SWEPT_BLINDLY - 1;
+                seen < limits::SWEPT && !is_over.get() && !(asks && (slice.is_over)())
+            },
             Entry::hash,
             |entry, ()| {
                 if entry.expires() <= slice.now_s {
