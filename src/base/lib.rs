@@ -29,5 +29,5 @@ pub mod wheel;
 
 pub use owner::{OwnerSeed, WorkerId};
 pub use span::Span;
-pub use time::Now;
+pub use time::{Moment, Now};
 pub use transport::{Datagram, SocketId, StreamEvent, Target};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use sluice_base::counters::Cells;
-use sluice_base::{Now, WorkerId};
+use sluice_base::{Moment, Now, WorkerId};
 use sluice_script::Script;
 use sluice_script::ir::{Constant, ReferenceId, RouteId, RouteKind, Setting, Sub, VariableId};
 use sluice_sip::Message;
@@ -128,8 +128,8 @@ pub struct Local {
     pub(crate) woken: u64,
     /// Whether the turn left something to do beyond its messages.
     pub(crate) stirred: bool,
-    /// Processor time that the worker's thread has used, nanoseconds; 0 where nobody measures.
-    pub cpu_ns: fn() -> u64,
+    /// Reads the clocks of the worker's thread; where nobody measures no time passes.
+    pub moment: fn() -> Moment,
 }
 
 /// A value that outlives a run: its bytes are its own.
@@ -180,7 +180,7 @@ impl Local {
             random,
             xlog_level: None,
             log_level: None,
-            cpu_ns: || 0,
+            moment: Moment::default,
             starting: VecDeque::new(),
             aborted: false,
             woken: 0,

@@ -295,7 +295,7 @@ pub type Hook = fn(&mut Ctx<'_>, &mut dyn Any) -> Seen;
 pub type LooseRoute = fn(&mut Ctx<'_>, &dyn SharedState);
 
 /// A hook that no message has called: a worker's own things, and the module's state in it. Gives
-/// when it wants to be called next, monotonic milliseconds.
+/// when it wants to be called next, monotonic milliseconds; now is in the next turn, at once.
 pub type Tick = fn(&mut Chore<'_>, &mut dyn Any) -> u64;
 
 /// What a worker has for a [`Tick`].

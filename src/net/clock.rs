@@ -2,7 +2,7 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use sluice_base::Now;
+use sluice_base::{Moment, Now};
 
 /// Counts from the moment it was made; copies agree.
 #[derive(Clone, Copy, Debug)]
@@ -25,13 +25,16 @@ impl Clock {
     }
 }
 
-/// Processor time that the calling thread has used, nanoseconds; what others take of its processor
-/// is not in it. A system call, so not for the path of a message.
-pub fn own_cpu_ns() -> u64 {
+/// The calling thread's own moment. A system call, so not for the path of a message.
+pub fn own_moment() -> Moment {
+    Moment { cpu_ns: read(libc::CLOCK_THREAD_CPUTIME_ID), mono_ns: read(libc::CLOCK_MONOTONIC) }
+}
+
+fn read(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is a timespec that outlives the call.
-    let told = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    // A thread always has this clock.
+    let told = unsafe { libc::clock_gettime(clock, &raw mut time) };
+    // Each thread always has both clocks.
     if told == 0 { time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64 } else { 0 }
 }
 
@@ -40,16 +43,23 @@ mod tests {
     use super::*;
 
     #[test]
-    #[allow(clippy::disallowed_methods, reason = "a thread that sleeps uses no time")]
-    fn own_time_goes_on_with_work_and_not_with_sleep() {
-        let begin = own_cpu_ns();
+    fn own_time_goes_on_with_work() {
+        let begin = own_moment();
         let mut sum = 0_u64;
-        while own_cpu_ns() < begin + 1_000_000 {
+        while own_moment().work_ns_since(begin) < 1_000_000 {
             sum = std::hint::black_box(sum + 1);
         }
-        let worked = own_cpu_ns();
+        assert!(sum > 0);
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "a thread that sleeps does no work")]
+    fn own_time_stands_still_while_the_thread_sleeps() {
+        let begin = own_moment();
         std::thread::sleep(std::time::Duration::from_millis(50));
-        assert!(own_cpu_ns() - worked < 25_000_000, "{sum} steps before");
+        let end = own_moment();
+        assert!(end.mono_ns - begin.mono_ns > 49_000_000);
+        assert_eq!(end.work_ns_since(begin), end.cpu_ns - begin.cpu_ns);
     }
 
     #[test]

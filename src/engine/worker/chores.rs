@@ -58,7 +58,8 @@ impl Worker {
                 None => u64::MAX,
             };
             // Never in this turn again.
-            due.at_ms = next_ms.max(now_ms + 1);
+            due.at_ms = next_ms.max(now_ms);
+            self.more |= due.at_ms == now_ms;
         }
         self.chores.next_ms = self.chores.list.iter().map(|due| due.at_ms).min();
     }

@@ -25,7 +25,7 @@ use sluice_base::mailbox::Mailbox;
 use sluice_base::slab::Slab;
 use sluice_base::snapshot::Reader;
 use sluice_base::wheel::Wheel;
-use sluice_base::{Datagram, Now, WorkerId};
+use sluice_base::{Datagram, Moment, Now, WorkerId};
 use sluice_script::ir::{RouteId, RouteKind};
 use sluice_sip::{Message, Reason, StartLine};
 
@@ -237,10 +237,9 @@ impl Worker {
         self.more
     }
 
-    /// Lets modules measure what their own chores take of the worker's thread: its processor time
-    /// in nanoseconds.
-    pub fn measure_by(&mut self, cpu_ns: fn() -> u64) {
-        self.local.cpu_ns = cpu_ns;
+    /// Lets modules measure what their own chores take of the worker's thread.
+    pub fn measure_by(&mut self, moment: fn() -> Moment) {
+        self.local.moment = moment;
     }
 
     /// Whether an assert() has failed that shall end the program.

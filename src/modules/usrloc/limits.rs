@@ -20,12 +20,15 @@ pub const PASSED: usize = 64;
 
 /// Records of which a sweep asks in one turn of a worker whether anything of them has expired: some
 /// microseconds.
-pub const SWEPT: usize = 256;
+pub const SWEPT: usize = 128;
 
-/// Processor time after which it leaves the rest for the next turn, nanoseconds: what a message that
-/// has come meanwhile waits for. A slice that lasts ten times as long is counted as a long one: where
-/// a host has taken away memory that was not used for a minute, one record may take 35,000.
-pub const SWEEP_NS: u64 = 20_000;
+/// Work after which it leaves the rest for the next turn, nanoseconds: what a message that has come
+/// meanwhile waits for.
+pub const SWEEP_NS: u64 = 10_000;
+
+/// A slice of more than this is counted as a long one, nanoseconds: the host of a virtual machine
+/// has had the processor, or must fetch memory that was not used for a minute.
+pub const LONG_SWEEP_NS: u64 = 200_000;
 
 /// Records that are asked before it looks how long it has lasted.
 pub const SWEPT_BLINDLY: usize = 32;

@@ -160,19 +160,19 @@ impl Locations {
         all
     }
 
-    /// A worker has spent so much processor time on expiry in one turn.
-    pub(super) fn swept_for(&self, cpu_ns: u64) {
+    /// A worker has spent so much time on expiry in one turn.
+    pub(super) fn swept_for(&self, work_ns: u64) {
         self.sweeps.fetch_add(1, Relaxed);
-        if cpu_ns > 10 * limits::SWEEP_NS {
+        if work_ns > limits::LONG_SWEEP_NS {
             self.long_sweeps.fetch_add(1, Relaxed);
         }
-        if cpu_ns > self.longest_sweep_ns.load(Relaxed) {
-            self.longest_sweep_ns.fetch_max(cpu_ns, Relaxed);
+        if work_ns > self.longest_sweep_ns.load(Relaxed) {
+            self.longest_sweep_ns.fetch_max(work_ns, Relaxed);
         }
     }
 
     /// The longest of them since the start in microseconds, how many turns it were, and how many of
-    /// these lasted ten times as long as they should.
+    /// these were long.
     pub(super) fn sweeps(&self) -> [u64; 3] {
         let longest_us = self.longest_sweep_ns.load(Relaxed).div_ceil(1_000);
         [longest_us, self.sweeps.load(Relaxed), self.long_sweeps.load(Relaxed)]

@@ -30,14 +30,15 @@ impl Sweeper {
 
     /// Sweeps one slice, measured. Gives when the next one is due, monotonic milliseconds.
     fn measured(&mut self, chore: &mut Chore<'_>) -> u64 {
-        let cpu_ns = chore.local.cpu_ns;
-        let begin_ns = cpu_ns();
+        let moment = chore.local.moment;
+        let begin = moment();
+        let lasted_ns = || moment().work_ns_since(begin);
         let is_over = Cell::new(false);
         let next_ms = self.step(chore, &|| {
-            is_over.set(cpu_ns().saturating_sub(begin_ns) > limits::SWEEP_NS);
+            is_over.set(lasted_ns() > limits::SWEEP_NS);
             is_over.get()
         });
-        self.locations.swept_for(cpu_ns().saturating_sub(begin_ns));
+        self.locations.swept_for(lasted_ns());
         // Much has expired: messages come first, but nothing else does.
         if is_over.get() { chore.now.mono_ms() } else { next_ms }
     }

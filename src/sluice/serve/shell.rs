@@ -71,7 +71,7 @@ impl Shell {
 
     /// Runs until told to stop.
     pub fn run(mut self) {
-        self.worker.measure_by(clock::own_cpu_ns);
+        self.worker.measure_by(clock::own_moment);
         if let Some(cpu) = self.cpu
             && let Err(error) = pin_to(cpu)
         {
