@@ -52,6 +52,9 @@ struct Options {
     /// register, refresh: the same of registrations.
     #[arg(long, default_value_t = 20_000)]
     registrations_per_second: u32,
+    /// register, refresh, lookup: users; to register all of them takes more settling.
+    #[arg(long, default_value_t = USERS, value_parser = clap::value_parser!(u64).range(1..))]
+    users: u64,
     /// register, refresh: addresses that the users send from; at most one each.
     #[arg(long, default_value_t = USERS, value_parser = clap::value_parser!(u64).range(1..=USERS))]
     addresses: u64,
@@ -84,6 +87,7 @@ fn main() -> Result<()> {
         folder: options.folder.clone(),
         processor: options.processor,
         work: options.work,
+        users: options.users,
     };
     fs::create_dir_all(&place.folder)?;
     match options.work {
@@ -121,8 +125,8 @@ fn calls(options: &Options, place: &Place, title: &str) -> Result<()> {
     let mut load = Calls::open(to, &DESTINATION_PORTS)?;
     let mut callees = None;
     if options.work == Work::Lookup {
-        load.call_users(USERS);
-        callees = Some(Users::callees(to, &DESTINATION_PORTS, USERS)?);
+        load.call_users(options.users);
+        callees = Some(Users::callees(to, &DESTINATION_PORTS, options.users)?);
     }
     let rows = exchanges(options, place, &mut load, options.calls_per_second, &mut callees)?;
     println!("{}", table(&rows, call::report::CALLS));
@@ -132,7 +136,8 @@ fn calls(options: &Options, place: &Place, title: &str) -> Result<()> {
 /// Registrations: the same.
 fn registrations(options: &Options, place: &Place, title: &str) -> Result<()> {
     let (to, asks) = (LISTEN.parse()?, options.work == Work::Register);
-    let mut load = Users::open(to, &DESTINATION_PORTS, (USERS, options.addresses), asks)?;
+    let users = (options.users, options.addresses.min(options.users));
+    let mut load = Users::open(to, &DESTINATION_PORTS, users, asks)?;
     let rows = exchanges(options, place, &mut load, options.registrations_per_second, &mut None)?;
     println!("{}", table(&rows, call::report::REGISTRATIONS));
     record(options, &rows, call::report::REGISTRATIONS, title)
@@ -178,7 +183,7 @@ fn rounds<R: Cost>(
             let name = subject.name();
             let (row, found) =
                 one(round, *subject).with_context(|| format!("round {round}, {name}"))?;
-            println!("round {round}: {name:<12} {:.2} us a message, {found}", row.cpu_us());
+            println!("round {round}: {name:<16} {:.2} us a message, {found}", row.cpu_us());
             rows.push(row);
         }
         subjects.rotate_left(1);

@@ -183,9 +183,11 @@ pub fn table<R: Cost>(rows: &[R], columns: &[Column<R>]) -> String {
         let _ =
             writeln!(text, "the generator gave out first: the rate is a lower bound of {names}");
     }
-    for (subject, base) in
-        [(Subject::Sluice, Subject::Kamailio), (Subject::Reference, Subject::ReferenceC)]
-    {
+    for (subject, base) in [
+        (Subject::Sluice, Subject::Kamailio),
+        (Subject::Sluice, Subject::KamailioAuthDb),
+        (Subject::Reference, Subject::ReferenceC),
+    ] {
         if let Some(ratio) = ratio(rows, subject, base) {
             let (subject, base) = (subject.name(), base.name());
             let _ = writeln!(text, "CPU of {subject} is {ratio:.2} of {base}'s");

@@ -13,7 +13,7 @@ use clap::ValueEnum;
 
 use crate::template::DIGITS;
 use crate::usage;
-use crate::users::{USERS, message};
+use crate::users::message;
 
 /// The address that every subject listens on.
 pub const LISTEN: &str = "127.0.0.1:5080";
@@ -34,6 +34,8 @@ pub enum Subject {
     ReferenceC,
     /// Kamailio of Debian.
     Kamailio,
+    /// register: the same with the seed's modules, auth_db on db_text.
+    KamailioAuthDb,
     /// Sluice.
     Sluice,
 }
@@ -78,6 +80,7 @@ impl Subject {
             Self::Reference => "reference",
             Self::ReferenceC => "reference-c",
             Self::Kamailio => "kamailio",
+            Self::KamailioAuthDb => "kamailio-auth-db",
             Self::Sluice => "sluice",
         }
     }
@@ -101,8 +104,8 @@ impl Subject {
         Ok(match self {
             Self::Reference => (place.programs.join("reference"), addresses()),
             Self::ReferenceC => (place.folder.join("reference-c"), addresses()),
-            Self::Kamailio => {
-                let script = place.script("peers", "kamailio")?;
+            Self::Kamailio | Self::KamailioAuthDb => {
+                let script = place.script("peers", self.name())?;
                 let folder = place.folder.display().to_string();
                 // Debian's default allocator is for debugging; fm is the fastest where nothing is
                 // kept, tlsf with transactions. The pools are set in advance, so they are no
@@ -205,6 +208,8 @@ pub struct Place {
     pub processor: usize,
     /// What the subjects do.
     pub work: Work,
+    /// How many users there are.
+    pub users: u64,
 }
 
 impl Place {
@@ -218,7 +223,7 @@ impl Place {
         let mut secrets = String::from(
             "key_name(string) key_type(int) value_type(int) key_value(string) expires(int)\n",
         );
-        for user in 0..USERS {
+        for user in 0..self.users {
             let secret = message::secret(user);
             let secret = std::str::from_utf8(&secret)?;
             let _ = writeln!(users, "{user:0DIGITS$}:{secret}");

@@ -1,8 +1,9 @@
-//! Records of users that only the database has (`db_mode` 3 of `usrloc`): a function asks for the
-//! one that it needs next, waits, and begins anew with what it has by then.
+//! Records of users that are not in memory: those of a table that is still being read are waited
+//! for; for one that only the database has (`db_mode` 3 of `usrloc`) a function asks, waits, and
+//! begins anew with what it has by then.
 
 use sluice_engine::job::Answer;
-use sluice_engine::module::Then;
+use sluice_engine::module::{Then, Wait};
 use sluice_engine::{Ctx, Flow, Value};
 
 use super::Worker;
@@ -22,6 +23,26 @@ pub(super) struct Ask<'a> {
     pub locations: &'a Locations,
     pub table: &'a Table,
     pub then: Then,
+}
+
+/// How long a function waits for contacts that are being read.
+const READY_MS: u64 = 2_000;
+/// How long it waits before it looks again.
+const LOOK_MS: u64 = 100;
+
+/// Waits until the contacts of a table have been read.
+///
+/// # Errors
+/// What the function gives meanwhile, or since it takes too long.
+pub(super) fn ready(ctx: &Ctx<'_>, table: &Table, then: Then) -> Result<(), Flow> {
+    if table.is_ready() {
+        return Ok(());
+    }
+    let waited_ms = ctx.now.mono_ms().saturating_sub(ctx.packet.at.mono_ms());
+    match waited_ms >= READY_MS {
+        true => Err(Flow::Fail("the contacts have not been read yet")),
+        false => Err(Flow::Suspend(Wait::Millis(LOOK_MS), then)),
+    }
 }
 
 /// Begins a function anew with an answer.

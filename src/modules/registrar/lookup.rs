@@ -3,14 +3,14 @@
 use std::any::Any;
 
 use sluice_engine::dset::Branch;
-use sluice_engine::module::{Then, Wait};
+use sluice_engine::module::Then;
 use sluice_engine::run::AvpKey;
 use sluice_engine::{Ctx, Flow, Text, Value};
 use sluice_sip::nameaddr::{NameAddr, items};
 
 use regex::bytes::Regex;
 
-use super::fetch::{Ask, Fetched, again};
+use super::fetch::{Ask, Fetched, again, ready};
 use super::flags::{self, Lookup};
 use super::{Worker, aor};
 use crate::regexes::Read;
@@ -19,10 +19,6 @@ use crate::usrloc::api::{Contact, Locations, Record, Table, methods};
 const NOT_REGISTERED: Flow = Flow::Code(-1);
 const NOT_SUPPORTED: Flow = Flow::Code(-2);
 const FAILED: i32 = -3;
-/// How long a lookup waits for contacts that are being read.
-const READY_MS: u64 = 2_000;
-/// How long it waits before it looks again.
-const LOOK_MS: u64 = 100;
 
 /// The code of `Flow::Fail`.
 pub(super) const UNKNOWN: i32 = FAILED;
@@ -34,14 +30,9 @@ pub(super) fn lookup(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> 
     };
     let name = table.text().map_or(&b""[..], |name| ctx.bytes(name));
     let Some(table) = worker.table(name) else { return Flow::Fail("there are too many tables") };
-    if !table.is_ready() {
-        let waited_ms = ctx.now.mono_ms().saturating_sub(ctx.packet.at.mono_ms());
-        if waited_ms >= READY_MS {
-            return Flow::Fail("the contacts have not been read yet");
-        }
-        return Flow::Suspend(Wait::Millis(LOOK_MS), |ctx, state, args, _| {
-            lookup(ctx, state, args)
-        });
+    let then: Then = |ctx, state, args, answer| again(ctx, state, args, answer, lookup);
+    if let Err(flow) = ready(ctx, &table, then) {
+        return flow;
     }
     let words = flags.text().map_or(&b""[..], |text| ctx.bytes(text));
     let read = std::str::from_utf8(words).ok().and_then(|text| flags::lookup(text).ok());
@@ -62,7 +53,7 @@ pub(super) fn lookup(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Value]) -> 
     let given = aor::given(ctx, aor, &worker.shared.options);
     let Some(user) = given.or_else(|| ctx.ruri()) else { return Flow::Code(FAILED) };
     if table.is_only_in_database()
-        && let Err(flow) = fetch(ctx, worker, &table, &flags, user)
+        && let Err(flow) = fetch(ctx, worker, &table, &flags, (user, then))
     {
         return flow;
     }
@@ -105,10 +96,9 @@ fn fetch(
     worker: &mut Worker,
     table: &Table,
     flags: &Lookup,
-    user: Text,
+    (user, then): (Text, Then),
 ) -> Result<(), Flow> {
     let Worker { shared, fetched, aor, .. } = worker;
-    let then: Then = |ctx, state, args, answer| again(ctx, state, args, answer, lookup);
     let ask = Ask { locations: &shared.locations, table, then };
     let own = (!flags.to_branches_only).then_some(user);
     let of_branches = ctx.run.set.extra().iter().map(|branch| branch.uri);

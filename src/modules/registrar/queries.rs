@@ -11,7 +11,7 @@ use sluice_sip::same::same_texts;
 use sluice_sip::uri::Uri;
 use sluice_sip::{Kind, Method};
 
-use super::fetch::{Ask, again};
+use super::fetch::{Ask, again, ready};
 use super::{Worker, aor};
 use crate::usrloc::api::Contact;
 
@@ -118,6 +118,9 @@ fn ask(
     };
     let name = table.text().map_or(&b""[..], |name| ctx.bytes(name));
     let Some(table) = worker.table(name) else { return Flow::Fail("there are too many tables") };
+    if let Err(flow) = ready(ctx, &table, then) {
+        return flow;
+    }
     let message = ctx.message;
     let user = match (aor.text(), whose) {
         (Some(text), _) => Some(ctx.bytes(text)),

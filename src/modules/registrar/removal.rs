@@ -9,7 +9,7 @@ use sluice_engine::{Ctx, Flow, Text, Value};
 use sluice_sip::same::same_texts;
 use sluice_sip::uri::Uri;
 
-use super::fetch::{Ask, again};
+use super::fetch::{Ask, again, ready};
 use super::queries::{is_at, is_behind};
 use super::{Worker, aor};
 use crate::usrloc::api::{self, Contact, Edit, Sweep};
@@ -40,13 +40,16 @@ pub(super) fn remove_ip_port(ctx: &mut Ctx<'_>, state: &mut dyn Any, args: &[Val
         return Flow::Fail("a port is a number from 0 to 65535");
     };
     let goes = |ctx: &Ctx<'_>, of: &Contact<'_>| is_at(of, ctx.bytes(ip), Some(port));
+    let then: Then = |ctx, state, args, answer| again(ctx, state, args, answer, remove_ip_port);
     if aor.text().is_some() {
-        let then: Then = |ctx, state, args, answer| again(ctx, state, args, answer, remove_ip_port);
         return drop_where(ctx, state, (table, aor), then, goes);
     }
     let Some(worker) = state.downcast_mut::<Worker>() else { return Flow::FALSE };
     let name = table.text().map_or(&b""[..], |name| ctx.bytes(name));
     let Some(table) = worker.table(name) else { return Flow::Fail("there are too many tables") };
+    if let Err(flow) = ready(ctx, &table, then) {
+        return flow;
+    }
     if table.is_only_in_database() {
         return Flow::Fail("of contacts that only the database has, it must be said whose");
     }
@@ -83,6 +86,9 @@ fn drop_where(
     let Some(worker) = state.downcast_mut::<Worker>() else { return Flow::FALSE };
     let name = table.text().map_or(&b""[..], |name| ctx.bytes(name));
     let Some(table) = worker.table(name) else { return Flow::Fail("there are too many tables") };
+    if let Err(flow) = ready(ctx, &table, then) {
+        return flow;
+    }
     let user = aor.text().map_or(&b""[..], |aor| ctx.bytes(aor));
     if aor::of_uri(user, &worker.shared.options, &mut worker.aor).is_err() {
         return Flow::Fail("the address of record is no URI");
